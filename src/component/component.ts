@@ -167,10 +167,34 @@ export interface ProcessorFactory<S extends z.ZodType = z.ZodType> extends Facto
   create(settings: Settings, options: z.output<S>, next: Consumer): Component & Consumer;
 }
 
+/** How full a batch gets before it is sent. Sizes in items of the signal. */
+export interface BatcherOptions {
+  readonly flushTimeoutMs: number;
+  readonly minItems: number;
+  /** 0 = no upper bound. */
+  readonly maxItems: number;
+}
+
+/** What the graph knows and an exporter's own options do not say. */
+export interface ExporterHints {
+  /** From a `batch` processor in front of it: the queue's batcher takes its place, so that what is acknowledged is in a queue. */
+  readonly batch?: BatcherOptions;
+  /** All queues of the process together hold at most this many bytes (see `src/component/budget.ts`). */
+  readonly budget: Budget;
+}
+
+/** A shared byte budget. `take` says false when the bytes do not fit. */
+export interface Budget {
+  take(bytes: number): boolean;
+  give(bytes: number): void;
+  readonly used: number;
+  readonly limit: number;
+}
+
 export interface ExporterFactory<S extends z.ZodType = z.ZodType> extends FactoryBase<S> {
   readonly kind: 'exporter';
   /** One instance per id, shared by the pipelines and signals that name it. */
-  create(id: string, options: z.output<S>): Component & Consumer;
+  create(id: string, options: z.output<S>, hints: ExporterHints): Component & Consumer;
 }
 
 export interface ConnectorFactory<S extends z.ZodType = z.ZodType> extends FactoryBase<S> {
