@@ -5,8 +5,8 @@
  * - `start` resolves when the component works (a listener listens); it throws when it cannot.
  * - `shutdown` is safe without `start`, safe twice, and flushes: after it resolves nothing of the
  *   component runs. `signal` aborts when the grace period is over: give up, count what is lost.
- * - Order: exporters, connectors, processors, receivers are started in that order (consumers first)
- *   and stopped in the reverse one.
+ * - Order: a component starts after everything it hands batches to (consumers first, receivers last)
+ *   and stops before it, so that it drains into something that lives.
  * - Components never read the clock of the process, the environment or `console`: `host` has them.
  */
 import type { z } from 'zod';
@@ -15,6 +15,12 @@ import type { Batch, Signal } from '../batch/batch.ts';
 export interface Component {
   start(host: Host): Promise<void>;
   shutdown(signal: AbortSignal): Promise<void>;
+  /**
+   * Takes the state of the component that had this id and pipeline before a reload. Both are started; no batch
+   * comes between `adopt` and the switch of the receivers. `old` is shut down afterwards and must find nothing left
+   * to report. Called the other way round when the reload is taken back.
+   */
+  adopt?(old: Component): void;
 }
 
 /**
@@ -87,6 +93,11 @@ export interface Meter {
   observe(name: string, labels: Readonly<Record<string, string>>, read: () => number, help?: string): void;
 }
 
+export interface Readiness {
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+}
+
 /** What every component may use. */
 export interface Host {
   readonly logger: Logger;
@@ -98,8 +109,10 @@ export interface Host {
   status(status: Status): void;
   /** An extension by its id, started before any pipeline component. */
   extension(id: string): Component | undefined;
-  /** Health of every component by id, for the health extension. */
+  /** Health of every component by `<kind>:<id>` (processors: `processor:<id>@<pipeline>`), for the health extension. */
   statuses(): ReadonlyMap<string, Status>;
+  /** Whether work can be taken now; if not, why: starting or stopping, a component that fails, a queue nearly full. */
+  readiness(): Readiness;
   /** Bytes admitted and not yet let go, over all receivers; see `memory_limiter`. */
   readonly admission: Admission;
 }
@@ -112,6 +125,13 @@ export interface Host {
 export interface Admission {
   admit(bytes: number): { readonly retryAfterMs: number } | undefined;
   release(bytes: number): void;
+  /** Bytes of payload in the process: admitted and not released, plus those in exporter queues. */
+  readonly held: number;
+  /**
+   * Refuse whatever would bring `held` above `bytes`; below the present `held` that is everything.
+   * One limit per owner, the lowest rules; `undefined` lifts the owner's.
+   */
+  limit(owner: object, bytes: number | undefined): void;
 }
 
 /** The loss ledger of one exporter: offered + generated = sent + rejected + queued + inFlight + dropped. Items, per signal. */
@@ -164,6 +184,11 @@ export interface ReceiverFactory<S extends z.ZodType = z.ZodType> extends Factor
 
 export interface ProcessorFactory<S extends z.ZodType = z.ZodType> extends FactoryBase<S> {
   readonly kind: 'processor';
+  /**
+   * A processor with this is no link of the chain: the graph leaves it out and gives the answer to the
+   * exporters of its pipeline as `ExporterHints.batch`. `create` is then never called.
+   */
+  batcher?(options: z.output<S>): BatcherOptions;
   create(settings: Settings, options: z.output<S>, next: Consumer): Component & Consumer;
 }
 
@@ -209,5 +234,6 @@ export interface ExtensionFactory<S extends z.ZodType = z.ZodType> extends Omit<
   create(id: string, options: z.output<S>): Component;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: each factory has its own options; lists hold them all.
-export type AnyFactory = ReceiverFactory<any> | ProcessorFactory<any> | ExporterFactory<any> | ConnectorFactory<any> | ExtensionFactory<any>;
+export type AnyFactory =
+  // biome-ignore lint/suspicious/noExplicitAny: each factory has its own options; lists hold them all.
+  ReceiverFactory<any> | ProcessorFactory<any> | ExporterFactory<any> | ConnectorFactory<any> | ExtensionFactory<any>;

@@ -46,10 +46,22 @@ export type Need = Fact | { readonly fact: Fact; readonly settled: true };
 
 /** An option a user may set under `detectors: {<id>: {…}}`. */
 export type OptionSpec =
-  | { readonly type: 'integer' | 'number'; readonly text: string; readonly default: number; readonly min: number; readonly max: number; readonly source: string }
+  | {
+      readonly type: 'integer' | 'number';
+      readonly text: string;
+      readonly default: number;
+      readonly min: number;
+      readonly max: number;
+      readonly source: string;
+    }
   | { readonly type: 'boolean'; readonly text: string; readonly default: boolean; readonly source: string }
   | { readonly type: 'strings'; readonly text: string; readonly default: readonly string[]; readonly source: string }
-  | { readonly type: 'numbers_by_name'; readonly text: string; readonly default: Readonly<Record<string, number>>; readonly source: string };
+  | {
+      readonly type: 'numbers_by_name';
+      readonly text: string;
+      readonly default: Readonly<Record<string, number>>;
+      readonly source: string;
+    };
 
 export type Options = Readonly<Record<string, OptionSpec>>;
 
@@ -152,7 +164,9 @@ export interface Detector<O extends Options = Options, M extends Messages = Mess
 }
 
 /** Names the types; the value is returned as it is. */
-export function defineDetector<const O extends Options, const M extends Messages, S>(detector: Detector<O, M, S>): Detector<O, M, S> {
+export function defineDetector<const O extends Options, const M extends Messages, S>(
+  detector: Detector<O, M, S>,
+): Detector<O, M, S> {
   return detector;
 }
 

@@ -112,7 +112,8 @@ export type Fact =
   | 'state'
   | 'handoff'
   | 'graph'
-  | 'limits';
+  | 'limits'
+  | 'rollup';
 
 export interface Step {
   readonly traceId: string;

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import type { DetectorMeta } from '../../src/detector/detector.ts';
+import { detectors } from '../detectors.ts';
+import { page, table } from './detectors.ts';
+
+const metas = detectors.map((detector) => detector.meta as DetectorMeta);
+
+test('the table has a line a detector under its head', () => {
+  const lines = table(metas).trimEnd().split('\n');
+  expect(lines).toHaveLength(metas.length + 1);
+  for (const [i, meta] of metas.entries())
+    expect(lines[i + 1]?.split(/\s{2,}/)).toEqual(expect.arrayContaining([meta.id, meta.summary]));
+});
+
+test.each(metas.map((meta) => [meta.id, meta] as const))('the page of %s says everything its author wrote', (_id, meta) => {
+  const text = page(meta).replaceAll(/\s+/g, ' ');
+  const { what, why, fix, limits } = meta.docs;
+  for (const said of [what, why, fix, limits]) expect(text).toContain(said.trim().replaceAll(/\s+/g, ' '));
+  for (const name of [...Object.keys(meta.options), ...Object.keys(meta.messages)]) expect(text).toContain(name);
+  // Long words such as links may stand out, prose may not.
+  for (const line of page(meta).split('\n').slice(3, 8)) expect(line.length).toBeLessThanOrEqual(101);
+});

@@ -1,0 +1,230 @@
+/** `misstep replay`: recorded runs through the same operators as live. stdout = JSON lines or findings, stderr = notices. */
+import { readFile } from 'node:fs/promises';
+import { gunzipSync } from 'node:zlib';
+import { type Command, Option } from 'commander';
+import { blame, blameRecord } from '../../src/detector/blame/blame.ts';
+import type { Severity } from '../../src/detector/detector.ts';
+import { detectionRecord } from '../../src/detector/emit.ts';
+import { type Finding, severityScore } from '../../src/detector/finding.ts';
+import { type Coverage, DetectorHost, type Emission } from '../../src/detector/host.ts';
+import { activate, type DetectorConfig } from '../../src/detector/options.ts';
+import { dialectKeys } from '../../src/dialects/keys.ts';
+import type { NormalisedSpan } from '../../src/dialects/normalise.ts';
+import { stepRecord } from '../../src/dialects/record.ts';
+import { documentToProtobuf } from '../../src/otlp/json.ts';
+import { walkTraces } from '../../src/otlp/traces.ts';
+import { shippedDetectors } from '../detectors.ts';
+
+interface ReplayOptions {
+  readonly format: string;
+  readonly detector?: readonly string[];
+  readonly set?: readonly string[];
+  readonly blame?: boolean;
+  readonly failOn: Severity | 'never';
+  readonly output: 'pretty' | 'jsonl' | 'steps';
+}
+
+/** 1 GiB: a whole file is in memory while it is played. */
+const MAX_FILE_BYTES = 1024 * 1024 * 1024;
+
+const collect = (value: string, former: readonly string[] = []): readonly string[] => [...former, value];
+
+export function register(program: Command): void {
+  program
+    .command('replay')
+    .description('Play recorded runs through the detectors and print what they find.')
+    .argument('<file...>', 'OTLP/JSON documents or JSON lines, .gz too')
+    .addOption(new Option('--format <name>', 'what the files hold').choices(['auto', 'otlp']).default('auto'))
+    .option('--detector <id>', 'run only this detector (repeatable)', collect)
+    .option('--set <path=value>', 'set a detector option, e.g. loop.min_repeats=5 (repeatable)', collect)
+    .option('--blame', 'say for every trace which agent and step made it go wrong')
+    .addOption(
+      new Option('--fail-on <severity>', 'exit 1 if a finding is at least this severe')
+        .choices(['low', 'medium', 'high', 'critical', 'never'])
+        .default('never'),
+    )
+    .addOption(new Option('--output <kind>', 'what to print').choices(['pretty', 'jsonl', 'steps']).default('pretty'))
+    .addHelpText(
+      'after',
+      '\nExamples:\n  misstep replay trace.json\n  misstep replay --output jsonl --blame runs/*.json.gz > findings.jsonl\n  misstep replay --detector loop --set loop.min_repeats=3 --fail-on high trace.json\n',
+    )
+    .action(async (files: string[], options: ReplayOptions) => {
+      process.exitCode = await replay(files, options);
+    });
+}
+
+/** Exit code: 0, 1 if a finding reaches `--fail-on`, 2 if a file cannot be read or an option is wrong. */
+export async function replay(files: readonly string[], options: ReplayOptions): Promise<number> {
+  const detectors = configured(options);
+  if (!detectors) return 2;
+  // `misstep replay … | head` ends when its reader does.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  let code = 0;
+  let worst = 0;
+  for (const file of files) {
+    const findings = new Map<string, Finding>();
+    const coverage: Coverage[] = [];
+    const steps: NormalisedSpan[] = [];
+    const host = new DetectorHost({
+      detectors,
+      windows: { maxTail: 100_000, maxTailBytes: MAX_FILE_BYTES, maxSeen: 1_000_000, maxRuns: 200_000 },
+      cooldownMs: 0,
+      onCoverage: (one) => coverage.push(one),
+      onError: (detector, window, error) =>
+        notice(`${file}: detector ${detector.meta.id} failed in ${window.key}: ${String(error)}`),
+      onStep: (step) => steps.push(step),
+    });
+    const take = (emissions: readonly Emission[]): void => {
+      for (const { finding, label } of emissions) {
+        if (label === 'fail') findings.set(finding.id, finding);
+        else findings.delete(finding.id);
+      }
+    };
+    try {
+      for await (const body of requests(file)) take(host.process(walkTraces(body, dialectKeys), 'default'));
+    } catch (error) {
+      notice(`${file}: ${error instanceof Error ? error.message : String(error)}`);
+      code = 2;
+    }
+    take(host.end('end_of_input'));
+    print(file, options, findings, coverage, steps);
+    for (const { severity } of findings.values()) worst = Math.max(worst, severityScore(severity));
+  }
+  if (code === 0 && options.failOn !== 'never' && worst >= severityScore(options.failOn)) return 1;
+  return code;
+}
+
+function configured(options: ReplayOptions): ReturnType<typeof activate>['active'] | undefined {
+  const config: Record<string, Record<string, unknown>> = {};
+  const problems: string[] = [];
+  for (const one of options.set ?? []) {
+    const match = /^([a-z0-9_]+)\.([a-z0-9_]+)=(.*)$/s.exec(one);
+    if (!match) {
+      problems.push(`--set ${one}: must be <detector>.<option>=<value>, e.g. loop.min_repeats=5.`);
+      continue;
+    }
+    const [, id = '', option = '', text = ''] = match;
+    config[id] = { ...config[id], [option]: parsed(text) };
+  }
+  const { active, problems: wrong } = activate(shippedDetectors, {
+    ...(options.detector ? { only: options.detector } : {}),
+    detectors: config as DetectorConfig,
+  });
+  for (const { path, message } of wrong)
+    problems.push(`${path.length > 0 ? `--set ${path.join('.')}` : '--detector'}: ${message}`);
+  for (const problem of problems) notice(problem);
+  return problems.length > 0 ? undefined : active;
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** One request a document; a `.jsonl` file holds one a line. */
+async function* requests(file: string): AsyncGenerator<Uint8Array> {
+  let bytes: Uint8Array = await readFile(file);
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes, { maxOutputLength: MAX_FILE_BYTES });
+  const text = new TextDecoder('utf-8', { ignoreBOM: false }).decode(bytes);
+  const whole = wholeDocument(file, text);
+  if (whole !== undefined) {
+    for (const document of Array.isArray(whole) ? whole : [whole]) yield documentToProtobuf('traces', document).body;
+    return;
+  }
+  let line = 0;
+  let from = 0;
+  while (from < text.length) {
+    let to = text.indexOf('\n', from);
+    if (to < 0) to = text.length;
+    line++;
+    const one = text.slice(from, to).trim();
+    from = to + 1;
+    if (one === '') continue;
+    let document: unknown;
+    try {
+      document = JSON.parse(one);
+    } catch (error) {
+      throw new Error(`line ${line}: not JSON (${error instanceof Error ? error.message : String(error)}).`, { cause: error });
+    }
+    yield documentToProtobuf('traces', document).body;
+  }
+}
+
+function wholeDocument(file: string, text: string): unknown {
+  if (/\.jsonl(\.gz)?$/.test(file)) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (error) {
+    // A file of JSON lines under another name; its first line alone must then be a document.
+    const newline = text.indexOf('\n');
+    if (newline < 0) throw error;
+    try {
+      JSON.parse(text.slice(0, newline));
+    } catch {
+      throw error;
+    }
+    return undefined;
+  }
+}
+
+function print(
+  file: string,
+  options: ReplayOptions,
+  findings: ReadonlyMap<string, Finding>,
+  coverage: readonly Coverage[],
+  steps: readonly NormalisedSpan[],
+): void {
+  if (options.output === 'steps') {
+    for (const step of steps) line(stepRecord(step, file));
+    return;
+  }
+  const sorted = [...findings.values()].sort((a, b) =>
+    a.at.traceId < b.at.traceId ? -1 : a.at.traceId > b.at.traceId ? 1 : a.atMs - b.atMs || (a.id < b.id ? -1 : 1),
+  );
+  const blamed = options.blame ? blame(steps, sorted) : [];
+  if (options.output === 'jsonl') {
+    for (const finding of sorted) line(detectionRecord(finding, file));
+    for (const one of blamed) line(blameRecord(one, file));
+    for (const { detector, outcome, reason, traceId, sessionId, agent } of coverage) {
+      line({
+        kind: 'coverage',
+        source: file,
+        trace_id: traceId,
+        detector: detector.meta.id,
+        outcome,
+        reason: reason ?? null,
+        session_id: sessionId ?? null,
+        agent: agent ?? null,
+      });
+    }
+    return;
+  }
+  const blind = new Set(
+    coverage.filter(({ outcome }) => outcome === 'insufficient_data').map(({ detector }) => detector.meta.id),
+  );
+  process.stdout.write(`${file}: ${steps.length} steps, ${sorted.length} ${sorted.length === 1 ? 'finding' : 'findings'}\n`);
+  for (const finding of sorted) {
+    const percent = Math.round(finding.confidence * 100);
+    process.stdout.write(
+      `  ${finding.severity.toUpperCase().padEnd(8)} ${finding.detector} (${percent} %) ${finding.agent ?? '-'}: ${finding.explanation}\n`,
+    );
+    process.stdout.write(`           span ${finding.at.spanId} of trace ${finding.at.traceId}. ${finding.action}\n`);
+  }
+  for (const one of blamed)
+    process.stdout.write(`  blame    ${one.agent ?? '-'} at span ${one.spanId} of trace ${one.traceId}\n`);
+  if (blind.size > 0)
+    process.stdout.write(
+      `  could not look in every window: ${[...blind].sort().join(', ')} (see --output jsonl, kind coverage)\n`,
+    );
+}
+
+function line(record: unknown): void {
+  process.stdout.write(`${JSON.stringify(record)}\n`);
+}
+
+function notice(text: string): void {
+  process.stderr.write(`misstep replay: ${text}\n`);
+}

@@ -1,0 +1,82 @@
+/** `misstep run`: the sidecar. */
+import type { Command } from 'commander';
+import type { Service } from '../../src/service/service.ts';
+import { type ConfigOptions, configOptions, configure, type Sources, sourcesOf } from '../configure.ts';
+import { version } from '../shipped.ts';
+
+interface RunOptions extends ConfigOptions {
+  readonly shutdownGrace: string;
+}
+
+/** Below the 30 s after which Kubernetes and most supervisors kill. */
+const SHUTDOWN_GRACE = '25s';
+
+export function register(program: Command): void {
+  configOptions(program.command('run'))
+    .description('Run the sidecar. Without --config it listens on 127.0.0.1:4317 and :4318 and prints what it finds.')
+    .option('--shutdown-grace <duration>', 'how long accepted data may take to leave after SIGTERM', SHUTDOWN_GRACE)
+    .addHelpText(
+      'after',
+      `
+Signals:
+  SIGTERM, SIGINT   drain and stop; a second one cuts the drain short
+  SIGHUP            read the configuration again; put in force only if it is without problems
+
+Examples:
+  misstep run
+  misstep run -c misstep.yaml
+  misstep run -c base.yaml -c site.yaml --set processors.detect.emit_above=0.8
+  misstep run --set exporters.debug.verbosity=detailed`,
+    )
+    .action(async (options: RunOptions, command: Command) => {
+      const { parseDuration } = await import('../../config/units.ts');
+      const graceMs = parseDuration(options.shutdownGrace);
+      if (graceMs === undefined || graceMs < 0) {
+        const said = `error: --shutdown-grace must be a duration, is '${options.shutdownGrace}'. Write for example ${SHUTDOWN_GRACE}.`;
+        return command.error(said, { exitCode: 2 });
+      }
+      process.exitCode = await run(sourcesOf(options), graceMs);
+    });
+}
+
+/** Resolves when the process was asked to stop and has: 0, 1 when the drain lost something or the start failed, 2 when the configuration has problems. */
+export async function run(sources: Sources, graceMs: number): Promise<number> {
+  const { spec, problems } = await configure(sources);
+  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  if (spec === undefined) return 2;
+  const { startService } = await import('../../src/service/service.ts');
+  const { supervise } = await import('../../src/service/supervise.ts');
+  let service: Service;
+  try {
+    service = await startService(spec, { buildVersion: version() });
+  } catch (error) {
+    process.stderr.write(`misstep: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
+  // Input never ends a running process; what gets here is a fault of ours, said once and loudly.
+  process.on('unhandledRejection', (error) =>
+    service.logger.log('error', 'A promise was rejected and nobody looked.', { error }),
+  );
+  service.logger.log('info', 'Everything is ready. Begin running and processing data.', { version: version() });
+  const lossless = await supervise({
+    service,
+    signals: process,
+    graceMs,
+    load: async () => {
+      const loaded = await configure(sources);
+      return loaded.spec === undefined ? { problems: loaded.errors } : { spec: loaded.spec };
+    },
+    abandon: () => process.exit(130),
+  });
+  return lossless ? 0 : 1;
+}
+
+/** The embedded default with `overlay` (YAML or JSON) laid over it, in this process and without signals. Throws with all errors. */
+export async function startSidecar(overlay: string): Promise<{ readonly service: Service; shutdown(): Promise<void> }> {
+  const sources = sourcesOf({ config: [] });
+  const { spec, errors } = await configure({ ...sources, files: [...sources.files, `yaml:${overlay}`] });
+  if (spec === undefined) throw new Error(errors.join('\n'));
+  const { startService } = await import('../../src/service/service.ts');
+  const service = await startService(spec, { buildVersion: version() });
+  return { service, shutdown: () => service.shutdown(AbortSignal.timeout(5_000)) };
+}

@@ -1,0 +1,35 @@
+/** Every component that a configuration may name: the one place that knows them all. */
+import { factory as detections } from '../connectors/detections/detections.ts';
+import { factory as forward } from '../connectors/forward/forward.ts';
+import { factory as debug } from '../exporters/debug/debug.ts';
+import { factory as fileExporter } from '../exporters/file/file.ts';
+import { factory as nop } from '../exporters/nop/nop.ts';
+import { factory as otlpGrpc } from '../exporters/otlp_grpc/otlp_grpc.ts';
+import { factory as otlpHttp } from '../exporters/otlp_http/otlp_http.ts';
+import { factory as healthCheck } from '../extensions/health_check/health_check.ts';
+import { factory as batch } from '../processors/batch/batch.ts';
+import { detectFactory } from '../processors/detect/detect.ts';
+import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
+import { factory as fileReceiver } from '../receivers/file/file.ts';
+import { factory as otlp } from '../receivers/otlp/otlp.ts';
+import type { AnyFactory } from '../src/component/component.ts';
+import { shippedDetectors } from './detectors.ts';
+
+/** One for the process: what it finds can be watched at `findings$`, whichever pipeline found it. */
+export const detect = detectFactory(shippedDetectors);
+
+export const factories: readonly AnyFactory[] = [
+  otlp,
+  fileReceiver,
+  memoryLimiter,
+  detect,
+  batch,
+  otlpHttp,
+  otlpGrpc,
+  debug,
+  fileExporter,
+  nop,
+  forward,
+  detections,
+  healthCheck,
+];

@@ -1,0 +1,18 @@
+// Every detector that is shipped. Written by `npm run generate`; do not edit.
+import injectionFit from '../detectors/behavior/injection.fit.json' with { type: 'json' };
+import injection from '../detectors/behavior/injection.ts';
+import loopFit from '../detectors/execution/loop.fit.json' with { type: 'json' };
+import loop from '../detectors/execution/loop.ts';
+import overflowFit from '../detectors/execution/overflow.fit.json' with { type: 'json' };
+import overflow from '../detectors/execution/overflow.ts';
+import type { Fit } from '../src/detector/calibration.ts';
+import type { AnyDetector } from '../src/detector/detector.ts';
+import type { ShippedDetector } from '../src/detector/options.ts';
+
+export const shippedDetectors: readonly ShippedDetector[] = [
+  { detector: injection, fit: injectionFit as unknown as Fit },
+  { detector: loop, fit: loopFit as unknown as Fit },
+  { detector: overflow, fit: overflowFit as unknown as Fit },
+];
+
+export const detectors: readonly AnyDetector[] = shippedDetectors.map(({ detector }) => detector);

@@ -1,0 +1,219 @@
+/**
+ * injection, scores: features of a text and two logistic heads, one for what a user says (whole text)
+ * and one for what tools and documents return (sentence by sentence, the highest counts). Weights come
+ * from `injection.fit.json`; those of attack features are never negative, so more evidence never
+ * lowers a score.
+ */
+import { splitUnits } from '../../src/text/sentences.ts';
+import fit from './injection.fit.json' with { type: 'json' };
+import { apartness } from './injection-apart.ts';
+import { countHits, MAX_HITS, rules } from './injection-rules.ts';
+import { added, countShape, sharesOf } from './injection-shape.ts';
+
+export interface Head {
+  readonly bias: number;
+  /** By feature name; a missing feature has weight 0. */
+  readonly weights: Readonly<Record<string, number>>;
+}
+
+export interface Scored {
+  /** 0–1. */
+  readonly score: number;
+  /** Names of the rules hit, strongest contribution first. */
+  readonly rules: readonly string[];
+  /** The unit that scored highest; the whole text for the direct head. */
+  readonly unit: string;
+}
+
+/** Characters of one text that are looked at. */
+export const TEXT_LIMIT = 6_000;
+
+/** Families whose presence counts towards the number of families hit. */
+const attackRules: ReadonlySet<string> = new Set(
+  'override override_other_language new_task role persona unrestricted never_refuse forced_answer leak role_tag hidden encoded output_control authority threat secrecy'.split(
+    ' ',
+  ),
+);
+
+const pairs: readonly (readonly [string, string])[] = [
+  ['override', 'leak'],
+  ['override', 'output_control'],
+  ['override', 'new_task'],
+  ['override', 'role'],
+  ['override', 'role_tag'],
+  ['role', 'unrestricted'],
+  ['role', 'never_refuse'],
+  ['role', 'model_named'],
+  ['persona', 'unrestricted'],
+  ['persona', 'model_named'],
+  ['output_control', 'never_refuse'],
+  ['forced_answer', 'must_now'],
+  ['model_named', 'unrestricted'],
+  ['fiction', 'harm'],
+  ['authority', 'leak'],
+  ['new_task', 'imperative'],
+  ['encoded', 'leak'],
+];
+
+const shapeNames = [
+  'symbols',
+  'tail_symbols',
+  'tail_jump',
+  'odd_words',
+  'tail_odd_words',
+  'odd_jump',
+  'other_letters',
+  'capitals',
+  'long_words',
+  'base64_run',
+  'you',
+  'i',
+  'quotes',
+  'exclaims',
+  'no_small_words',
+  'tail_no_small_words',
+  'small_words_jump',
+] as const;
+const countNames = ['hits', 'hits_2', 'hits_3', 'hits_4', 'hit_density'] as const;
+const unitNames = ['apart', 'edge', 'length', 'digits', 'hidden_letters'] as const;
+
+const ruleIndex = new Map(rules.map((rule, i) => [rule.name, i]));
+const pairIndex = pairs.map(([a, b]) => [ruleIndex.get(a) as number, ruleIndex.get(b) as number] as const);
+
+/** Order of the numbers in a feature vector. */
+export const featureNames: readonly string[] = [
+  ...rules.map(({ name }) => name),
+  ...rules.map(({ name }) => `${name}_count`),
+  ...pairs.map(([a, b]) => `${a}+${b}`),
+  ...countNames,
+  ...shapeNames,
+  ...unitNames,
+];
+
+const PAIR_AT = 2 * rules.length;
+const COUNT_AT = PAIR_AT + pairs.length;
+const SHAPE_AT = COUNT_AT + countNames.length;
+export const UNIT_AT = SHAPE_AT + shapeNames.length;
+
+/** Features of one text or unit. Numbers from 0 to about 1. The unit features stay 0. */
+export function featuresOf(text: string, hits: Uint8Array = countHits(text)): Float64Array {
+  const x = new Float64Array(featureNames.length);
+  let attacks = 0;
+  for (let i = 0; i < hits.length; i++) {
+    const count = hits[i] as number;
+    if (count === 0) continue;
+    x[i] = 1;
+    x[rules.length + i] = count / MAX_HITS;
+    if (attackRules.has(rules[i]?.name ?? '')) attacks++;
+  }
+  pairIndex.forEach(([a, b], i) => {
+    x[PAIR_AT + i] = hits[a] && hits[b] ? 1 : 0;
+  });
+  x[COUNT_AT] = attacks / 8;
+  x[COUNT_AT + 1] = attacks >= 2 ? 1 : 0;
+  x[COUNT_AT + 2] = attacks >= 3 ? 1 : 0;
+  x[COUNT_AT + 3] = attacks >= 4 ? 1 : 0;
+  // Optimised suffixes stand at the end and look unlike the head.
+  const cut = text.length - Math.min(Math.floor(text.length * 0.3), 140);
+  const first = countShape(text, 0, cut);
+  const last = countShape(text, cut, text.length);
+  const words = sharesOf(added(first, last));
+  const head = sharesOf(first);
+  const tail = sharesOf(last);
+  x[COUNT_AT + 4] = attacks / Math.log(20 + first.words + last.words);
+  x[SHAPE_AT] = words.symbols;
+  x[SHAPE_AT + 1] = tail.symbols;
+  x[SHAPE_AT + 2] = Math.max(0, tail.symbols - head.symbols);
+  x[SHAPE_AT + 3] = words.odd;
+  x[SHAPE_AT + 4] = tail.odd;
+  x[SHAPE_AT + 5] = Math.max(0, tail.odd - head.odd);
+  x[SHAPE_AT + 6] = words.other;
+  x[SHAPE_AT + 7] = words.capitals;
+  x[SHAPE_AT + 8] = words.long;
+  x[SHAPE_AT + 9] = words.run >= 40 ? 1 : 0;
+  x[SHAPE_AT + 10] = words.you;
+  x[SHAPE_AT + 11] = words.i;
+  x[SHAPE_AT + 12] = words.quotes;
+  x[SHAPE_AT + 13] = words.exclaims;
+  x[SHAPE_AT + 14] = 1 - words.small;
+  x[SHAPE_AT + 15] = 1 - tail.small;
+  x[SHAPE_AT + 16] = Math.max(0, head.small - tail.small);
+  return x;
+}
+
+/** Units of a tool's text with their features; units without any sign are left out. */
+export function unitFeatures(text: string, hidden: number): { readonly unit: string; readonly x: Float64Array }[] {
+  const units = splitUnits(text.slice(0, 4 * TEXT_LIMIT)).map((unit) => unit.text);
+  const hits = units.map(countHits);
+  if (!hits.some(some)) return [];
+  const place = apartness(units);
+  const result: { unit: string; x: Float64Array }[] = [];
+  units.forEach((unit, i) => {
+    if (!some(hits[i] as Uint8Array)) return;
+    const { apart, words } = place[i] as { apart: number; words: number };
+    const x = featuresOf(unit, hits[i]);
+    x[UNIT_AT] = units.length < MIN_UNITS ? 0 : apart;
+    x[UNIT_AT + 1] = i === 0 || i === units.length - 1 ? 1 : 0;
+    x[UNIT_AT + 2] = Math.min(1, Math.log(1 + words) / 5);
+    let digits = 0;
+    for (let k = 0; k < unit.length; k++) if (unit.charCodeAt(k) >= 48 && unit.charCodeAt(k) <= 57) digits++;
+    x[UNIT_AT + 3] = digits / Math.max(1, unit.length);
+    x[UNIT_AT + 4] = hidden > 3 ? 1 : 0;
+    result.push({ unit, x });
+  });
+  return result;
+}
+
+function some(hits: Uint8Array): boolean {
+  for (const count of hits) if (count > 0) return true;
+  return false;
+}
+
+/** Fewer units have no surroundings that one of them could be unlike. */
+const MIN_UNITS = 5;
+const signIndexes = rules.flatMap(({ name }, i) =>
+  attackRules.has(name) || name === 'exfiltration' || name === 'code_insertion' ? [i] : [],
+);
+
+const heads = { direct: weightsOf(fit.direct), tool: weightsOf(fit.tool) };
+
+function weightsOf(head: Head): { readonly bias: number; readonly weights: Float64Array } {
+  return { bias: head.bias, weights: Float64Array.from(featureNames, (name) => head.weights[name] ?? 0) };
+}
+
+function logistic(head: { readonly bias: number; readonly weights: Float64Array }, x: Float64Array): number {
+  let sum = head.bias;
+  for (let i = 0; i < x.length; i++) sum += (head.weights[i] as number) * (x[i] as number);
+  return 1 / (1 + Math.exp(-sum));
+}
+
+/** What a user said, as a whole. */
+export function scoreDirect(text: string): Scored {
+  const cut = text.slice(0, TEXT_LIMIT);
+  const x = featuresOf(cut);
+  return { score: logistic(heads.direct, x), rules: named(heads.direct.weights, x), unit: cut };
+}
+
+/** What a tool or a document returned: the highest unit. */
+export function scoreUntrusted(text: string, hidden: number): Scored {
+  let best: Scored = { score: 0, rules: [], unit: '' };
+  for (const { unit, x } of unitFeatures(text, hidden)) {
+    // A plain request stands out only among enough other text; alone it is a note or a manual.
+    const plain = !signIndexes.some((i) => (x[i] as number) > 0);
+    const score = logistic(heads.tool, x) * (plain && x[UNIT_AT] === 0 ? 0.6 : 1);
+    if (score > best.score) best = { score, rules: named(heads.tool.weights, x), unit };
+  }
+  return best;
+}
+
+function named(weights: Float64Array, x: Float64Array): string[] {
+  return rules
+    .map(({ name }, i) => ({
+      name,
+      part: (weights[i] as number) * (x[i] as number) + (weights[rules.length + i] as number) * (x[rules.length + i] as number),
+    }))
+    .filter(({ part }) => part > 0)
+    .sort((a, b) => b.part - a.part)
+    .slice(0, 4)
+    .map(({ name }) => name);
+}

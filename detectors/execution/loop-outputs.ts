@@ -1,0 +1,48 @@
+/** loop, model outputs: how many outputs in a row say nearly the same. Outputs without text (tool calls only) neither count nor break a run. */
+import type { Step } from '../../src/step/step.ts';
+import { outputSketch, outputText } from '../../src/text/features.ts';
+import { hashText } from '../../src/text/hash.ts';
+import { jaccard, type Sketch } from '../../src/text/shingles.ts';
+import type { Spot } from './loop-calls.ts';
+
+export interface Outputs {
+  last: Sketch;
+  count: number;
+  /** Lowest similarity of neighbours in the run. */
+  likeness: number;
+  first: Spot | null;
+  second: Spot | null;
+  /** Hash of the last tool calls asked for: the same words with another action are progress. */
+  asked: string;
+}
+
+/** Shorter outputs ("Done.", "OK, next.") are alike by nature. */
+const MIN_WORD_SHINGLES = 6;
+
+export function emptyOutputs(): Outputs {
+  return { last: [], count: 0, likeness: 1, first: null, second: null, asked: '' };
+}
+
+/** Adds a model call; the run it now belongs to, or `undefined` if it stands alone. */
+export function foldOutput(outputs: Outputs, step: Step, similarity: number, tokens: number, cost: number) {
+  if (outputText(step) === '') return undefined;
+  const shingles = outputSketch(step);
+  const asked = hashText(
+    step.output.flatMap((message) => message.toolCalls.map((call) => `${call.name} ${call.arguments ?? ''}`)).join('\n'),
+  );
+  const here: Spot = { traceId: step.traceId, spanId: step.spanId, tokens, cost };
+  const like = shingles.length >= MIN_WORD_SHINGLES && asked === outputs.asked ? jaccard(outputs.last, shingles) : 0;
+  outputs.asked = asked;
+  outputs.last = shingles;
+  if (like < similarity || outputs.first === null) {
+    outputs.count = 1;
+    outputs.likeness = 1;
+    outputs.first = here;
+    outputs.second = null;
+    return undefined;
+  }
+  outputs.count++;
+  outputs.likeness = Math.min(outputs.likeness, like);
+  outputs.second ??= here;
+  return { count: outputs.count, likeness: outputs.likeness, first: outputs.first, second: outputs.second, last: here };
+}

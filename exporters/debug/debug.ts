@@ -1,0 +1,88 @@
+/** Writes to standard output what passes: findings as one readable line each. */
+import { once } from 'node:events';
+import { z } from 'zod';
+import type { Batch } from '../../src/batch/batch.ts';
+import {
+  type Component,
+  type Consumer,
+  type ExporterFactory,
+  type ExporterLedger,
+  type Host,
+  Permanent,
+} from '../../src/component/component.ts';
+import { render } from './render.ts';
+
+const options = z.strictObject({
+  verbosity: z
+    .enum(['basic', 'normal', 'detailed'])
+    .default('basic')
+    .describe('basic: a line a batch and a line a finding; normal: also a line a span; detailed: also all attributes.'),
+});
+type Options = z.output<typeof options>;
+
+/** What is needed of a stream; `process.stdout` is one. */
+export interface Output extends NodeJS.EventEmitter {
+  write(text: string): boolean;
+  readonly destroyed: boolean;
+  readonly isTTY?: boolean;
+}
+
+export const factory: ExporterFactory<typeof options> = {
+  kind: 'exporter',
+  type: 'debug',
+  stability: 'stable',
+  summary: 'Writes findings, and at higher verbosity spans, to standard output.',
+  signals: ['traces', 'metrics', 'logs'],
+  options,
+  create: (id, value) => createDebug(id, value, process.stdout, process.stdout.isTTY === true && !process.env['NO_COLOR']),
+};
+
+export function createDebug(id: string, value: Options, output: Output, colour: boolean): Component & Consumer {
+  return new Debug(id, value, output, colour);
+}
+
+class Debug implements Component, Consumer {
+  private readonly id: string;
+  private readonly options: Options;
+  private readonly output: Output;
+  private readonly colour: boolean;
+  private ledger: ExporterLedger | undefined;
+  private full: Promise<void> | undefined;
+
+  constructor(id: string, value: Options, output: Output, colour: boolean) {
+    this.id = id;
+    this.options = value;
+    this.output = output;
+    this.colour = colour;
+  }
+
+  async start(host: Host): Promise<void> {
+    this.ledger = host.ledger.exporter(this.id);
+    host.status({ state: 'ok' });
+  }
+
+  /** A reader that is slower than the pipeline is waited for, not buffered for. */
+  consume(batch: Batch): Promise<void> | undefined {
+    return this.full === undefined ? this.write(batch) : this.full.then(() => this.write(batch));
+  }
+
+  async shutdown(_signal: AbortSignal): Promise<void> {}
+
+  private write(batch: Batch): Promise<void> | undefined {
+    const { signal, items } = batch;
+    if (this.output.destroyed) return Promise.reject(new Permanent('standard output is closed', 13));
+    this.ledger?.offered(signal, items);
+    const room = this.output.write(render(batch, this.options.verbosity, this.colour));
+    this.ledger?.sent(signal, items);
+    if (room) return undefined;
+    const settled = new AbortController();
+    const done = () => {
+      this.full = undefined;
+      settled.abort();
+    };
+    const ends = ['drain', 'close', 'error'].map((event) => once(this.output, event, { signal: settled.signal }));
+    this.full ??= Promise.race(ends).then(done, done);
+    for (const end of ends) end.catch(() => {});
+    return this.full;
+  }
+}

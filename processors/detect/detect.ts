@@ -1,0 +1,347 @@
+/**
+ * The heart: runs the detectors over the spans that pass and hands what they find back in the same
+ * stream. Bytes pass unchanged but for what is found.
+ *
+ * A batch that downstream refuses is refused here too; its findings wait in a bounded outbox and go
+ * with the next batch that is accepted. The sender's repetition of the batch is recognised by span
+ * id and folded only once.
+ */
+import { type Observable, Subject } from 'rxjs';
+import { z } from 'zod';
+import { duration } from '../../config/units.ts';
+import type { Batch } from '../../src/batch/batch.ts';
+import type { Component, Consumer, Counter, Host, ProcessorFactory, Settings } from '../../src/component/component.ts';
+import { Permanent } from '../../src/component/component.ts';
+import type { Tier } from '../../src/detector/detector.ts';
+import { annotate, carriers, type EmitOptions } from '../../src/detector/emit.ts';
+import type { Finding } from '../../src/detector/finding.ts';
+import { type Coverage, DetectorHost, type Emission } from '../../src/detector/host.ts';
+import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
+import { dialectKeys } from '../../src/dialects/keys.ts';
+import { WireError } from '../../src/otlp/error.ts';
+import { type TraceIndex, walkTraces } from '../../src/otlp/traces.ts';
+import { defaultWindowOptions } from '../../src/window/options.ts';
+
+/** Findings that wait for downstream to accept again. Beyond it the oldest are dropped and counted. */
+const OUTBOX_LIMIT = 10_000;
+/** How often windows are looked at for idle, grace and lateness. */
+const TICK_MS = 1_000;
+
+/** `detect` with the given detectors. The live stream of findings is shared by all instances of the factory. */
+export function detectFactory(
+  shipped: readonly ShippedDetector[],
+): ProcessorFactory & { readonly findings$: Observable<Finding> } {
+  const findings$ = new Subject<Finding>();
+  const options = z
+    .strictObject({
+      tiers: z
+        .array(z.literal([1, 2, 3]))
+        .min(1)
+        .default([1, 2, 3])
+        .describe('Tiers to run: 1 structure and hashes, 2 change over time, 3 text.'),
+      detectors: z
+        .record(z.string(), z.union([z.record(z.string(), z.unknown()), z.null()]))
+        .default({})
+        .describe('Options by detector id; `enabled: false` switches one off.'),
+      emit_above: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.6)
+        .describe('Least confidence of a finding that is handed on. 0.60 is where LIKELY begins.'),
+      output: z.enum(['all', 'detections']).default('all').describe('`detections` lets only carrier spans out: for a tee.'),
+      idle: duration('5m').describe('A window ends when no step has come for this long.'),
+      grace: duration('10s').describe('How long the window of a trace stays open after its root.'),
+      lateness: duration('10s').describe('How far out of order steps may come and still be folded in their place.'),
+      max_age: duration('6h').describe('A window ends at this age, however busy.'),
+      max_windows: z
+        .int()
+        .min(1)
+        .max(10_000_000)
+        .default(defaultWindowOptions.maxRuns)
+        .describe('Open sessions and traces; beyond it the least recently used one is closed.'),
+      max_bytes: z
+        .int()
+        .min(1_048_576)
+        .default(defaultWindowOptions.maxTailBytes)
+        .describe('Bytes of steps kept for late facts, all windows together.'),
+      cooldown: duration('60s').describe('A growing finding is said again after this long at the soonest.'),
+      mark_error: z.array(z.string()).default([]).describe('Detectors whose findings set the status of the span to ERROR.'),
+      openinference: z
+        .boolean()
+        .default(true)
+        .describe('Write OpenInference annotations on carrier spans, so that Phoenix types them.'),
+    })
+    .superRefine((value, context) => {
+      const { problems } = activate(shipped, { tiers: value.tiers, detectors: value.detectors as DetectorConfig });
+      for (const { path, message } of problems) context.addIssue({ code: 'custom', path: ['detectors', ...path], message });
+      value.mark_error.forEach((id, i) => {
+        if (!shipped.some(({ detector }) => detector.meta.id === id)) {
+          context.addIssue({ code: 'custom', path: ['mark_error', i], message: `unknown detector '${id}'.` });
+        }
+      });
+    });
+  type Options = z.output<typeof options>;
+  return {
+    kind: 'processor',
+    type: 'detect',
+    stability: 'alpha',
+    summary: 'Runs the failure detectors over windows of steps and hands detections back in the stream.',
+    signals: ['traces'],
+    options,
+    create: (settings, value, next) => new Detect(settings, value as Options, next, shipped, findings$),
+    findings$: findings$.asObservable(),
+  };
+}
+
+interface DetectOptions {
+  readonly tiers: readonly Tier[];
+  readonly detectors: unknown;
+  readonly emit_above: number;
+  readonly output: 'all' | 'detections';
+  readonly idle: number;
+  readonly grace: number;
+  readonly lateness: number;
+  readonly max_age: number;
+  readonly max_windows: number;
+  readonly max_bytes: number;
+  readonly cooldown: number;
+  readonly mark_error: readonly string[];
+  readonly openinference: boolean;
+}
+
+class Detect implements Component, Consumer {
+  private readonly settings: Settings;
+  private readonly options: DetectOptions;
+  private readonly next: Consumer;
+  private readonly shipped: readonly ShippedDetector[];
+  private readonly live: Subject<Finding>;
+  private detectors: DetectorHost | undefined;
+  private host: Host | undefined;
+  private emit: EmitOptions | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private outbox: Emission[] = [];
+  private dropped: Counter | undefined;
+  private inPlace: Counter | undefined;
+  private carried: Counter | undefined;
+
+  constructor(
+    settings: Settings,
+    options: DetectOptions,
+    next: Consumer,
+    shipped: readonly ShippedDetector[],
+    live: Subject<Finding>,
+  ) {
+    this.settings = settings;
+    this.options = options;
+    this.next = next;
+    this.shipped = shipped;
+    this.live = live;
+  }
+
+  async start(host: Host): Promise<void> {
+    const { options } = this;
+    this.host = host;
+    this.emit = { version: host.buildVersion, markError: new Set(options.mark_error), openinference: options.openinference };
+    if (!this.detectors) {
+      const { active } = activate(this.shipped, { tiers: options.tiers, detectors: options.detectors as DetectorConfig });
+      this.detectors = new DetectorHost({
+        detectors: active,
+        windows: {
+          idleMs: options.idle,
+          graceMs: options.grace,
+          latenessMs: options.lateness,
+          maxAgeMs: options.max_age,
+          maxRuns: options.max_windows,
+          maxTailBytes: options.max_bytes,
+        },
+        cooldownMs: options.cooldown,
+        now: () => host.clock.now(),
+        onCoverage: (coverage) => this.count(coverage),
+        onError: (detector, window, error) =>
+          host.logger.log('error', `Detector ${detector.meta.id} failed and is off for this window.`, {
+            window: window.key,
+            error: error instanceof Error ? error.message : String(error),
+          }),
+      });
+    }
+    this.meter(host);
+    this.timer = setInterval(() => this.tick(), TICK_MS);
+    this.timer.unref();
+    host.status({ state: 'ok' });
+  }
+
+  /** Takes over the windows of the instance that a reload replaces, so that no state is lost. */
+  adopt(old: Component): void {
+    if (!(old instanceof Detect)) return;
+    const same = JSON.stringify(old.options) === JSON.stringify(this.options);
+    this.outbox = old.outbox;
+    old.outbox = [];
+    if (!same || !old.detectors) return;
+    this.detectors = old.detectors;
+    old.detectors = undefined;
+  }
+
+  consume(batch: Batch): Promise<void> | undefined {
+    if (batch.signal !== 'traces' || !this.detectors || !this.emit || !this.host) return this.next.consume(batch);
+    const index = this.walk(batch);
+    const emissions = [...this.outbox, ...this.above(this.detectors.process(index, batch.tenant))];
+    this.outbox = [];
+    if (emissions.length === 0) return this.options.output === 'all' ? this.next.consume(batch) : undefined;
+    const nowMs = this.host.clock.now();
+    if (this.options.output === 'detections') return this.send(this.ofCarriers(emissions, nowMs, batch), emissions);
+    const annotated = annotate(index, emissions, nowMs, this.emit);
+    this.inPlace?.add(annotated.inPlace);
+    this.carried?.add(annotated.carriers);
+    const bytes = annotated.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    const { metadata } = batch;
+    const changed: Batch = {
+      signal: 'traces',
+      chunks: annotated.chunks,
+      bytes,
+      items: index.spanCount + annotated.carriers,
+      tenant: batch.tenant,
+      ...(metadata ? { metadata } : {}),
+    };
+    return this.send(changed, emissions);
+  }
+
+  async shutdown(_signal: AbortSignal): Promise<void> {
+    if (this.timer) clearInterval(this.timer);
+    this.timer = undefined;
+    const { detectors } = this;
+    this.detectors = undefined;
+    if (detectors) await this.carry(this.above(detectors.end('shutdown')));
+    else await this.carry([]);
+  }
+
+  private walk(batch: Batch): TraceIndex {
+    if (batch.index && batch.index.keys === dialectKeys) return batch.index;
+    const [first, ...rest] = batch.chunks;
+    const body = first && rest.length === 0 ? first : Buffer.concat(batch.chunks);
+    try {
+      return walkTraces(body, dialectKeys);
+    } catch (error) {
+      if (error instanceof WireError) throw new Permanent(error.message, 3, { cause: error });
+      throw error;
+    }
+  }
+
+  private above(emissions: readonly Emission[]): readonly Emission[] {
+    const kept = emissions.filter(({ finding }) => finding.confidence >= this.options.emit_above);
+    for (const { finding, label } of kept) if (label === 'fail') this.live.next(finding);
+    return kept;
+  }
+
+  private tick(): void {
+    if (!this.detectors || !this.host) return;
+    const found = this.above(this.detectors.tick(this.host.clock.now()));
+    if (found.length > 0 || this.outbox.length > 0) void this.carry(found);
+  }
+
+  /** Findings without a batch to go with. */
+  private async carry(found: readonly Emission[]): Promise<void> {
+    const emissions = [...this.outbox, ...found];
+    this.outbox = [];
+    if (emissions.length === 0 || !this.host) return;
+    this.carried?.add(emissions.length);
+    try {
+      await this.send(this.ofCarriers(emissions, this.host.clock.now()), emissions);
+    } catch {
+      // Back in the outbox: `send` has put them there.
+    }
+  }
+
+  private ofCarriers(emissions: readonly Emission[], nowMs: number, batch?: Batch): Batch {
+    const body = carriers(emissions, nowMs, this.emit as EmitOptions);
+    const metadata = batch?.metadata;
+    return {
+      signal: 'traces',
+      chunks: [body],
+      bytes: body.length,
+      items: emissions.length,
+      tenant: batch?.tenant ?? 'default',
+      ...(metadata ? { metadata } : {}),
+    };
+  }
+
+  private send(batch: Batch, emissions: readonly Emission[]): Promise<void> | undefined {
+    const back = (error: unknown): never => {
+      this.outbox.push(...emissions);
+      const over = this.outbox.length - OUTBOX_LIMIT;
+      if (over > 0) {
+        this.outbox.splice(0, over);
+        this.dropped?.add(over);
+      }
+      throw error;
+    };
+    try {
+      return this.next.consume(batch)?.catch(back);
+    } catch (error) {
+      return back(error);
+    }
+  }
+
+  private count(coverage: Coverage): void {
+    this.host?.meter
+      .counter('misstep_detector_windows', {
+        processor: this.settings.id,
+        detector: coverage.detector.meta.id,
+        outcome: coverage.outcome,
+      })
+      .add(1);
+  }
+
+  private meter(host: Host): void {
+    const processor = this.settings.id;
+    const of =
+      (read: (detectors: DetectorHost) => number): (() => number) =>
+      () =>
+        this.detectors ? read(this.detectors) : 0;
+    const { meter } = host;
+    this.dropped = meter.counter('misstep_detect_outbox_dropped', { processor }, 'Findings that no longer fit the outbox.');
+    this.inPlace = meter.counter('misstep_detect_findings', { processor, way: 'in_place' }, 'Findings handed on.');
+    this.carried = meter.counter('misstep_detect_findings', { processor, way: 'carrier' });
+    meter.observe('misstep_detect_outbox_size', { processor }, () => this.outbox.length);
+    meter.observe(
+      'misstep_detect_windows_open',
+      { processor },
+      of((detectors) => detectors.openRuns),
+    );
+    meter.observe(
+      'misstep_detect_kept_bytes',
+      { processor },
+      of((detectors) => detectors.keptBytes),
+    );
+    meter.observe(
+      'misstep_detect_steps',
+      { processor },
+      of((detectors) => detectors.counts.steps),
+      'Spans that are steps of an agent.',
+    );
+    meter.observe(
+      'misstep_detect_duplicates',
+      { processor },
+      of((detectors) => detectors.counts.duplicates),
+      'Spans delivered again.',
+    );
+    meter.observe(
+      'misstep_detect_own_spans',
+      { processor },
+      of((detectors) => detectors.counts.own),
+      "Spans of misstep's own that came back in.",
+    );
+    meter.observe(
+      'misstep_detect_late_steps',
+      { processor },
+      of((detectors) => detectors.counts.late),
+      'Steps later than `lateness`.',
+    );
+    meter.observe(
+      'misstep_detect_errors',
+      { processor },
+      of((detectors) => detectors.counts.errors),
+      'Detectors that failed in a window.',
+    );
+  }
+}

@@ -1,0 +1,62 @@
+/** One signal of one exporter in the books: every item is in exactly one place after each call. */
+import type { Signal } from '../batch/batch.ts';
+import type { ExporterLedger } from './component.ts';
+
+export class Account {
+  queued = 0;
+  inFlight = 0;
+  private readonly ledger: ExporterLedger;
+  private readonly signal: Signal;
+
+  constructor(ledger: ExporterLedger, signal: Signal) {
+    this.ledger = ledger;
+    this.signal = signal;
+  }
+
+  /** New items, into the queue. */
+  enqueued(items: number): void {
+    this.ledger.offered(this.signal, items);
+    this.hold(items, 0);
+  }
+
+  /** New items that are sent at once. */
+  started(items: number): void {
+    this.ledger.offered(this.signal, items);
+    this.hold(0, items);
+  }
+
+  /** From the queue to a sender. */
+  taken(items: number): void {
+    this.hold(-items, items);
+  }
+
+  /** In flight, and the backend took them, all but the `rejected`. */
+  sent(items: number, rejected = 0): void {
+    if (items > rejected) this.ledger.sent(this.signal, items - rejected);
+    if (rejected > 0) this.ledger.rejected(this.signal, rejected);
+    this.hold(0, -items);
+  }
+
+  /** In flight, and lost. */
+  dropped(items: number, reason: string): void {
+    this.ledger.dropped(this.signal, items, reason);
+    this.hold(0, -items);
+  }
+
+  /** Queued, and lost. */
+  abandoned(items: number, reason: string): void {
+    this.ledger.dropped(this.signal, items, reason);
+    this.hold(-items, 0);
+  }
+
+  private hold(queued: number, inFlight: number): void {
+    if (queued !== 0) {
+      this.queued += queued;
+      this.ledger.queued(this.signal, this.queued);
+    }
+    if (inFlight !== 0) {
+      this.inFlight += inFlight;
+      this.ledger.inFlight(this.signal, this.inFlight);
+    }
+  }
+}

@@ -1,0 +1,276 @@
+/**
+ * The sending queue of one signal of one exporter. What `consume` accepted is in memory here until a sender has
+ * brought it to its end, so room is taken until then, not until a sender picks it up.
+ *
+ * Bounds: `queue_size` in units of the sizer, `max_bytes` for this queue, the budget for all queues together.
+ */
+import type { SendingQueue as QueueOptions } from '../../config/queue.ts';
+import type { Batch } from '../batch/batch.ts';
+import type { Account } from './account.ts';
+import { Batcher, type BatchSizes, type Group, type Owner } from './batcher.ts';
+import { type BatcherOptions, type Budget, type Clock, Permanent, Refused } from './component.ts';
+
+/** The first retry of a Collector comes after 5 s: what to say while nothing has been measured. */
+const UNKNOWN_RETRY_MS = 5_000;
+/** Sooner a sender only comes to be refused again; HTTP's Retry-After counts in seconds anyway. */
+const MIN_RETRY_MS = 500;
+/** The Collector's `max_interval`: senders would not wait longer by themselves. */
+const MAX_RETRY_MS = 30_000;
+/** Room to have when refused senders come back, as a share of what is held: they come together. */
+const HEADROOM = 0.05;
+/** Time in which a measured drain rate loses half its weight. */
+const HALF_LIFE_MS = 5_000;
+/** Other queues give the shared budget back without telling; blocked producers look again this often. */
+const POLL_MS = 50;
+
+interface Entry extends Owner {
+  readonly size: number;
+  readonly bytes: number;
+  error: Error | undefined;
+  /** Only with wait_for_result. */
+  readonly settle: ((error: Error | undefined) => void) | undefined;
+}
+
+interface Waiter {
+  readonly batch: Batch;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export interface QueueSettings {
+  readonly options: QueueOptions;
+  readonly batch: BatchSizes | undefined;
+  readonly budget: Budget;
+  readonly account: Account;
+  readonly clock: Clock;
+  /** Brings a batch to its end; never rejects. */
+  readonly deliver: (batch: Batch) => Promise<Error | undefined>;
+  /** Items that found the queue full. */
+  readonly refused: (items: number) => void;
+}
+
+export class SendingQueue {
+  /** Occupied room in units of the sizer, senders included. */
+  used = 0;
+  usedBytes = 0;
+  private readonly settings: QueueSettings;
+  private readonly batcher: Batcher<Entry> | undefined;
+  private readonly ready = new Fifo<Group<Entry>>();
+  private readonly waiters = new Fifo<Waiter>();
+  private readonly drained: DrainRate;
+  private poll: NodeJS.Timeout | undefined;
+  private senders = 0;
+  private closed = false;
+  private idle: (() => void) | undefined;
+
+  constructor(settings: QueueSettings) {
+    this.settings = settings;
+    this.drained = new DrainRate(settings.clock);
+    if (settings.batch !== undefined) {
+      this.batcher = new Batcher<Entry>(settings.batch, settings.clock, (group) => {
+        this.ready.push(group);
+        this.pump();
+      });
+    }
+  }
+
+  get capacity(): number {
+    return this.settings.options.queue_size;
+  }
+
+  consume(batch: Batch): Promise<void> | undefined {
+    const { options, budget, refused } = this.settings;
+    const size = this.sizeOf(batch);
+    const { bytes } = batch;
+    if (this.closed) return Promise.reject(stopped());
+    if (size > options.queue_size || bytes > options.max_bytes || bytes > budget.limit) {
+      refused(batch.items);
+      return Promise.reject(new Permanent('the request is larger than the whole sending queue', 8));
+    }
+    if (this.waiters.length === 0 && this.room(size, bytes)) {
+      if (!options.wait_for_result) {
+        this.admit(batch, size, undefined);
+        return undefined;
+      }
+      return new Promise((resolve, reject) => this.admit(batch, size, (error) => (error ? reject(error) : resolve())));
+    }
+    // What waits in a batcher for company would keep a full queue full.
+    this.batcher?.flush();
+    if (options.block_on_overflow) {
+      return new Promise((resolve, reject) => {
+        this.waiters.push({ batch, resolve, reject });
+        this.poll ??= setInterval(() => this.letIn(), POLL_MS);
+      });
+    }
+    refused(batch.items);
+    return Promise.reject(new Refused('queue_full', 'sending queue is full', this.retryAfterMs(bytes)));
+  }
+
+  /** How long until there is room again, from the measured drain rate, in whole ms. */
+  retryAfterMs(bytes: number): number {
+    const rate = this.drained.perMs();
+    if (rate === 0) return UNKNOWN_RETRY_MS;
+    const wait = Math.max(bytes, this.usedBytes * HEADROOM) / rate;
+    return Math.ceil(Math.min(Math.max(wait, MIN_RETRY_MS), MAX_RETRY_MS));
+  }
+
+  /** Takes nothing more; resolves when everything in it has come to its end. */
+  drain(): Promise<void> {
+    this.closed = true;
+    this.batcher?.stop();
+    clearInterval(this.poll);
+    for (let waiter = this.waiters.shift(); waiter !== undefined; waiter = this.waiters.shift()) {
+      waiter.reject(stopped());
+    }
+    return new Promise((resolve) => {
+      this.idle = resolve;
+      this.restIfIdle();
+    });
+  }
+
+  /** Drops what no sender has taken yet. */
+  abandon(): void {
+    for (let group = this.ready.shift(); group !== undefined; group = this.ready.shift()) {
+      this.settings.account.abandoned(group.batch.items, 'shutdown');
+      for (const entry of group.owners) this.finish(entry, stopped());
+    }
+    this.restIfIdle();
+  }
+
+  /** Checks for room and, if there is, takes the bytes from the shared budget. */
+  private room(size: number, bytes: number): boolean {
+    const { options, budget } = this.settings;
+    return this.used + size <= options.queue_size && this.usedBytes + bytes <= options.max_bytes && budget.take(bytes);
+  }
+
+  private admit(batch: Batch, size: number, settle: Entry['settle']): void {
+    this.used += size;
+    this.usedBytes += batch.bytes;
+    this.settings.account.enqueued(batch.items);
+    const entry: Entry = { pieces: 1, size, bytes: batch.bytes, error: undefined, settle };
+    if (this.batcher !== undefined) this.batcher.add(batch, entry);
+    else {
+      this.ready.push({ batch, owners: [entry] });
+      this.pump();
+    }
+  }
+
+  private letIn(): void {
+    for (let first = this.waiters.first; first !== undefined; first = this.waiters.first) {
+      const { batch, resolve, reject } = first;
+      const size = this.sizeOf(batch);
+      if (!this.room(size, batch.bytes)) return;
+      this.waiters.shift();
+      const waits = this.settings.options.wait_for_result;
+      this.admit(batch, size, waits ? (error) => (error ? reject(error) : resolve()) : undefined);
+      if (!waits) resolve();
+    }
+    clearInterval(this.poll);
+    this.poll = undefined;
+  }
+
+  private pump(): void {
+    while (this.senders < this.settings.options.num_consumers) {
+      const group = this.ready.shift();
+      if (group === undefined) return;
+      this.senders++;
+      void this.send(group);
+    }
+  }
+
+  private async send({ batch, owners }: Group<Entry>): Promise<void> {
+    this.settings.account.taken(batch.items);
+    const error = await this.settings.deliver(batch);
+    this.senders--;
+    for (const entry of owners) this.finish(entry, error);
+    this.letIn();
+    this.pump();
+    this.restIfIdle();
+  }
+
+  private finish(entry: Entry, error: Error | undefined): void {
+    entry.error ??= error;
+    if (--entry.pieces > 0) return;
+    this.used -= entry.size;
+    this.usedBytes -= entry.bytes;
+    this.settings.budget.give(entry.bytes);
+    this.drained.add(entry.bytes);
+    entry.settle?.(entry.error);
+  }
+
+  private restIfIdle(): void {
+    if (this.idle !== undefined && this.senders === 0 && this.ready.length === 0) this.idle();
+  }
+
+  private sizeOf(batch: Batch): number {
+    const { sizer } = this.settings.options;
+    return sizer === 'requests' ? 1 : sizer === 'items' ? batch.items : batch.bytes;
+  }
+}
+
+function stopped(): Refused {
+  return new Refused('shutdown', 'the exporter is stopping', 1_000);
+}
+
+/** The queue's own `batch`, else what a `batch` processor in front of the exporter asks for. */
+export function batchSizes(own: QueueOptions['batch'], hint: BatcherOptions | undefined): BatchSizes | undefined {
+  if (own !== undefined) return { flushTimeoutMs: own.flush_timeout, min: own.min_size, max: own.max_size, sizer: own.sizer };
+  if (hint === undefined) return undefined;
+  return { flushTimeoutMs: hint.flushTimeoutMs, min: hint.minItems, max: hint.maxItems, sizer: 'items' };
+}
+
+/** Bytes per ms, older ones counting less: an exponentially decayed sum. */
+class DrainRate {
+  private readonly clock: Clock;
+  private sum = 0;
+  private at = 0;
+
+  constructor(clock: Clock) {
+    this.clock = clock;
+  }
+
+  add(bytes: number): void {
+    this.sum = this.decayed() + bytes;
+    this.at = this.clock.monotonic();
+  }
+
+  perMs(): number {
+    return (this.decayed() * Math.LN2) / HALF_LIFE_MS;
+  }
+
+  private decayed(): number {
+    return this.sum === 0 ? 0 : this.sum * 2 ** ((this.at - this.clock.monotonic()) / HALF_LIFE_MS);
+  }
+}
+
+/** First in, first out, without moving the rest at each `shift`. */
+class Fifo<T> {
+  private items: (T | undefined)[] = [];
+  private head = 0;
+
+  get length(): number {
+    return this.items.length - this.head;
+  }
+
+  get first(): T | undefined {
+    return this.items[this.head];
+  }
+
+  push(item: T): void {
+    this.items.push(item);
+  }
+
+  shift(): T | undefined {
+    if (this.head === this.items.length) return undefined;
+    const item = this.items[this.head];
+    this.items[this.head++] = undefined;
+    if (this.head === this.items.length) {
+      this.items.length = 0;
+      this.head = 0;
+    } else if (this.head >= 1_024 && this.head * 2 > this.items.length) {
+      this.items = this.items.slice(this.head);
+      this.head = 0;
+    }
+    return item;
+  }
+}

@@ -1,0 +1,340 @@
+/**
+ * Folds steps into the states of every detector over the windows of one run, and can go back: a
+ * checkpoint holds the states as JSON and the findings said so far, so that a step that comes out of
+ * order, or a late fact, is folded again from there and not from the beginning.
+ */
+import type { Fact, Step } from '../step/step.ts';
+import { calibrate, type Fit } from './calibration.ts';
+import type { AnyDetector, Context, EndReason, ReportOf, Scope } from './detector.ts';
+import { STATE_LIMIT_BYTES } from './detector.ts';
+import { type Finding, fillTemplate, findingId } from './finding.ts';
+
+/** A detector with its options and calibration, fixed when a window opens. */
+export interface ActiveDetector {
+  readonly detector: AnyDetector;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly fit: Fit;
+  readonly configHash: string;
+  /** Bit mask of the facts it needs, over `factBit`. */
+  readonly needs: number;
+}
+
+const facts: readonly Fact[] = [
+  'agent.name',
+  'session.id',
+  'model',
+  'tokens',
+  'cost',
+  'messages.input',
+  'messages.output',
+  'system',
+  'tool.name',
+  'tool.arguments',
+  'tool.result',
+  'tool.definitions',
+  'documents',
+  'state',
+  'handoff',
+  'graph',
+  'limits',
+];
+
+const bits: ReadonlyMap<Fact, number> = new Map(facts.map((fact, i) => [fact, 1 << i]));
+
+export function needMask(detector: AnyDetector): number {
+  let mask = 0;
+  for (const need of detector.meta.needs) mask |= bits.get(typeof need === 'string' ? need : need.fact) ?? 0;
+  return mask;
+}
+
+/** Names of the facts in a mask, for `insufficient_data`. */
+export function factNames(mask: number): Fact[] {
+  return facts.filter((_, i) => (mask & (1 << i)) !== 0);
+}
+
+export interface Window {
+  readonly key: string;
+  readonly scope: Scope;
+  readonly traceId: string;
+  readonly sessionId: string | undefined;
+  readonly agent: string | undefined;
+  /** By detector index; `undefined` for those of another scope. */
+  readonly states: unknown[];
+  /** Facts seen in any step. */
+  seen: number;
+  steps: number;
+}
+
+interface SavedWindow {
+  readonly window: Window;
+  /** As JSON, by detector index. */
+  readonly states: readonly (string | undefined)[];
+  readonly seen: number;
+  readonly steps: number;
+}
+
+interface Checkpoint {
+  /** Rows folded before it, counted from the start of the kept tail. */
+  at: number;
+  readonly windows: ReadonlyMap<string, SavedWindow>;
+  readonly findings: ReadonlyMap<string, Finding>;
+}
+
+/** Steps between two checkpoints: bounds what one late step costs. */
+const CHECKPOINT_EVERY = 64;
+
+export interface FoldHooks {
+  /** A detector threw or its state outgrew the limit: it is off for this window. */
+  onError(detector: AnyDetector, window: Window, error: unknown): void;
+  /** A step was folded again. */
+  onRefold(steps: number): void;
+}
+
+export class Fold {
+  readonly windows = new Map<string, Window>();
+  findings: Map<string, Finding> = new Map();
+  /** True if anything was said or taken back since the flag was cleared. */
+  changed = false;
+  /** `<window key> <detector index>` of what threw. An error is never undone, not even by folding again. */
+  private readonly failed = new Set<string>();
+  private checkpoints: Checkpoint[];
+  private folded = 0;
+  private readonly detectors: readonly ActiveDetector[];
+  private readonly scopes: Readonly<Record<Scope, readonly number[]>>;
+  private readonly allNeeds: number;
+  private readonly tenant: string;
+  private readonly runKey: string;
+  private readonly sessionId: string | undefined;
+  private readonly hooks: FoldHooks;
+  private readonly agentOf: (spanId: string) => string | undefined;
+  // The call at hand; a context object is made once per detector, not per step.
+  private window: Window | undefined;
+  private step: Step | undefined;
+  private nowMs = 0;
+  private readonly contexts: Context<never, never>[];
+
+  constructor(
+    detectors: readonly ActiveDetector[],
+    run: { readonly tenant: string; readonly key: string; readonly sessionId: string | undefined },
+    agentOf: (spanId: string) => string | undefined,
+    hooks: FoldHooks,
+  ) {
+    this.detectors = detectors;
+    this.tenant = run.tenant;
+    this.runKey = run.key;
+    this.sessionId = run.sessionId;
+    this.agentOf = agentOf;
+    this.hooks = hooks;
+    this.checkpoints = [{ at: 0, windows: new Map(), findings: new Map() }];
+    const byScope: Record<Scope, number[]> = { trace: [], session: [], agent: [] };
+    detectors.forEach((active, i) => {
+      byScope[active.detector.meta.scope as Scope].push(i);
+    });
+    this.scopes = byScope;
+    this.allNeeds = detectors.reduce((mask, active) => mask | active.needs, 0);
+    this.contexts = detectors.map((active, i) => this.contextOf(active, i));
+  }
+
+  /**
+   * Folds rows[from…]. `from` below what was folded before means that something changed there: the
+   * last checkpoint at or before it is restored first.
+   */
+  run(rows: readonly Step[], from: number): void {
+    let start = Math.min(from, this.folded);
+    if (start < this.folded) {
+      const again = this.folded;
+      start = this.restore(start);
+      this.hooks.onRefold(again - start);
+    }
+    for (let i = start; i < rows.length; i++) {
+      const last = this.checkpoints[this.checkpoints.length - 1] as Checkpoint;
+      if (i - last.at >= CHECKPOINT_EVERY) this.checkpoints.push(this.snapshot(i));
+      this.fold(rows[i] as Step);
+    }
+    this.folded = rows.length;
+  }
+
+  /** How many leading rows may be forgotten if all rows before `settled` are final; they are then gone from the caller's list. */
+  release(settled: number): number {
+    let keep = 0;
+    for (let i = 1; i < this.checkpoints.length; i++) if ((this.checkpoints[i] as Checkpoint).at <= settled) keep = i;
+    if (settled >= this.folded && this.folded > 0) {
+      this.checkpoints = [this.snapshot(this.folded)];
+      keep = 0;
+    } else {
+      this.checkpoints.splice(0, keep);
+    }
+    const gone = (this.checkpoints[0] as Checkpoint).at;
+    for (const checkpoint of this.checkpoints) checkpoint.at -= gone;
+    this.folded -= gone;
+    return gone;
+  }
+
+  end(reason: EndReason, nowMs: number): void {
+    this.step = undefined;
+    this.nowMs = nowMs;
+    for (const window of this.windows.values()) {
+      this.window = window;
+      for (const i of this.scopes[window.scope]) {
+        const { detector } = this.detectors[i] as ActiveDetector;
+        if (!detector.onEnd || (this.failed.size > 0 && this.hasFailed(window, i))) continue;
+        try {
+          detector.onEnd(window.states[i], reason, this.contexts[i] as never);
+        } catch (error) {
+          this.fail(i, window, error);
+        }
+      }
+    }
+  }
+
+  /** True if detector `i` was switched off in this window. */
+  hasFailed(window: Window, i: number): boolean {
+    return this.failed.has(`${window.key} ${i}`);
+  }
+
+  private fold(step: Step): void {
+    this.step = step;
+    this.nowMs = step.endMs;
+    let mask = 0;
+    const wanted = this.allNeeds;
+    for (let i = 0; i < facts.length; i++) if ((wanted & (1 << i)) !== 0 && step.has(facts[i] as Fact)) mask |= 1 << i;
+    if (this.scopes.trace.length > 0) this.foldInto(this.windowOf('trace', `trace:${step.traceId}`, step), step, mask);
+    if (this.scopes.session.length > 0) this.foldInto(this.windowOf('session', this.runKey, step), step, mask);
+    if (this.scopes.agent.length > 0)
+      this.foldInto(this.windowOf('agent', `${this.runKey}|agent:${step.agent ?? ''}`, step), step, mask);
+  }
+
+  private foldInto(window: Window, step: Step, mask: number): void {
+    window.seen |= mask;
+    window.steps++;
+    this.window = window;
+    const indexes = this.scopes[window.scope];
+    for (let k = 0; k < indexes.length; k++) {
+      const i = indexes[k] as number;
+      if (this.failed.size > 0 && this.hasFailed(window, i)) continue;
+      const active = this.detectors[i] as ActiveDetector;
+      try {
+        let state = window.states[i];
+        if (state === undefined) state = active.detector.init(active.options as never);
+        window.states[i] = active.detector.onStep(state, step, this.contexts[i] as never);
+      } catch (error) {
+        this.fail(i, window, error);
+      }
+    }
+  }
+
+  private windowOf(scope: Scope, key: string, step: Step): Window {
+    let window = this.windows.get(key);
+    if (!window) {
+      const n = this.detectors.length;
+      window = {
+        key,
+        scope,
+        traceId: step.traceId,
+        sessionId: this.sessionId,
+        agent: scope === 'agent' ? step.agent : undefined,
+        states: new Array(n).fill(undefined),
+        seen: 0,
+        steps: 0,
+      };
+      this.windows.set(key, window);
+    }
+    return window;
+  }
+
+  private fail(i: number, window: Window, error: unknown): void {
+    this.failed.add(`${window.key} ${i}`);
+    window.states[i] = undefined;
+    this.hooks.onError((this.detectors[i] as ActiveDetector).detector, window, error);
+  }
+
+  private snapshot(at: number): Checkpoint {
+    const windows = new Map<string, SavedWindow>();
+    for (const window of this.windows.values()) {
+      const states = window.states.map((state, i) => {
+        if (state === undefined) return undefined;
+        const text = JSON.stringify(state);
+        if (text.length <= STATE_LIMIT_BYTES) return text;
+        this.fail(i, window, new Error(`state of ${text.length} bytes is over ${STATE_LIMIT_BYTES}`));
+        return undefined;
+      });
+      windows.set(window.key, { window, states, seen: window.seen, steps: window.steps });
+    }
+    return { at, windows, findings: new Map(this.findings) };
+  }
+
+  /** Goes back to the last checkpoint at or before `index`; returns where that is. */
+  private restore(index: number): number {
+    let last = this.checkpoints.length - 1;
+    while (last > 0 && (this.checkpoints[last] as Checkpoint).at > index) last--;
+    this.checkpoints.length = last + 1;
+    const checkpoint = this.checkpoints[last] as Checkpoint;
+    this.windows.clear();
+    for (const [key, saved] of checkpoint.windows) {
+      const { window } = saved;
+      window.seen = saved.seen;
+      window.steps = saved.steps;
+      saved.states.forEach((text, i) => {
+        window.states[i] = text === undefined || this.hasFailed(window, i) ? undefined : JSON.parse(text);
+      });
+      this.windows.set(key, window);
+    }
+    this.findings = new Map(checkpoint.findings);
+    this.changed = true;
+    return checkpoint.at;
+  }
+
+  private contextOf(active: ActiveDetector, _index: number): Context<never, never> {
+    const { meta } = active.detector;
+    const self = this;
+    return {
+      options: active.options as never,
+      get nowMs() {
+        return self.nowMs;
+      },
+      report(message: string, said: ReportOf<string>) {
+        self.say(active, message, said);
+      },
+      withdraw(message: string, key: string) {
+        const id = findingId(self.tenant, meta.id, message, (self.window as Window).key, key);
+        if (self.findings.delete(id)) self.changed = true;
+      },
+    } as Context<never, never>;
+  }
+
+  private say(active: ActiveDetector, message: string, said: ReportOf<string>): void {
+    const { meta } = active.detector;
+    const spec = meta.messages[message];
+    if (!spec) throw new Error(`detector ${meta.id} reported the unknown message '${message}'`);
+    const window = this.window as Window;
+    const id = findingId(this.tenant, meta.id, message, window.key, said.key);
+    const before = this.findings.get(id);
+    const agent = said.agent ?? window.agent ?? this.agentOf(said.at.spanId) ?? this.step?.agent;
+    this.findings.set(id, {
+      id,
+      revision: before ? before.revision + 1 : 0,
+      detector: meta.id,
+      message,
+      category: meta.family,
+      version: meta.version,
+      tier: spec.tier,
+      scope: meta.scope,
+      severity: said.severity ?? spec.severity,
+      score: said.score,
+      confidence: calibrate(active.fit, message, said.score),
+      tenant: this.tenant,
+      windowKey: window.key,
+      sessionId: this.sessionId,
+      agent,
+      at: { traceId: said.at.traceId, spanId: said.at.spanId },
+      evidence: (said.evidence ?? []).slice(0, 16).map(({ traceId, spanId }) => ({ traceId, spanId })),
+      explanation: fillTemplate(spec.text, said.data),
+      impact: spec.impact,
+      action: spec.action,
+      taxonomy: spec.taxonomy,
+      data: said.data,
+      atMs: this.nowMs,
+    });
+    this.changed = true;
+  }
+}

@@ -1,0 +1,131 @@
+/** Options of detectors as users set them, checked against the detector's own spec. All problems at once. */
+import { type Fit, uncalibrated } from './calibration.ts';
+import type { AnyDetector, OptionSpec, Tier } from './detector.ts';
+import { configHash } from './finding.ts';
+import { type ActiveDetector, needMask } from './fold.ts';
+
+/** A detector as it is shipped: its code and its fitted numbers. */
+export interface ShippedDetector {
+  readonly detector: AnyDetector;
+  readonly fit?: Fit;
+}
+
+export interface OptionProblem {
+  /** Path below `detectors`. */
+  readonly path: readonly string[];
+  readonly message: string;
+}
+
+/** What the user wrote under `detectors`: id → options, or null for the defaults. */
+export type DetectorConfig = Readonly<Record<string, Readonly<Record<string, unknown>> | null>>;
+
+export interface Selection {
+  /** Only detectors that have a message of one of these tiers. Default: 1, 2, 3 (all deterministic ones). */
+  readonly tiers?: readonly Tier[];
+  /** Only these ids. */
+  readonly only?: readonly string[];
+  readonly detectors?: DetectorConfig;
+}
+
+/** Picks and configures. Never throws: what is wrong comes as problems. */
+export function activate(
+  shipped: readonly ShippedDetector[],
+  selection: Selection,
+): { readonly active: readonly ActiveDetector[]; readonly problems: readonly OptionProblem[] } {
+  const problems: OptionProblem[] = [];
+  const config = selection.detectors ?? {};
+  const known = new Map(shipped.map((one) => [one.detector.meta.id as string, one]));
+  for (const id of Object.keys(config)) {
+    if (!known.has(id)) problems.push({ path: [id], message: `unknown detector '${id}'.${near(id, [...known.keys()])}` });
+  }
+  for (const id of selection.only ?? []) {
+    if (!known.has(id)) problems.push({ path: [], message: `unknown detector '${id}'.${near(id, [...known.keys()])}` });
+  }
+  const tiers = new Set<Tier>(selection.tiers ?? [1, 2, 3]);
+  const active: ActiveDetector[] = [];
+  for (const { detector, fit } of shipped) {
+    const { meta } = detector;
+    const own = config[meta.id] ?? {};
+    if (own['enabled'] !== undefined && typeof own['enabled'] !== 'boolean') {
+      problems.push({ path: [meta.id, 'enabled'], message: `must be true or false, got ${shown(own['enabled'])}.` });
+    }
+    const options = readOptions(meta.id, meta.options, own, problems);
+    const named = selection.only ? selection.only.includes(meta.id) : own['enabled'] !== false;
+    const inTier = Object.values(meta.messages).some((message) => tiers.has((message as { readonly tier: Tier }).tier));
+    if (!named || !inTier) continue;
+    active.push({
+      detector,
+      options,
+      fit: fit ?? uncalibrated,
+      configHash: configHash(meta, options),
+      needs: needMask(detector),
+    });
+  }
+  return { active, problems };
+}
+
+function readOptions(
+  id: string,
+  specs: Readonly<Record<string, OptionSpec>>,
+  own: Readonly<Record<string, unknown>>,
+  problems: OptionProblem[],
+): Record<string, unknown> {
+  const options: Record<string, unknown> = {};
+  for (const key of Object.keys(own)) {
+    if (key !== 'enabled' && !Object.hasOwn(specs, key)) {
+      problems.push({ path: [id, key], message: `unknown option '${key}'.${near(key, Object.keys(specs))}` });
+    }
+  }
+  for (const [key, spec] of Object.entries(specs)) {
+    const value = own[key];
+    const wrong = value === undefined ? undefined : check(spec, value);
+    if (wrong) problems.push({ path: [id, key], message: `${wrong}, got ${shown(value)}.` });
+    options[key] = value === undefined || wrong ? spec.default : value;
+  }
+  return options;
+}
+
+function check(spec: OptionSpec, value: unknown): string | undefined {
+  switch (spec.type) {
+    case 'integer':
+    case 'number': {
+      const ok = typeof value === 'number' && Number.isFinite(value) && (spec.type === 'number' || Number.isInteger(value));
+      const what = spec.type === 'integer' ? 'a whole number' : 'a number';
+      if (!ok || value < spec.min || value > spec.max) return `must be ${what} from ${spec.min} to ${spec.max}`;
+      return undefined;
+    }
+    case 'boolean':
+      return typeof value === 'boolean' ? undefined : 'must be true or false';
+    case 'strings':
+      return Array.isArray(value) && value.every((one) => typeof one === 'string') ? undefined : 'must be a list of strings';
+    case 'numbers_by_name': {
+      const map = typeof value === 'object' && value !== null && !Array.isArray(value);
+      return map && Object.values(value).every((one) => typeof one === 'number' && Number.isFinite(one))
+        ? undefined
+        : 'must be a map from name to number';
+    }
+  }
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
+}
+
+function near(word: string, words: readonly string[]): string {
+  const best = words.map((one) => ({ one, distance: editDistance(word, one) })).sort((a, b) => a.distance - b.distance)[0];
+  return best && best.distance <= Math.max(2, word.length / 3) ? ` Did you mean '${best.one}'?` : '';
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const same = a[i - 1] === b[j - 1] ? 0 : 1;
+      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + same));
+    }
+    row = next;
+  }
+  return row[b.length] as number;
+}

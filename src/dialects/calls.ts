@@ -1,0 +1,154 @@
+/**
+ * Tool steps that lack arguments, result or name, matched by call id with what model calls say: the
+ * call stands in the output before, the result in the input after. A model call is decoded for this at
+ * most once, and only while a tool step wants something.
+ */
+import type { Fact } from '../step/step.ts';
+import type { SpanStep } from './span.ts';
+
+interface Want {
+  readonly step: SpanStep;
+  readonly needsCall: boolean;
+  readonly needsResult: boolean;
+  call: SpanStep | undefined;
+  result: SpanStep | undefined;
+}
+
+/** Call ids that one model call mentions. */
+interface Mentions {
+  readonly calls: ReadonlySet<string>;
+  readonly results: ReadonlySet<string>;
+}
+
+type Changed = (step: SpanStep, fact: Fact) => void;
+
+export interface Calls {
+  add(step: SpanStep, changed: Changed): void;
+  forget(step: SpanStep): void;
+}
+
+export function createCalls(maxWants: number): Calls {
+  const wants = new Map<string, Want[]>();
+  let count = 0;
+  /** Model calls with messages; `undefined` until somebody wanted to know what they mention. */
+  const models = new Map<SpanStep, Mentions | undefined>();
+
+  function mentions(step: SpanStep): Mentions {
+    let known = models.get(step);
+    if (known === undefined) {
+      known = readMentions(step);
+      models.set(step, known);
+    }
+    return known;
+  }
+
+  function match(want: Want, model: SpanStep, said: Mentions, changed: Changed): void {
+    const id = want.step.light.callId!;
+    if (want.needsCall && said.calls.has(id) && (want.call === undefined || callsBetter(want.step, model, want.call))) {
+      want.call = model;
+      const call = model.output.flatMap((message) => message.toolCalls).find((candidate) => candidate.id === id);
+      if (want.step.light.reportedTool === undefined && call !== undefined && call.name !== want.step.lateToolName) {
+        want.step.lateToolName = call.name;
+        changed(want.step, 'tool.name');
+      }
+      if (call?.arguments !== want.step.lateArguments) {
+        want.step.lateArguments = call?.arguments;
+        changed(want.step, 'tool.arguments');
+      }
+    }
+    if (want.needsResult && said.results.has(id) && (want.result === undefined || answersBetter(want.step, model, want.result))) {
+      want.result = model;
+      const result = model.input.flatMap((message) => message.toolResults).find((candidate) => candidate.id === id);
+      if (result?.text !== want.step.lateResult) {
+        want.step.lateResult = result?.text;
+        changed(want.step, 'tool.result');
+      }
+    }
+    model.release();
+  }
+
+  function addWant(step: SpanStep, changed: Changed): void {
+    const id = step.light.callId;
+    if (id === undefined) return;
+    const needsCall = step.light.reportedTool === undefined || !step.hasArguments();
+    const needsResult = !step.hasResult();
+    if (!needsCall && !needsResult) return;
+    if (count >= maxWants) forgetFirst();
+    const want: Want = { step, needsCall, needsResult, call: undefined, result: undefined };
+    const others = wants.get(id);
+    if (others === undefined) wants.set(id, [want]);
+    else others.push(want);
+    count++;
+    for (const model of models.keys()) match(want, model, mentions(model), changed);
+  }
+
+  function addModel(step: SpanStep, changed: Changed): void {
+    models.set(step, undefined);
+    if (count === 0) return;
+    const said = mentions(step);
+    for (const ids of [said.calls, said.results]) {
+      for (const id of ids) for (const want of wants.get(id) ?? []) match(want, step, said, changed);
+    }
+  }
+
+  function forgetFirst(): void {
+    for (const [id, list] of wants) {
+      list.shift();
+      count--;
+      if (list.length === 0) wants.delete(id);
+      return;
+    }
+  }
+
+  return {
+    add(step, changed) {
+      if (step.kind === 'tool') addWant(step, changed);
+      // An agent's roll-up repeats the conversation of its calls; it may be all there is.
+      else if ((step.kind === 'llm' || step.kind === 'agent') && (step.has('messages.input') || step.has('messages.output'))) {
+        addModel(step, changed);
+      }
+    },
+    forget(step) {
+      models.delete(step);
+      const id = step.light.callId;
+      const list = id === undefined ? undefined : wants.get(id);
+      const at = list?.findIndex((want) => want.step === step) ?? -1;
+      if (list === undefined || at < 0) return;
+      list.splice(at, 1);
+      count--;
+      if (list.length === 0) wants.delete(id!);
+    },
+  };
+}
+
+function readMentions(step: SpanStep): Mentions {
+  const calls = new Set<string>();
+  for (const message of step.output) for (const call of message.toolCalls) if (call.id !== undefined) calls.add(call.id);
+  const results = new Set<string>();
+  for (const message of step.input) for (const result of message.toolResults) if (result.id !== undefined) results.add(result.id);
+  step.release();
+  return { calls, results };
+}
+
+/** The call comes from the last output before the tool, of the same trace if there is one. */
+function callsBetter(tool: SpanStep, a: SpanStep, b: SpanStep): boolean {
+  return order(tool, a, b, (model) => model.startMs <= tool.startMs, -1);
+}
+
+/** The result goes to the first input after the tool, of the same trace if there is one. */
+function answersBetter(tool: SpanStep, a: SpanStep, b: SpanStep): boolean {
+  return order(tool, a, b, (model) => model.endMs >= tool.endMs, 1);
+}
+
+function order(tool: SpanStep, a: SpanStep, b: SpanStep, fits: (model: SpanStep) => boolean, direction: 1 | -1): boolean {
+  const sameTrace = Number(b.traceId === tool.traceId) - Number(a.traceId === tool.traceId);
+  if (sameTrace !== 0) return sameTrace < 0;
+  // A leaf model call before an agent's roll-up of it: the roll-up spans the whole run.
+  const leaf = Number(b.kind === 'llm') - Number(a.kind === 'llm');
+  if (leaf !== 0) return leaf < 0;
+  const fit = Number(fits(b)) - Number(fits(a));
+  if (fit !== 0) return fit < 0;
+  if (a.startMs !== b.startMs) return (a.startMs - b.startMs) * direction < 0;
+  if (a.traceId !== b.traceId) return a.traceId < b.traceId;
+  return a.spanId < b.spanId;
+}

@@ -1,0 +1,188 @@
+/**
+ * Replaces what differs between two runs of the same call though nothing has changed: timestamps,
+ * clock times, durations, UUIDs, long hex ids, long digit runs. What may be the answer itself stays:
+ * short numbers, prices, plain dates. One hand-written pass, linear, over at most `limit` characters.
+ */
+
+/** Beyond this the rest is not looked at; its length still counts (see `maskVolatile`). */
+export const MASK_LIMIT = 16_384;
+
+/** Shorter hex runs are words (`facade`) or short hashes that name a thing. */
+const HEX_ID = 12;
+/** Epoch seconds have 10 digits; amounts and counts seldom do. */
+const LONG_DIGITS = 10;
+
+const durationUnits: ReadonlySet<string> = new Set([
+  'ms',
+  's',
+  'sec',
+  'secs',
+  'second',
+  'seconds',
+  'ns',
+  'us',
+  'µs',
+  'min',
+  'mins',
+  'minutes',
+  'millisecond',
+  'milliseconds',
+]);
+
+/**
+ * The text with volatile tokens as `#`, runs of white space as one space, trimmed. Longer texts are cut
+ * at `limit` and their full length appended, so that two long texts of one head and other sizes differ.
+ */
+export function maskVolatile(text: string, limit = MASK_LIMIT): string {
+  const end = Math.min(text.length, limit);
+  let out = '';
+  let i = 0;
+  while (i < end) {
+    const code = text.charCodeAt(i);
+    if (isSpace(code)) {
+      while (i < end && isSpace(text.charCodeAt(i))) i++;
+      if (out !== '' && i < end) out += ' ';
+    } else if (isWord(code)) {
+      const stop = tokenEnd(text, i, end);
+      const masked = maskToken(text, i, stop, end);
+      out += masked.text;
+      i = masked.next;
+    } else {
+      out += text[i];
+      i++;
+    }
+  }
+  return text.length > limit ? `${out}…${text.length}` : out;
+}
+
+/** A token is word characters, with `-`, `:`, `.`, `+` only between two of them. */
+function tokenEnd(text: string, from: number, end: number): number {
+  let i = from;
+  while (i < end) {
+    const code = text.charCodeAt(i);
+    if (isWord(code)) i++;
+    else if (isJoiner(code) && i + 1 < end && isWord(text.charCodeAt(i + 1))) i++;
+    else break;
+  }
+  return i;
+}
+
+function maskToken(text: string, from: number, stop: number, end: number): { readonly text: string; readonly next: number } {
+  let digits = 0;
+  for (let i = from; i < stop; i++) if (isDigit(text.charCodeAt(i))) digits++;
+  if (digits === 0) return { text: text.slice(from, stop), next: stop };
+  const token = text.slice(from, stop);
+  if (isUuid(token) || isTimestamp(token) || isClock(token)) return { text: '#', next: stop };
+  // `2026-11-24 10:00:01` is a timestamp in two tokens.
+  if (isDate(token) && text.charCodeAt(stop) === 0x20) {
+    const clockEnd = tokenEnd(text, stop + 1, end);
+    if (isClock(text.slice(stop + 1, clockEnd))) return { text: '#', next: clockEnd };
+  }
+  if (isNumber(token)) {
+    if (digits >= LONG_DIGITS) return { text: '#', next: stop };
+    if (text.charCodeAt(stop) === 0x20) {
+      const unitEnd = tokenEnd(text, stop + 1, end);
+      if (durationUnits.has(text.slice(stop + 1, unitEnd))) return { text: '#', next: unitEnd };
+    }
+    return { text: token, next: stop };
+  }
+  return { text: maskParts(token), next: stop };
+}
+
+/** Parts between joiners: hex ids and long digit runs inside `req-8f3a…`, `1.25s`. */
+function maskParts(token: string): string {
+  if (isDuration(token)) return '#';
+  let out = '';
+  let from = 0;
+  for (let i = 0; i <= token.length; i++) {
+    if (i < token.length && !isJoiner(token.charCodeAt(i)) && token.charCodeAt(i) !== 0x5f) continue;
+    const part = token.slice(from, i);
+    out += isHexId(part) || isLongDigits(part) ? '#' : part;
+    if (i < token.length) out += token[i];
+    from = i + 1;
+  }
+  return out;
+}
+
+function isDuration(token: string): boolean {
+  let i = 0;
+  while (i < token.length && (isDigit(token.charCodeAt(i)) || token.charCodeAt(i) === 0x2e)) i++;
+  return i > 0 && i < token.length && durationUnits.has(token.slice(i));
+}
+
+function isUuid(token: string): boolean {
+  if (token.length !== 36) return false;
+  for (let i = 0; i < 36; i++) {
+    const dash = i === 8 || i === 13 || i === 18 || i === 23;
+    if (dash ? token.charCodeAt(i) !== 0x2d : !isHex(token.charCodeAt(i))) return false;
+  }
+  return true;
+}
+
+function isDate(token: string): boolean {
+  return token.length === 10 && pattern(token, 0, 'dddd-dd-dd');
+}
+
+function isTimestamp(token: string): boolean {
+  return (
+    token.length >= 16 &&
+    pattern(token, 0, 'dddd-dd-dd') &&
+    (token[10] === 'T' || token[10] === 't') &&
+    pattern(token, 11, 'dd:dd')
+  );
+}
+
+function isClock(token: string): boolean {
+  return token.length >= 8 && token.length <= 21 && pattern(token, 0, 'dd:dd:dd');
+}
+
+/** `d` stands for a digit, everything else for itself. */
+function pattern(token: string, from: number, form: string): boolean {
+  if (token.length < from + form.length) return false;
+  for (let i = 0; i < form.length; i++) {
+    const code = token.charCodeAt(from + i);
+    if (form[i] === 'd' ? !isDigit(code) : code !== form.charCodeAt(i)) return false;
+  }
+  return true;
+}
+
+function isNumber(token: string): boolean {
+  for (let i = 0; i < token.length; i++) if (!isDigit(token.charCodeAt(i)) && token.charCodeAt(i) !== 0x2e) return false;
+  return true;
+}
+
+function isLongDigits(part: string): boolean {
+  if (part.length < LONG_DIGITS) return false;
+  for (let i = 0; i < part.length; i++) if (!isDigit(part.charCodeAt(i))) return false;
+  return true;
+}
+
+function isHexId(part: string): boolean {
+  if (part.length < HEX_ID) return false;
+  let digits = 0;
+  for (let i = 0; i < part.length; i++) {
+    if (!isHex(part.charCodeAt(i))) return false;
+    if (isDigit(part.charCodeAt(i))) digits++;
+  }
+  return digits > 0 && digits < part.length;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
+}
+
+function isHex(code: number): boolean {
+  return isDigit(code) || (code >= 0x61 && code <= 0x66) || (code >= 0x41 && code <= 0x46);
+}
+
+function isWord(code: number): boolean {
+  return isDigit(code) || (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || code === 0x5f || code > 0x7f;
+}
+
+function isJoiner(code: number): boolean {
+  return code === 0x2d || code === 0x3a || code === 0x2e || code === 0x2b;
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || (code >= 0x09 && code <= 0x0d) || code === 0xa0;
+}

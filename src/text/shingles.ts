@@ -1,0 +1,83 @@
+/**
+ * Word and character n-grams as hashes, and the Jaccard similarity of two texts. A sketch is the `size`
+ * smallest distinct hashes in ascending order (bottom-k): plain numbers that a state may hold, exact
+ * while the text has no more n-grams than that, an estimate beyond.
+ */
+import { FNV_START, fnv, mix32 } from './hash.ts';
+
+export type Sketch = readonly number[];
+
+/** 64 hashes: standard error of the Jaccard estimate below .07. */
+export const SKETCH_SIZE = 64;
+const MAX_WORDS = 4_096;
+
+/** Hashes of the lower-case words of a text, in order; letters, digits and `_` of any script make words. */
+export function wordHashes(text: string, limit = MAX_WORDS): number[] {
+  const words: number[] = [];
+  let hash = FNV_START;
+  let open = false;
+  for (let i = 0; i < text.length; i++) {
+    let code = text.charCodeAt(i);
+    if (code >= 0x41 && code <= 0x5a) code += 32;
+    if ((code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39) || code === 0x5f || code > 0xbf) {
+      hash = fnv(hash, code);
+      open = true;
+    } else if (open) {
+      words.push(hash);
+      if (words.length >= limit) return words;
+      hash = FNV_START;
+      open = false;
+    }
+  }
+  if (open) words.push(hash);
+  return words;
+}
+
+/** Hashes of every run of `n` words, in order. Fewer words than `n` give one hash of them all, none give none. */
+export function wordShingles(text: string, n = 3): number[] {
+  const words = wordHashes(text);
+  if (words.length === 0) return [];
+  const size = Math.min(n, words.length);
+  const result: number[] = [];
+  for (let i = 0; i + size <= words.length; i++) {
+    let hash = FNV_START;
+    for (let k = 0; k < size; k++) hash = fnv(hash, words[i + k] as number);
+    result.push(mix32(hash));
+  }
+  return result;
+}
+
+/** Hashes of every run of `n` characters of the lower-case text, for texts too short for word shingles. */
+export function charShingles(text: string, n = 3): number[] {
+  const lower = text.toLowerCase();
+  const result: number[] = [];
+  for (let i = 0; i + n <= lower.length; i++) {
+    let hash = FNV_START;
+    for (let k = 0; k < n; k++) hash = fnv(hash, lower.charCodeAt(i + k));
+    result.push(mix32(hash));
+  }
+  return result;
+}
+
+export function sketch(hashes: readonly number[], size = SKETCH_SIZE): Sketch {
+  const sorted = Float64Array.from(new Set(hashes)).sort();
+  return Array.from(sorted.subarray(0, size));
+}
+
+/** 0–1. Two empty sketches are not alike: nothing was said twice. */
+export function jaccard(a: Sketch, b: Sketch, size = SKETCH_SIZE): number {
+  if (a.length === 0 || b.length === 0) return 0;
+  let i = 0;
+  let k = 0;
+  let union = 0;
+  let both = 0;
+  while (union < size && (i < a.length || k < b.length)) {
+    const x = a[i] ?? Number.POSITIVE_INFINITY;
+    const y = b[k] ?? Number.POSITIVE_INFINITY;
+    if (x === y) both++;
+    if (x <= y) i++;
+    if (y <= x) k++;
+    union++;
+  }
+  return both / union;
+}
