@@ -79,7 +79,7 @@ function checkPacked() {
       says(
         'npx',
         ['--no-install', 'misstep', '--version'],
-        JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version,
+        [JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version],
         folder,
       ) ??
       run('node', ['-e', 'await import("misstep")', '--input-type=module'], { cwd: folder })
