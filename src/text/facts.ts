@@ -132,8 +132,7 @@ function numbersOf(text: string, tokens: Tokens): NumberFact[] {
     const end = tokens.end[i] as number;
     let value: number;
     if (((tokens.flags[i] as number) & NUMBER) !== 0) value = Number(text.slice(start, end).replaceAll(',', ''));
-    else if (end - start <= longest && end - start >= 3)
-      value = wordNumbers.get(text.slice(start, end).toLowerCase()) ?? Number.NaN;
+    else if (end - start <= LONGEST && end - start >= 3) value = wordNumbers.get(tokens.word[i] as number) ?? Number.NaN;
     else continue;
     if (!Number.isFinite(value)) continue;
     const space = text.charCodeAt(end) === 0x20 ? 1 : 0;
