@@ -34,7 +34,7 @@ export interface Violation {
   readonly detail: string;
 }
 
-const TEST_PACKAGES = ['vitest', 'fast-check'];
+const TEST_PACKAGES = ['vitest', 'fast-check', 'ajv'];
 
 /** Top floor folders whose sub-folders are rooms of their own: `processors/detect` and `processors/batch` are strangers. */
 const COMPONENT_FLOORS = ['detectors', 'receivers', 'processors', 'exporters', 'connectors', 'extensions'];
