@@ -5,6 +5,8 @@ import loopFit from '../detectors/execution/loop.fit.json' with { type: 'json' }
 import loop from '../detectors/execution/loop.ts';
 import overflowFit from '../detectors/execution/overflow.fit.json' with { type: 'json' };
 import overflow from '../detectors/execution/overflow.ts';
+import toolMisuseFit from '../detectors/execution/tool_misuse.fit.json' with { type: 'json' };
+import toolMisuse from '../detectors/execution/tool_misuse.ts';
 import type { Fit } from '../src/detector/calibration.ts';
 import type { AnyDetector } from '../src/detector/detector.ts';
 import type { ShippedDetector } from '../src/detector/options.ts';
@@ -13,6 +15,7 @@ export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: injection, fit: injectionFit as unknown as Fit },
   { detector: loop, fit: loopFit as unknown as Fit },
   { detector: overflow, fit: overflowFit as unknown as Fit },
+  { detector: toolMisuse, fit: toolMisuseFit as unknown as Fit },
 ];
 
 export const detectors: readonly AnyDetector[] = shippedDetectors.map(({ detector }) => detector);
