@@ -42,7 +42,8 @@ const options = {
   },
 } as const;
 
-const trail = ['Tool-related', 'Formatting Errors'] as const;
+// Where the call was written: on TRAIL 27 of 44 such model calls are marked as formatting errors, none as tool-related.
+const trail = ['Formatting Errors'] as const;
 
 const messages = {
   unknown_tool: {
