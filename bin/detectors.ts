@@ -1,6 +1,8 @@
 // Every detector that is shipped. Written by `npm run generate`; do not edit.
 import injectionFit from '../detectors/behavior/injection.fit.json' with { type: 'json' };
 import injection from '../detectors/behavior/injection.ts';
+import convergenceFit from '../detectors/execution/convergence.fit.json' with { type: 'json' };
+import convergence from '../detectors/execution/convergence.ts';
 import loopFit from '../detectors/execution/loop.fit.json' with { type: 'json' };
 import loop from '../detectors/execution/loop.ts';
 import overflowFit from '../detectors/execution/overflow.fit.json' with { type: 'json' };
@@ -13,6 +15,7 @@ import type { ShippedDetector } from '../src/detector/options.ts';
 
 export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: injection, fit: injectionFit as unknown as Fit },
+  { detector: convergence, fit: convergenceFit as unknown as Fit },
   { detector: loop, fit: loopFit as unknown as Fit },
   { detector: overflow, fit: overflowFit as unknown as Fit },
   { detector: toolMisuse, fit: toolMisuseFit as unknown as Fit },
