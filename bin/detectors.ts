@@ -3,6 +3,8 @@ import injectionFit from '../detectors/behavior/injection.fit.json' with { type:
 import injection from '../detectors/behavior/injection.ts';
 import convergenceFit from '../detectors/execution/convergence.fit.json' with { type: 'json' };
 import convergence from '../detectors/execution/convergence.ts';
+import corruptionFit from '../detectors/execution/corruption.fit.json' with { type: 'json' };
+import corruption from '../detectors/execution/corruption.ts';
 import costFit from '../detectors/execution/cost.fit.json' with { type: 'json' };
 import cost from '../detectors/execution/cost.ts';
 import loopFit from '../detectors/execution/loop.fit.json' with { type: 'json' };
@@ -18,6 +20,7 @@ import type { ShippedDetector } from '../src/detector/options.ts';
 export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: injection, fit: injectionFit as unknown as Fit },
   { detector: convergence, fit: convergenceFit as unknown as Fit },
+  { detector: corruption, fit: corruptionFit as unknown as Fit },
   { detector: cost, fit: costFit as unknown as Fit },
   { detector: loop, fit: loopFit as unknown as Fit },
   { detector: overflow, fit: overflowFit as unknown as Fit },
