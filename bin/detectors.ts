@@ -13,6 +13,8 @@ import overflowFit from '../detectors/execution/overflow.fit.json' with { type: 
 import overflow from '../detectors/execution/overflow.ts';
 import toolMisuseFit from '../detectors/execution/tool_misuse.fit.json' with { type: 'json' };
 import toolMisuse from '../detectors/execution/tool_misuse.ts';
+import groundingFit from '../detectors/verification/grounding.fit.json' with { type: 'json' };
+import grounding from '../detectors/verification/grounding.ts';
 import type { Fit } from '../src/detector/calibration.ts';
 import type { AnyDetector } from '../src/detector/detector.ts';
 import type { ShippedDetector } from '../src/detector/options.ts';
@@ -25,6 +27,7 @@ export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: loop, fit: loopFit as unknown as Fit },
   { detector: overflow, fit: overflowFit as unknown as Fit },
   { detector: toolMisuse, fit: toolMisuseFit as unknown as Fit },
+  { detector: grounding, fit: groundingFit as unknown as Fit },
 ];
 
 export const detectors: readonly AnyDetector[] = shippedDetectors.map(({ detector }) => detector);

@@ -197,12 +197,17 @@ function schemaOf(json: Json): Json {
 
 /** Documents of a retriever or reranker. */
 export function readDocuments(reader: SpanReader, kind: StepKind, guards: number): readonly Document[] {
+  // A list of ids and scores gives way to one that holds text: semconv states the one, OpenInference the other, on the same span.
+  let bare: readonly Document[] | undefined;
   const found = find(reader, 'documents', guards, (value, row) => {
     const flat = row === rows.documents || row === rows.reranked;
     const list = documentList(flat ? readFlat(reader, row).items : read(value));
-    return list.length === 0 ? undefined : list;
+    if (list.some(({ content }) => content !== undefined)) return list;
+    if (list.length > 0) bare ??= list;
+    return undefined;
   });
   if (found !== undefined) return found;
+  if (bare !== undefined) return bare;
   const told = eventDocuments(reader);
   if (told.length > 0 || kind !== 'retriever') return told;
   return documentList(read(reader.value(rows.output) ?? reader.value(rows.observationOutput) ?? reader.value(rows.entityOutput)));
