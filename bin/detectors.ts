@@ -1,6 +1,14 @@
 // Every detector that is shipped. Written by `npm run generate`; do not edit.
 import injectionFit from '../detectors/behavior/injection.fit.json' with { type: 'json' };
 import injection from '../detectors/behavior/injection.ts';
+import personaDriftFit from '../detectors/behavior/persona_drift.fit.json' with { type: 'json' };
+import personaDrift from '../detectors/behavior/persona_drift.ts';
+import communicationFit from '../detectors/coordination/communication.fit.json' with { type: 'json' };
+import communication from '../detectors/coordination/communication.ts';
+import contextFit from '../detectors/coordination/context.fit.json' with { type: 'json' };
+import context from '../detectors/coordination/context.ts';
+import withholdingFit from '../detectors/coordination/withholding.fit.json' with { type: 'json' };
+import withholding from '../detectors/coordination/withholding.ts';
 import convergenceFit from '../detectors/execution/convergence.fit.json' with { type: 'json' };
 import convergence from '../detectors/execution/convergence.ts';
 import corruptionFit from '../detectors/execution/corruption.fit.json' with { type: 'json' };
@@ -13,21 +21,34 @@ import overflowFit from '../detectors/execution/overflow.fit.json' with { type: 
 import overflow from '../detectors/execution/overflow.ts';
 import toolMisuseFit from '../detectors/execution/tool_misuse.fit.json' with { type: 'json' };
 import toolMisuse from '../detectors/execution/tool_misuse.ts';
+import decompositionFit from '../detectors/planning/decomposition.fit.json' with { type: 'json' };
+import decomposition from '../detectors/planning/decomposition.ts';
+import specificationFit from '../detectors/planning/specification.fit.json' with { type: 'json' };
+import specification from '../detectors/planning/specification.ts';
 import groundingFit from '../detectors/verification/grounding.fit.json' with { type: 'json' };
 import grounding from '../detectors/verification/grounding.ts';
+import retrievalQualityFit from '../detectors/verification/retrieval_quality.fit.json' with { type: 'json' };
+import retrievalQuality from '../detectors/verification/retrieval_quality.ts';
 import type { Fit } from '../src/detector/calibration.ts';
 import type { AnyDetector } from '../src/detector/detector.ts';
 import type { ShippedDetector } from '../src/detector/options.ts';
 
 export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: injection, fit: injectionFit as unknown as Fit },
+  { detector: personaDrift, fit: personaDriftFit as unknown as Fit },
+  { detector: communication, fit: communicationFit as unknown as Fit },
+  { detector: context, fit: contextFit as unknown as Fit },
+  { detector: withholding, fit: withholdingFit as unknown as Fit },
   { detector: convergence, fit: convergenceFit as unknown as Fit },
   { detector: corruption, fit: corruptionFit as unknown as Fit },
   { detector: cost, fit: costFit as unknown as Fit },
   { detector: loop, fit: loopFit as unknown as Fit },
   { detector: overflow, fit: overflowFit as unknown as Fit },
   { detector: toolMisuse, fit: toolMisuseFit as unknown as Fit },
+  { detector: decomposition, fit: decompositionFit as unknown as Fit },
+  { detector: specification, fit: specificationFit as unknown as Fit },
   { detector: grounding, fit: groundingFit as unknown as Fit },
+  { detector: retrievalQuality, fit: retrievalQualityFit as unknown as Fit },
 ];
 
 export const detectors: readonly AnyDetector[] = shippedDetectors.map(({ detector }) => detector);

@@ -18,6 +18,7 @@ import type {
 
 export interface MessageLike {
   readonly role: Role;
+  readonly name?: string;
   readonly text?: string;
   readonly reasoning?: string;
   readonly toolCalls?: readonly { readonly id?: string; readonly name: string; readonly arguments?: unknown }[];
@@ -224,7 +225,7 @@ export function messagesOf(value: string | readonly MessageLike[] | undefined, r
   const list = value === undefined ? [] : typeof value === 'string' ? [{ role, text: value }] : value;
   return list.map((message) => ({
     role: message.role,
-    name: undefined,
+    name: message.name,
     text: message.text ?? '',
     reasoning: message.reasoning,
     toolCalls: (message.toolCalls ?? []).map(

@@ -1,0 +1,13 @@
+/** communication, what is compared: the message of another agent, and the receiver's answer. */
+import type { Step } from '../../src/step/step.ts';
+import { exchangeOf } from '../../src/text/exchange.ts';
+
+const MIN_CHARS = 20;
+
+export function pairOf(step: Step): { readonly a: string; readonly b: string; readonly from: string } | undefined {
+  if ((step.kind !== 'llm' && step.kind !== 'agent') || !step.has('messages.input') || !step.has('messages.output'))
+    return undefined;
+  const { user, from, answer, calls } = exchangeOf(step);
+  if (from === undefined || from === step.agent || from === 'user' || calls) return undefined;
+  return user.length < MIN_CHARS || answer.length < MIN_CHARS ? undefined : { a: user, b: answer, from };
+}

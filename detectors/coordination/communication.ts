@@ -1,0 +1,74 @@
+/** communication: a message between agents whose answer does not fit it. Compared are what another agent said and what the receiver answers. */
+import { type Context, defineDetector } from '../../src/detector/detector.ts';
+import { compareTexts, comparisonNames } from '../../src/text/compare.ts';
+import { textFacts } from '../../src/text/facts.ts';
+import { headOf } from '../../src/text/head.ts';
+import fit from './communication.fit.json' with { type: 'json' };
+import { pairOf } from './communication-pair.ts';
+
+const options = {
+  report_at: {
+    type: 'number',
+    text: 'Raw score from which a finding is reported.',
+    default: 0.4,
+    min: 0,
+    max: 1,
+    source:
+      'The fitted probability at which misses and false alarms of the labelled entries are about equal; lower scores are noise.',
+  },
+} as const;
+
+const messages = {
+  misunderstood: {
+    text: "The answer to a message from '{{from}}' does not fit it ({{signs}}).",
+    tier: 3,
+    severity: 'medium',
+    impact: 'The agents go on with different ideas of the same task.',
+    action: 'Give messages between agents a schema, and have the receiver repeat what it will do before it does it.',
+    taxonomy: { mast: ['FM-2.5'], trail: ['Task Orchestration'], owasp: ['ASI07'], modes: ['F10'] },
+  },
+} as const;
+
+type Ctx = Context<typeof options, typeof messages>;
+
+const head = headOf(fit.head, comparisonNames);
+
+export default defineDetector({
+  meta: {
+    id: 'communication',
+    family: 'coordination',
+    scope: 'agent',
+    version: 1,
+    stateVersion: 1,
+    needs: ['messages.input', 'messages.output'],
+    summary: 'Finds answers to another agent that do not fit its message.',
+    docs: {
+      what: 'A message that names another agent as its sender against the answer of the receiver: words, names, numbers and clauses, as a fitted score.',
+      why: 'Agents that misread each other fail together.',
+      fix: 'Use typed messages, acknowledge what was understood, and ask when something is missing.',
+      limits:
+        'Whether an action was asked for or only mentioned cannot be told from words. Fitted on entries that a language model wrote.',
+      sources: ['https://arxiv.org/abs/2503.13657'],
+    },
+    options,
+    messages,
+  },
+
+  // What is compared stands in one step: nothing has to be remembered.
+  init: (): undefined => undefined,
+
+  onStep(state, step, ctx: Ctx) {
+    const pair = step.rollup ? undefined : pairOf(step);
+    if (pair === undefined) return state;
+    const x = compareTexts(textFacts(pair.a), textFacts(pair.b));
+    const score = head.score(x);
+    if (score >= ctx.options.report_at)
+      ctx.report('misunderstood', {
+        at: step,
+        key: step.spanId,
+        score,
+        data: { from: pair.from, signs: head.reasons(x).join(', ') || 'its length' },
+      });
+    return state;
+  },
+});

@@ -1,0 +1,156 @@
+// Fits the heads of the detectors that compare two texts, from the golden entries (MIT) with healthy runs as further negatives, and writes
+// them into <id>.fit.json. What is compared comes from the detectors' own `<id>-pair.ts`, over steps as the host makes them.
+// `node dist/eval/train/pairs.js [DIR] [ID…]`; DIR has the layout of the evaluation pack, default ../shared/eval/dev.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { pairOf as persona } from '../../detectors/behavior/persona_drift-pair.ts';
+import { pairOf as communication } from '../../detectors/coordination/communication-pair.ts';
+import { pairOf as context } from '../../detectors/coordination/context-pair.ts';
+import { pairOf as withholding } from '../../detectors/coordination/withholding-pair.ts';
+import { pairOf as decomposition } from '../../detectors/planning/decomposition-pair.ts';
+import { pairOf as specification } from '../../detectors/planning/specification-pair.ts';
+import { pairOf as retrieval } from '../../detectors/verification/retrieval_quality-pair.ts';
+import { DetectorHost } from '../../src/detector/host.ts';
+import { dialectKeys } from '../../src/dialects/keys.ts';
+import { documentToProtobuf } from '../../src/otlp/json.ts';
+import { walkTraces } from '../../src/otlp/traces.ts';
+import type { Step } from '../../src/step/step.ts';
+import { compareTexts, comparisonNames } from '../../src/text/compare.ts';
+import { textFacts } from '../../src/text/facts.ts';
+import { auc, crossValidate, fitLogistic, type Logistic, pointAt, probability, type Row } from './logistic.ts';
+
+type PairOf = (step: Step) => { readonly a: string; readonly b: string } | undefined;
+
+const detectors: Readonly<Record<string, { readonly family: string; readonly pairOf: PairOf }>> = {
+  persona_drift: { family: 'behavior', pairOf: persona },
+  communication: { family: 'coordination', pairOf: communication },
+  context: { family: 'coordination', pairOf: context },
+  withholding: { family: 'coordination', pairOf: withholding },
+  decomposition: { family: 'planning', pairOf: decomposition },
+  specification: { family: 'planning', pairOf: specification },
+  retrieval_quality: { family: 'verification', pairOf: retrieval },
+};
+const PENALTIES = [10, 30, 100];
+/** Healthy runs together weigh as much as this many golden entries: enough to be heard, not enough to decide. */
+const HEALTHY_WEIGHT = 40;
+/** Calls of one run that are taken, so that one long run is not most of them. */
+const PER_RUN = 6;
+
+const [folder = '../shared/eval/dev', ...only] = process.argv.slice(2);
+
+/** Pairs of a request, by detector; heavy fields are read while the step is at hand. */
+function pairsOf(document: unknown): Map<string, { a: string; b: string }[]> {
+  const found = new Map<string, { a: string; b: string }[]>();
+  const host = new DetectorHost({
+    detectors: [],
+    onStep: (step) => {
+      if (step.rollup) return;
+      for (const [id, { pairOf }] of Object.entries(detectors)) {
+        const pair = pairOf(step);
+        if (pair) found.set(id, [...(found.get(id) ?? []), pair]);
+      }
+    },
+  });
+  host.process(walkTraces(documentToProtobuf('traces', document).body, dialectKeys), 'default');
+  return found;
+}
+
+const rows = new Map<string, Row[]>(Object.keys(detectors).map((id) => [id, []]));
+const healthy = new Map<string, Row[]>(Object.keys(detectors).map((id) => [id, []]));
+
+const golden = new Map(
+  lines('golden/labels.jsonl').map((line) => {
+    const {
+      trace_id,
+      label,
+      detectors: ids,
+    } = JSON.parse(line) as { trace_id: string; label: 0 | 1 | null; detectors: string[] };
+    return [trace_id, { label, id: ids[0] ?? '' }];
+  }),
+);
+for (const line of lines('golden/traces.jsonl.gz')) {
+  const known = golden.get(traceId(line));
+  if (!known || known.label === null || !(known.id in detectors)) continue;
+  const pair = pairsOf(JSON.parse(line)).get(known.id)?.at(-1);
+  if (pair) rows.get(known.id)?.push({ x: features(pair), y: known.label, group: pair.a.slice(0, 60) });
+}
+for (const line of lines('golden_otel/traces.jsonl.gz')) {
+  if (healthyOtel().has(traceId(line))) keep(line);
+}
+for (const set of ['agentrx', 'tau_airline']) {
+  const labels = JSON.parse(read(`${set}/labels.json`).toString()) as Record<string, { failed: boolean; file: string }>;
+  const passing = new Set(Object.values(labels).flatMap(({ failed, file }) => (failed ? [] : [file])));
+  for (const file of readdirSync(join(folder, set)).sort()) if (passing.has(file)) keep(read(`${set}/${file}`).toString());
+}
+
+for (const id of Object.keys(detectors)) {
+  if (only.length > 0 && !only.includes(id)) continue;
+  const own = rows.get(id) as Row[];
+  const calm = healthy.get(id) as Row[];
+  const weighted = calm.map((row) => ({ ...row, weight: HEALTHY_WEIGHT / calm.length }));
+  const all = [...own, ...weighted];
+  const y = own.map((row) => row.y);
+  let best = { area: -1, penalty: 0, scores: [] as number[] };
+  for (const penalty of PENALTIES) {
+    const scores = crossValidate(all, penalty, 10);
+    const area = auc(scores.slice(0, own.length), y);
+    if (area > best.area) best = { area, penalty, scores };
+  }
+  const model = fitLogistic(all, best.penalty);
+  const at = pointAt(best.scores.slice(0, own.length), y, 0.5);
+  const f1 = f1Of(at, y);
+  const alarms = best.scores.slice(own.length).filter((score) => score >= 0.5).length;
+  say(
+    `${id}: n ${own.length}, AUC ${best.area.toFixed(3)} (penalty ${best.penalty}); at .5 F1 ${f1.toFixed(3)}, recall ${at.recall.toFixed(2)}, FPR ${at.fpr.toFixed(2)}; healthy calls ${calm.length}, of them ${alarms} at .5 or more, mean ${mean(calm, model).toFixed(3)}`,
+  );
+  const target = `detectors/${detectors[id]?.family}/${id}.fit.json`;
+  const former = JSON.parse(readFileSync(target, 'utf8')) as Record<string, unknown>;
+  const weights = Object.fromEntries(comparisonNames.map((name, j) => [name, model.weights[j] as number]));
+  writeFileSync(target, `${JSON.stringify({ ...former, head: { bias: model.bias, weights } }, null, 2)}\n`);
+}
+
+function keep(text: string): void {
+  for (const [id, pairs] of pairsOf(JSON.parse(text)))
+    for (const pair of pairs.slice(0, PER_RUN)) healthy.get(id)?.push({ x: features(pair), y: 0, group: traceId(text) });
+}
+
+function healthyOtel(): Set<string> {
+  return new Set(
+    lines('golden_otel/labels.jsonl').flatMap((line) => {
+      const { trace_id, type } = JSON.parse(line) as { trace_id: string; type: string };
+      return type === 'healthy' ? [trace_id] : [];
+    }),
+  );
+}
+
+function features({ a, b }: { readonly a: string; readonly b: string }): Float64Array {
+  return compareTexts(textFacts(a), textFacts(b));
+}
+
+function f1Of({ recall, fpr }: { readonly recall: number; readonly fpr: number }, y: readonly (0 | 1)[]): number {
+  const positives = y.filter((one) => one === 1).length;
+  const tp = recall * positives;
+  return (2 * tp) / (tp + fpr * (y.length - positives) + positives || 1);
+}
+
+function mean(of: readonly Row[], model: Logistic): number {
+  return of.reduce((sum, { x }) => sum + probability(model, x), 0) / Math.max(1, of.length);
+}
+
+function traceId(text: string): string {
+  return /"traceId":\s?"([0-9a-f]{32})"/.exec(text)?.[1] ?? '';
+}
+
+function read(path: string): Buffer {
+  const bytes = readFileSync(join(folder, path));
+  return path.endsWith('.gz') ? gunzipSync(bytes) : bytes;
+}
+
+function lines(path: string): string[] {
+  return read(path).toString('utf8').split('\n').filter(Boolean);
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,56 @@
+/**
+ * The two sides of a model call, as texts: what it was told since it last spoke, by origin, and what it answered. Computed once per step; the
+ * texts are cut, so that a page in the prompt does not cost more than its beginning.
+ */
+import type { Step } from '../step/step.ts';
+import { outputText } from './features.ts';
+import { newInput } from './turn.ts';
+
+export interface Exchange {
+  /** By users or other agents. */
+  readonly user: string;
+  /** Returned by tools, or retrieved and put into the prompt. */
+  readonly data: string;
+  readonly system: string;
+  /** Name of the agent that sent the user's message, if the dialect says. */
+  readonly from: string | undefined;
+  /** What the model wrote; empty if it only called tools. */
+  readonly answer: string;
+  /** True if it asks for tools: not its last word. */
+  readonly calls: boolean;
+}
+
+/** About 1,000 words of each side. */
+const LIMIT = 6_144;
+
+const kept = new WeakMap<Step, Exchange>();
+
+export function exchangeOf(step: Step): Exchange {
+  const found = kept.get(step);
+  if (found) return found;
+  let user = '';
+  let data = '';
+  let from: string | undefined;
+  for (const message of newInput(step)) {
+    if (message.role === 'user') {
+      user = append(user, message.text);
+      from ??= message.name;
+    } else if (message.role === 'tool' && message.toolResults.length === 0) data = append(data, message.text);
+    for (const result of message.toolResults) data = append(data, result.text);
+  }
+  const made: Exchange = {
+    user,
+    data,
+    system: (step.system ?? '').slice(0, LIMIT),
+    from,
+    answer: outputText(step).slice(0, LIMIT),
+    calls: step.output.some(({ toolCalls }) => toolCalls.length > 0),
+  };
+  kept.set(step, made);
+  return made;
+}
+
+function append(text: string, more: string): string {
+  if (more === '' || text.length >= LIMIT) return text;
+  return (text === '' ? more : `${text}\n${more}`).slice(0, LIMIT);
+}
