@@ -200,6 +200,7 @@ function reportRun(state: State, run: Run, ctx: Ctx): void {
 }
 
 function onOutput(state: State, step: Step, ctx: Ctx): void {
+  if (!ctx.wants('stagnation')) return;
   const same = foldOutput(state.outputs, step, ctx.options.similarity, state.tokens, state.cost);
   if (same === undefined || same.count < ctx.options.min_similar_outputs) return;
   ctx.report('stagnation', {

@@ -17,6 +17,8 @@ export interface ActiveDetector {
   readonly configHash: string;
   /** Bit mask of the facts it needs, over `factBit`. */
   readonly needs: number;
+  /** Messages of tiers that are switched off: never reported, see `Context.wants`. */
+  readonly off?: ReadonlySet<string>;
 }
 
 const facts: readonly Fact[] = [
@@ -292,8 +294,11 @@ export class Fold {
       get nowMs() {
         return self.nowMs;
       },
+      wants(message: string) {
+        return active.off?.has(message) !== true;
+      },
       report(message: string, said: ReportOf<string>) {
-        self.say(active, message, said);
+        if (active.off?.has(message) !== true) self.say(active, message, said);
       },
       withdraw(message: string, key: string) {
         const id = findingId(self.tenant, meta.id, message, (self.window as Window).key, key);
