@@ -36,22 +36,31 @@ const durationUnits: ReadonlySet<string> = new Set([
 export function maskVolatile(text: string, limit = MASK_LIMIT): string {
   const end = Math.min(text.length, limit);
   let out = '';
+  /** What stands from here to `i` is copied as it is, in one piece. */
+  let from = 0;
   let i = 0;
   while (i < end) {
     const code = text.charCodeAt(i);
     if (isSpace(code)) {
+      const start = i++;
       while (i < end && isSpace(text.charCodeAt(i))) i++;
-      if (out !== '' && i < end) out += ' ';
+      const inner = start > 0 && i < end;
+      if (inner && code === 0x20 && i === start + 1) continue;
+      out += text.slice(from, start);
+      if (inner) out += ' ';
+      from = i;
     } else if (isWord(code)) {
-      const stop = tokenEnd(text, i, end);
-      const masked = maskToken(text, i, stop, end);
-      out += masked.text;
-      i = masked.next;
-    } else {
-      out += text[i];
-      i++;
-    }
+      const start = i;
+      i = tokenEnd(text, start, end);
+      if (!mayMask(text, start, i)) continue;
+      const token = text.slice(start, i);
+      const masked = maskToken(text, token, i, end);
+      if (masked.text === token) continue;
+      out += text.slice(from, start) + masked.text;
+      from = i = masked.next;
+    } else i++;
   }
+  out += text.slice(from, end);
   return text.length > limit ? `${out}…${text.length}` : out;
 }
 
@@ -67,11 +76,16 @@ function tokenEnd(text: string, from: number, end: number): number {
   return i;
 }
 
-function maskToken(text: string, from: number, stop: number, end: number): { readonly text: string; readonly next: number } {
-  let digits = 0;
-  for (let i = from; i < stop; i++) if (isDigit(text.charCodeAt(i))) digits++;
-  if (digits === 0) return { text: text.slice(from, stop), next: stop };
-  const token = text.slice(from, stop);
+/** Most tokens need no closer look: what is masked has a digit, and starts with one unless it holds an id. */
+function mayMask(text: string, from: number, stop: number): boolean {
+  if (isDigit(text.charCodeAt(from))) return true;
+  if (stop - from < Math.min(LONG_DIGITS, HEX_ID)) return false;
+  for (let i = from; i < stop; i++) if (isDigit(text.charCodeAt(i))) return true;
+  return false;
+}
+
+/** What stands for the token that ends at `stop`, and where the text goes on. */
+function maskToken(text: string, token: string, stop: number, end: number): { readonly text: string; readonly next: number } {
   if (isUuid(token) || isTimestamp(token) || isClock(token)) return { text: '#', next: stop };
   // `2026-11-24 10:00:01` is a timestamp in two tokens.
   if (isDate(token) && text.charCodeAt(stop) === 0x20) {
@@ -79,7 +93,7 @@ function maskToken(text: string, from: number, stop: number, end: number): { rea
     if (isClock(text.slice(stop + 1, clockEnd))) return { text: '#', next: clockEnd };
   }
   if (isNumber(token)) {
-    if (digits >= LONG_DIGITS) return { text: '#', next: stop };
+    if (digitsOf(token) >= LONG_DIGITS) return { text: '#', next: stop };
     if (text.charCodeAt(stop) === 0x20) {
       const unitEnd = tokenEnd(text, stop + 1, end);
       if (durationUnits.has(text.slice(stop + 1, unitEnd))) return { text: '#', next: unitEnd };
@@ -87,6 +101,12 @@ function maskToken(text: string, from: number, stop: number, end: number): { rea
     return { text: token, next: stop };
   }
   return { text: maskParts(token), next: stop };
+}
+
+function digitsOf(token: string): number {
+  let digits = 0;
+  for (let i = 0; i < token.length; i++) if (isDigit(token.charCodeAt(i))) digits++;
+  return digits;
 }
 
 /** Parts between joiners: hex ids and long digit runs inside `req-8f3a…`, `1.25s`. */
