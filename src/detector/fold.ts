@@ -99,6 +99,7 @@ export class Fold {
   changed = false;
   /** `<window key> <detector index>` of what threw. An error is never undone, not even by folding again. */
   private readonly failed = new Set<string>();
+  /** Empty after everything was released: the next run begins with one. Most windows get no step after that. */
   private checkpoints: Checkpoint[];
   private folded = 0;
   private readonly detectors: readonly ActiveDetector[];
@@ -142,6 +143,7 @@ export class Fold {
    * last checkpoint at or before it is restored first.
    */
   run(rows: readonly Step[], from: number): void {
+    if (this.checkpoints.length === 0) this.checkpoints.push(this.snapshot(0));
     let start = Math.min(from, this.folded);
     if (start < this.folded) {
       const again = this.folded;
@@ -158,14 +160,16 @@ export class Fold {
 
   /** How many leading rows may be forgotten if all rows before `settled` are final; they are then gone from the caller's list. */
   release(settled: number): number {
+    if (this.folded === 0) return 0;
+    if (settled >= this.folded) {
+      const all = this.folded;
+      this.checkpoints = [];
+      this.folded = 0;
+      return all;
+    }
     let keep = 0;
     for (let i = 1; i < this.checkpoints.length; i++) if ((this.checkpoints[i] as Checkpoint).at <= settled) keep = i;
-    if (settled >= this.folded && this.folded > 0) {
-      this.checkpoints = [this.snapshot(this.folded)];
-      keep = 0;
-    } else {
-      this.checkpoints.splice(0, keep);
-    }
+    this.checkpoints.splice(0, keep);
     const gone = (this.checkpoints[0] as Checkpoint).at;
     for (const checkpoint of this.checkpoints) checkpoint.at -= gone;
     this.folded -= gone;
