@@ -29,6 +29,8 @@ const durationUnits: ReadonlySet<string> = new Set([
   'milliseconds',
 ]);
 
+const unitStarts = 'smnuµ';
+
 /**
  * The text with volatile tokens as `#`, runs of white space as one space, trimmed. Longer texts are cut
  * at `limit` and their full length appended, so that two long texts of one head and other sizes differ.
@@ -41,15 +43,7 @@ export function maskVolatile(text: string, limit = MASK_LIMIT): string {
   let i = 0;
   while (i < end) {
     const code = text.charCodeAt(i);
-    if (isSpace(code)) {
-      const start = i++;
-      while (i < end && isSpace(text.charCodeAt(i))) i++;
-      const inner = start > 0 && i < end;
-      if (inner && code === 0x20 && i === start + 1) continue;
-      out += text.slice(from, start);
-      if (inner) out += ' ';
-      from = i;
-    } else if (isWord(code)) {
+    if (isWord(code)) {
       const start = i;
       i = tokenEnd(text, start, end);
       if (!mayMask(text, start, i)) continue;
@@ -58,6 +52,14 @@ export function maskVolatile(text: string, limit = MASK_LIMIT): string {
       if (masked.text === token) continue;
       out += text.slice(from, start) + masked.text;
       from = i = masked.next;
+    } else if (isSpace(code)) {
+      const start = i++;
+      while (i < end && isSpace(text.charCodeAt(i))) i++;
+      const inner = start > 0 && i < end;
+      if (inner && code === 0x20 && i === start + 1) continue;
+      out += text.slice(from, start);
+      if (inner) out += ' ';
+      from = i;
     } else i++;
   }
   out += text.slice(from, end);
@@ -76,10 +78,13 @@ function tokenEnd(text: string, from: number, end: number): number {
   return i;
 }
 
-/** Most tokens need no closer look: what is masked has a digit, and starts with one unless it holds an id. */
+/** Most tokens need no closer look: a short one must be a number, a clock or a duration, a long one have a digit. */
 function mayMask(text: string, from: number, stop: number): boolean {
-  if (isDigit(text.charCodeAt(from))) return true;
-  if (stop - from < Math.min(LONG_DIGITS, HEX_ID)) return false;
+  if (stop - from < Math.min(LONG_DIGITS, HEX_ID)) {
+    let i = from;
+    while (i < stop && (isDigit(text.charCodeAt(i)) || text.charCodeAt(i) === 0x2e)) i++;
+    return i > from && (i === stop || text[i] === ':' || unitStarts.includes(text[i] as string));
+  }
   for (let i = from; i < stop; i++) if (isDigit(text.charCodeAt(i))) return true;
   return false;
 }
@@ -187,6 +192,21 @@ function isHexId(part: string): boolean {
   return digits > 0 && digits < part.length;
 }
 
+// One look a character: classes of Latin-1, everything beyond is a word's.
+const WORD = 1;
+const DIGIT = 2;
+const JOINER = 4;
+const SPACE = 8;
+const classes = new Uint8Array(256).fill(WORD, 0x80);
+for (const [chars, kind] of [
+  ['ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_', WORD],
+  ['0123456789', WORD | DIGIT],
+  ['-:.+', JOINER],
+  [' \t\n\v\f\r\u00a0', SPACE],
+] as const) {
+  for (const char of chars) classes[char.charCodeAt(0)] = kind;
+}
+
 function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
@@ -196,13 +216,13 @@ function isHex(code: number): boolean {
 }
 
 function isWord(code: number): boolean {
-  return isDigit(code) || (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || code === 0x5f || code > 0x7f;
+  return code > 0xff || ((classes[code] as number) & WORD) !== 0;
 }
 
 function isJoiner(code: number): boolean {
-  return code === 0x2d || code === 0x3a || code === 0x2e || code === 0x2b;
+  return code < 0x100 && classes[code] === JOINER;
 }
 
 function isSpace(code: number): boolean {
-  return code === 0x20 || (code >= 0x09 && code <= 0x0d) || code === 0xa0;
+  return code < 0x100 && classes[code] === SPACE;
 }
