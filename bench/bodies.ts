@@ -1,7 +1,7 @@
 /** Request bodies for the benchmarks: seeded, never the same text twice. */
 import { type Document, encode, type Shape, seeded } from '../src/otlp/testing/encode.ts';
 
-const random = seeded(7);
+export const random = seeded(7);
 
 export function hex(bytes: number): string {
   let text = '';
