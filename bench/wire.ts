@@ -1,17 +1,17 @@
-// What the walk costs a span: `node bench/wire.ts [rounds]` after a build (`node dist/bench/wire.js`).
+// What the walk costs a span: `node dist/bench/wire.js [rounds]` after a build.
 // Two kinds of body of 512 spans, as in docs/performance.md: model calls of 5.9 KB and small spans of 350 B,
 // in both field orders. Bodies are many, so that no cache line is walked twice in a row. Minimum of the rounds.
 import { compileKeys } from '../src/otlp/keys.ts';
 import { spanReader } from '../src/otlp/span.ts';
 import { spliceSpans } from '../src/otlp/splice.ts';
-import { type Document, encode, type Shape, seeded } from '../src/otlp/testing/encode.ts';
+import type { Document, Shape } from '../src/otlp/testing/encode.ts';
 import { walkTraces } from '../src/otlp/traces.ts';
 import { writeSpanEvent } from '../src/otlp/write.ts';
+import { attribute, hex, prose, random, requestOf } from './bodies.ts';
 
 const SPANS = 512;
 const BODIES = 8;
 const rounds = Number(process.argv[2] ?? 12);
-const random = seeded(7);
 
 const known = [
   ...['operation.name', 'provider.name', 'system', 'request.model', 'response.model', 'response.id', 'usage.input_tokens'].map(
@@ -38,22 +38,6 @@ const keys = compileKeys(
   ['llm.input_messages.', 'llm.output_messages.', 'gen_ai.prompt.', 'gen_ai.completion.'],
   ['openinference'],
 );
-
-function hex(bytes: number): string {
-  let text = '';
-  for (let i = 0; i < bytes * 2; i++) text += Math.floor(random() * 16).toString(16);
-  return text;
-}
-
-function prose(length: number): string {
-  let text = '';
-  while (text.length < length) text += `${Math.floor(random() * 1e9).toString(36)} `;
-  return text.slice(0, length);
-}
-
-function attribute(key: string, value: string | number): Document {
-  return { key, value: typeof value === 'string' ? { stringValue: value } : { intValue: String(value) } };
-}
 
 function modelCall(): Document[] {
   return [
@@ -89,23 +73,8 @@ function request(): Document[] {
 
 function body(attributes: () => Document[], name: string, shape: Shape): Uint8Array {
   const traceId = hex(16);
-  const spans = Array.from({ length: SPANS }, (_, i) => ({
-    traceId,
-    spanId: hex(8),
-    parentSpanId: hex(8),
-    name,
-    kind: 3,
-    startTimeUnixNano: String(1_790_000_000_000_000_000n + BigInt(i) * 1_000_000n),
-    endTimeUnixNano: String(1_790_000_000_500_000_000n + BigInt(i) * 1_000_000n),
-    attributes: attributes(),
-    status: {},
-  }));
-  const resource = { attributes: [attribute('service.name', 'shop'), attribute('service.version', '1.2.3')] };
-  return encode(
-    'ExportTraceServiceRequest',
-    { resourceSpans: [{ resource, scopeSpans: [{ scope: { name: 'bench' }, spans }] }] },
-    shape,
-  );
+  const spans = Array.from({ length: SPANS }, (_, atMs) => ({ traceId, name, attributes: attributes(), atMs }));
+  return requestOf(spans, 'bench', shape);
 }
 
 function measure(label: string, bodies: readonly Uint8Array[], work: (body: Uint8Array) => void): void {

@@ -18,6 +18,8 @@ const steps = {
   unit: () => run(tool('vitest'), ['run', '--exclude', 'rooms.test.ts', '--exclude', '**/*scenarios.test.ts']),
   scenarios: () => run(tool('vitest'), ['run', '--passWithNoTests', 'scenarios.test.ts']),
   build: () => run('npm', ['run', '--silent', 'build']),
+  // That they run; their figures depend on the machine and decide nothing.
+  bench: () => run('npm', ['run', '--silent', 'bench']),
   generated: checkGenerated,
   packed: checkPacked,
   examples: checkExamples,

@@ -1,4 +1,5 @@
 /** `misstep run`: the sidecar. */
+import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import type { Service } from '../../src/service/service.ts';
 import { type ConfigOptions, configOptions, configure, type Sources, sourcesOf } from '../configure.ts';
@@ -39,8 +40,18 @@ Examples:
     });
 }
 
+/**
+ * Request bodies lie outside V8's heap, and each 64 MB of them makes V8 mark the whole heap, which is small. Helper threads
+ * spend more on starting and waiting than they mark or copy: one thread costs a quarter less CPU and pauses no longer.
+ */
+function collectOnOneThread(): void {
+  setFlagsFromString('--no-concurrent-marking');
+  setFlagsFromString('--no-parallel-scavenge');
+}
+
 /** Resolves when the process was asked to stop and has: 0, 1 when the drain lost something or the start failed, 2 when the configuration has problems. */
 export async function run(sources: Sources, graceMs: number): Promise<number> {
+  collectOnOneThread();
   const { spec, problems } = await configure(sources);
   for (const problem of problems) process.stderr.write(`${problem}\n`);
   if (spec === undefined) return 2;

@@ -8,6 +8,7 @@ import { type Context, defineDetector, type SpanRef } from '../../src/detector/d
 import type { Step } from '../../src/step/step.ts';
 import { decodeCandidates } from '../../src/text/decode.ts';
 import { hashText } from '../../src/text/hash.ts';
+import { type History, newMessages } from '../../src/text/history.ts';
 import { leafText } from '../../src/text/json.ts';
 import { normalise } from '../../src/text/normalise.ts';
 import { wordShingles } from '../../src/text/shingles.ts';
@@ -29,6 +30,8 @@ interface Taint {
 interface State {
   /** Hashes of texts already looked at: a model call carries its history again. */
   seen: string[];
+  /** What model calls have sent so far: only what follows it is read. */
+  histories: History[];
   /** Tool names called so far. */
   tools: string[];
   /** Word pairs of what users asked for: doing that is no obedience to anybody else. */
@@ -110,7 +113,7 @@ export default defineDetector({
     family: 'behavior',
     scope: 'session',
     version: 1,
-    stateVersion: 1,
+    stateVersion: 2,
     needs: ['messages.input'],
     summary: 'Finds text that gives the model orders it should not take, and calls that obey it.',
     docs: {
@@ -125,7 +128,7 @@ export default defineDetector({
     messages,
   },
 
-  init: (): State => ({ seen: [], tools: [], asked: [], taints: [] }),
+  init: (): State => ({ seen: [], histories: [], tools: [], asked: [], taints: [] }),
 
   onStep(state, step, ctx) {
     if (state === undefined) return state;
@@ -136,7 +139,7 @@ export default defineDetector({
     for (const document of step.documents)
       if (document.content !== undefined) fromData(state, step, step.name, document.content, ctx);
     if (step.kind !== 'llm' && step.kind !== 'agent') return state;
-    for (const message of step.input) {
+    for (const message of newMessages(state.histories, step.input)) {
       for (const result of message.toolResults) fromData(state, step, result.name ?? 'tool', result.text, ctx);
       if (message.role === 'user') fromUser(state, step, message.text, ctx);
       if (message.role === 'tool' && message.toolResults.length === 0)

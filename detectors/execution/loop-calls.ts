@@ -37,11 +37,13 @@ interface Streak {
   second: Spot;
 }
 
+/** The arguments' leaves as text, or, where that is shorter, as what is compared of them. Most are never compared. */
+type Args = string | { readonly sketch: Sketch; readonly masked: string };
+
 interface Drift {
   readonly tool: string;
   readonly result: string;
-  readonly args: Sketch;
-  readonly masked: string;
+  readonly args: Args;
   readonly first: Spot;
   readonly second: Spot | null;
   readonly count: number;
@@ -74,6 +76,8 @@ const BLIND_EXTRA = 2;
 const TELLING = 200;
 /** Three words of four in common, in any order, for arguments of a search's length. */
 const NEAR_ARGS = 0.4;
+/** Characters up to which arguments are kept as text: less than a sketch takes. */
+const SHORT_ARGS = 512;
 const waitWords = ['wait', 'poll', 'sleep', 'status', 'progress', 'job', 'check_', 'monitor'];
 
 export function emptyCalls(): Calls {
@@ -154,14 +158,20 @@ function foldDrift(drift: Drift | null, step: Step, row: Row): Drift | null {
   const empty = row.failed || isEmptyAnswer(result);
   if (row.result === '' || (!empty && result.length < TELLING)) return null;
   const leaves = leafText(step.tool?.arguments ?? '');
-  // Digits stand apart: arguments that differ in them alone are a map over items, or a cursor.
-  const masked = hashText(leaves.replaceAll(/[0-9]/g, '#'));
-  const args = sketch(charShingles(leaves));
-  const start: Drift = { tool: row.tool, result: row.result, args, masked, first: spot(row), second: null, count: 1, empty };
+  const args = leaves.length <= SHORT_ARGS ? leaves : comparable(leaves);
+  const start: Drift = { tool: row.tool, result: row.result, args, first: spot(row), second: null, count: 1, empty };
   if (drift === null || drift.tool !== row.tool || drift.result !== row.result) return start;
-  const items = empty && drift.masked === masked;
-  if (items || jaccard(drift.args, args) < NEAR_ARGS) return start;
+  const before = comparable(drift.args);
+  const now = comparable(args);
+  const items = empty && before.masked === now.masked;
+  if (items || jaccard(before.sketch, now.sketch) < NEAR_ARGS) return start;
   return { ...start, first: drift.first, second: drift.second ?? spot(row), count: drift.count + 1 };
+}
+
+function comparable(args: Args): Exclude<Args, string> {
+  if (typeof args !== 'string') return args;
+  // Digits stand apart: arguments that differ in them alone are a map over items, or a cursor.
+  return { sketch: sketch(charShingles(args)), masked: hashText(args.replaceAll(/[0-9]/g, '#')) };
 }
 
 export function driftOf(calls: Calls, threshold: number) {

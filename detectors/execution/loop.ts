@@ -115,7 +115,7 @@ export default defineDetector({
     family: 'execution',
     scope: 'agent',
     version: 1,
-    stateVersion: 1,
+    stateVersion: 2,
     needs: ['tool.name', 'tool.arguments', { fact: 'tool.result', settled: true }],
     summary: 'Finds an agent that repeats itself without progress.',
     docs: {
@@ -200,6 +200,7 @@ function reportRun(state: State, run: Run, ctx: Ctx): void {
 }
 
 function onOutput(state: State, step: Step, ctx: Ctx): void {
+  if (!ctx.wants('stagnation')) return;
   const same = foldOutput(state.outputs, step, ctx.options.similarity, state.tokens, state.cost);
   if (same === undefined || same.count < ctx.options.min_similar_outputs) return;
   ctx.report('stagnation', {

@@ -142,6 +142,8 @@ export interface Context<O extends Options, M extends Messages> {
   readonly options: OptionValues<O>;
   /** Event time of the step at hand, or of the window's end. Unix ms. */
   readonly nowMs: number;
+  /** False if the message's tier is switched off: what only that message needs need not be computed. Fixed while a window is open. */
+  wants(message: keyof M & string): boolean;
   report<K extends keyof M & string>(message: K, finding: ReportOf<Slots<M[K]['text']>>): void;
   /** Takes back what an earlier `report` said; unknown keys are ignored. */
   withdraw<K extends keyof M & string>(message: K, key: string): void;

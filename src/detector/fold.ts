@@ -17,6 +17,8 @@ export interface ActiveDetector {
   readonly configHash: string;
   /** Bit mask of the facts it needs, over `factBit`. */
   readonly needs: number;
+  /** Messages of tiers that are switched off: never reported, see `Context.wants`. */
+  readonly off?: ReadonlySet<string>;
 }
 
 const facts: readonly Fact[] = [
@@ -90,6 +92,56 @@ export interface FoldHooks {
   onRefold(steps: number): void;
 }
 
+/** What all folds of the same detectors share: a window has no objects per detector but their states. */
+interface Plan {
+  readonly scopes: Readonly<Record<Scope, readonly number[]>>;
+  readonly needs: number;
+  readonly contexts: readonly Context<never, never>[];
+  /** The fold that calls a detector now: its contexts speak to it. */
+  current: Fold | undefined;
+}
+
+const plans = new WeakMap<readonly ActiveDetector[], Plan>();
+
+function planOf(detectors: readonly ActiveDetector[]): Plan {
+  let plan = plans.get(detectors);
+  if (plan === undefined) {
+    plan = createPlan(detectors);
+    plans.set(detectors, plan);
+  }
+  return plan;
+}
+
+function createPlan(detectors: readonly ActiveDetector[]): Plan {
+  const scopes: Record<Scope, number[]> = { trace: [], session: [], agent: [] };
+  detectors.forEach((active, i) => {
+    scopes[active.detector.meta.scope as Scope].push(i);
+  });
+  const needs = detectors.reduce((mask, active) => mask | active.needs, 0);
+  const contexts: Context<never, never>[] = [];
+  const plan: Plan = { scopes, needs, contexts, current: undefined };
+  for (const active of detectors) contexts.push(contextOf(active, plan));
+  return plan;
+}
+
+function contextOf(active: ActiveDetector, plan: Plan): Context<never, never> {
+  return {
+    options: active.options as never,
+    get nowMs() {
+      return plan.current?.nowMs ?? 0;
+    },
+    wants(message: string) {
+      return active.off?.has(message) !== true;
+    },
+    report(message: string, said: ReportOf<string>) {
+      if (active.off?.has(message) !== true) plan.current?.say(active, message, said);
+    },
+    withdraw(message: string, key: string) {
+      plan.current?.withdraw(active, message, key);
+    },
+  } as Context<never, never>;
+}
+
 export class Fold {
   readonly windows = new Map<string, Window>();
   findings: Map<string, Finding> = new Map();
@@ -97,21 +149,20 @@ export class Fold {
   changed = false;
   /** `<window key> <detector index>` of what threw. An error is never undone, not even by folding again. */
   private readonly failed = new Set<string>();
+  /** Empty after everything was released: the next run begins with one. Most windows get no step after that. */
   private checkpoints: Checkpoint[];
   private folded = 0;
   private readonly detectors: readonly ActiveDetector[];
-  private readonly scopes: Readonly<Record<Scope, readonly number[]>>;
-  private readonly allNeeds: number;
+  private readonly plan: Plan;
   private readonly tenant: string;
   private readonly runKey: string;
   private readonly sessionId: string | undefined;
   private readonly hooks: FoldHooks;
   private readonly agentOf: (spanId: string) => string | undefined;
-  // The call at hand; a context object is made once per detector, not per step.
+  // The call at hand.
   private window: Window | undefined;
   private step: Step | undefined;
-  private nowMs = 0;
-  private readonly contexts: Context<never, never>[];
+  nowMs = 0;
 
   constructor(
     detectors: readonly ActiveDetector[],
@@ -126,13 +177,7 @@ export class Fold {
     this.agentOf = agentOf;
     this.hooks = hooks;
     this.checkpoints = [{ at: 0, windows: new Map(), findings: new Map() }];
-    const byScope: Record<Scope, number[]> = { trace: [], session: [], agent: [] };
-    detectors.forEach((active, i) => {
-      byScope[active.detector.meta.scope as Scope].push(i);
-    });
-    this.scopes = byScope;
-    this.allNeeds = detectors.reduce((mask, active) => mask | active.needs, 0);
-    this.contexts = detectors.map((active, i) => this.contextOf(active, i));
+    this.plan = planOf(detectors);
   }
 
   /**
@@ -140,6 +185,8 @@ export class Fold {
    * last checkpoint at or before it is restored first.
    */
   run(rows: readonly Step[], from: number): void {
+    if (this.checkpoints.length === 0) this.checkpoints.push(this.snapshot(0));
+    this.plan.current = this;
     let start = Math.min(from, this.folded);
     if (start < this.folded) {
       const again = this.folded;
@@ -156,14 +203,16 @@ export class Fold {
 
   /** How many leading rows may be forgotten if all rows before `settled` are final; they are then gone from the caller's list. */
   release(settled: number): number {
+    if (this.folded === 0) return 0;
+    if (settled >= this.folded) {
+      const all = this.folded;
+      this.checkpoints = [];
+      this.folded = 0;
+      return all;
+    }
     let keep = 0;
     for (let i = 1; i < this.checkpoints.length; i++) if ((this.checkpoints[i] as Checkpoint).at <= settled) keep = i;
-    if (settled >= this.folded && this.folded > 0) {
-      this.checkpoints = [this.snapshot(this.folded)];
-      keep = 0;
-    } else {
-      this.checkpoints.splice(0, keep);
-    }
+    this.checkpoints.splice(0, keep);
     const gone = (this.checkpoints[0] as Checkpoint).at;
     for (const checkpoint of this.checkpoints) checkpoint.at -= gone;
     this.folded -= gone;
@@ -171,15 +220,16 @@ export class Fold {
   }
 
   end(reason: EndReason, nowMs: number): void {
+    this.plan.current = this;
     this.step = undefined;
     this.nowMs = nowMs;
     for (const window of this.windows.values()) {
       this.window = window;
-      for (const i of this.scopes[window.scope]) {
+      for (const i of this.plan.scopes[window.scope]) {
         const { detector } = this.detectors[i] as ActiveDetector;
         if (!detector.onEnd || (this.failed.size > 0 && this.hasFailed(window, i))) continue;
         try {
-          detector.onEnd(window.states[i], reason, this.contexts[i] as never);
+          detector.onEnd(window.states[i], reason, this.plan.contexts[i] as never);
         } catch (error) {
           this.fail(i, window, error);
         }
@@ -196,11 +246,11 @@ export class Fold {
     this.step = step;
     this.nowMs = step.endMs;
     let mask = 0;
-    const wanted = this.allNeeds;
+    const wanted = this.plan.needs;
     for (let i = 0; i < facts.length; i++) if ((wanted & (1 << i)) !== 0 && step.has(facts[i] as Fact)) mask |= 1 << i;
-    if (this.scopes.trace.length > 0) this.foldInto(this.windowOf('trace', `trace:${step.traceId}`, step), step, mask);
-    if (this.scopes.session.length > 0) this.foldInto(this.windowOf('session', this.runKey, step), step, mask);
-    if (this.scopes.agent.length > 0)
+    if (this.plan.scopes.trace.length > 0) this.foldInto(this.windowOf('trace', `trace:${step.traceId}`, step), step, mask);
+    if (this.plan.scopes.session.length > 0) this.foldInto(this.windowOf('session', this.runKey, step), step, mask);
+    if (this.plan.scopes.agent.length > 0)
       this.foldInto(this.windowOf('agent', `${this.runKey}|agent:${step.agent ?? ''}`, step), step, mask);
   }
 
@@ -208,7 +258,7 @@ export class Fold {
     window.seen |= mask;
     window.steps++;
     this.window = window;
-    const indexes = this.scopes[window.scope];
+    const indexes = this.plan.scopes[window.scope];
     for (let k = 0; k < indexes.length; k++) {
       const i = indexes[k] as number;
       if (this.failed.size > 0 && this.hasFailed(window, i)) continue;
@@ -216,7 +266,7 @@ export class Fold {
       try {
         let state = window.states[i];
         if (state === undefined) state = active.detector.init(active.options as never);
-        window.states[i] = active.detector.onStep(state, step, this.contexts[i] as never);
+        window.states[i] = active.detector.onStep(state, step, this.plan.contexts[i] as never);
       } catch (error) {
         this.fail(i, window, error);
       }
@@ -284,25 +334,13 @@ export class Fold {
     return checkpoint.at;
   }
 
-  private contextOf(active: ActiveDetector, _index: number): Context<never, never> {
-    const { meta } = active.detector;
-    const self = this;
-    return {
-      options: active.options as never,
-      get nowMs() {
-        return self.nowMs;
-      },
-      report(message: string, said: ReportOf<string>) {
-        self.say(active, message, said);
-      },
-      withdraw(message: string, key: string) {
-        const id = findingId(self.tenant, meta.id, message, (self.window as Window).key, key);
-        if (self.findings.delete(id)) self.changed = true;
-      },
-    } as Context<never, never>;
+  /** Takes back what the context at hand was told to. */
+  withdraw(active: ActiveDetector, message: string, key: string): void {
+    const id = findingId(this.tenant, active.detector.meta.id, message, (this.window as Window).key, key);
+    if (this.findings.delete(id)) this.changed = true;
   }
 
-  private say(active: ActiveDetector, message: string, said: ReportOf<string>): void {
+  say(active: ActiveDetector, message: string, said: ReportOf<string>): void {
     const { meta } = active.detector;
     const spec = meta.messages[message];
     if (!spec) throw new Error(`detector ${meta.id} reported the unknown message '${message}'`);

@@ -100,6 +100,8 @@ interface Run {
   readonly resolver: Resolver;
   readonly fold: Fold;
   readonly rows: NormalisedSpan[];
+  /** Steps of the request at hand: they read from its body until they are folded, and are copied only then. */
+  readonly fresh: NormalisedSpan[];
   readonly seen: Set<string>;
   readonly said: Map<string, Said>;
   readonly targets: Map<string, Target>;
@@ -145,6 +147,8 @@ export class DetectorHost {
   private readonly wheel = createWheel();
   private readonly reader: SpanReader = spanReader();
   private tailBytes = 0;
+  /** Runs that keep steps, the one fed least recently first. */
+  private readonly tails = new Set<Run>();
   private out: Emission[] = [];
 
   constructor(options: HostOptions) {
@@ -193,7 +197,10 @@ export class DetectorHost {
     const touched = new Set<Run>();
     if (steps.length > 0) this.take(steps, targets, tenant, touched);
     for (const row of others) this.link(reader.at(index, row), tenant, touched);
-    for (const run of touched) this.foldRun(run);
+    for (const run of touched) {
+      this.foldRun(run);
+      this.keep(run);
+    }
     if (this.tailBytes > this.limits.maxTailBytes) this.shed();
     return this.flush();
   }
@@ -254,12 +261,24 @@ export class DetectorHost {
     this.note(run, run.resolver.add(step));
     if (step.endMs < run.finalMs) this.counts.late++;
     run.folded++;
-    step.detach();
-    run.bytes += step.bytes;
-    this.tailBytes += step.bytes;
+    run.fresh.push(step);
     run.dirtyFrom = Math.min(run.dirtyFrom, insertOrdered(run.rows, step));
     run.lastEndMs = Math.max(run.lastEndMs, step.endMs);
     if (step.parentId === '' && run.sessionId === undefined) run.rootMs = this.now(step);
+  }
+
+  /** Copies what was folded and may be folded again; what is final already has no bytes. */
+  private keep(run: Run): void {
+    // Closed while the request was taken in: nothing of it is folded again.
+    if (this.runs.peek(run.key) !== run) return;
+    for (const step of run.fresh) {
+      step.detach();
+      run.bytes += step.bytes;
+      this.tailBytes += step.bytes;
+    }
+    run.fresh.length = 0;
+    this.tails.delete(run);
+    if (run.rows.length > 0) this.tails.add(run);
   }
 
   /** Late facts: steps that are still kept are folded again with them. */
@@ -297,7 +316,7 @@ export class DetectorHost {
     const run = this.open(tenant, key, sessionId, startMs);
     this.runs.delete(old.key);
     this.wheel.cancel(old.key);
-    this.tailBytes -= old.bytes;
+    this.release(old);
     for (const step of old.rows) this.add(run, step, old.targets.get(step.traceId) ?? noTarget);
     for (const id of old.seen) run.seen.add(id);
     for (const [id, said] of old.said) run.said.set(id, said);
@@ -351,6 +370,7 @@ export class DetectorHost {
       resolver: createResolver(),
       fold,
       rows,
+      fresh: [],
       seen: new Set(),
       said: new Map(),
       targets: new Map(),
@@ -386,6 +406,14 @@ export class DetectorHost {
     run.dirtyFrom = Math.max(0, run.dirtyFrom - gone);
   }
 
+  /** A run that is over, or whose steps moved to another, keeps nothing. */
+  private release(run: Run): void {
+    this.tailBytes -= run.bytes;
+    run.bytes = 0;
+    run.fresh.length = 0;
+    this.tails.delete(run);
+  }
+
   private forget(run: Run, step: NormalisedSpan): void {
     run.bytes -= step.bytes;
     this.tailBytes -= step.bytes;
@@ -394,9 +422,10 @@ export class DetectorHost {
 
   /** Over the byte budget: the least recently used runs keep their states only. */
   private shed(): void {
-    for (const run of this.runs.rvalues()) {
+    for (const run of this.tails) {
       if (this.tailBytes <= this.limits.maxTailBytes) return;
-      if (run) this.settle(run, true);
+      this.settle(run, true);
+      this.tails.delete(run);
     }
   }
 
@@ -429,7 +458,7 @@ export class DetectorHost {
     for (const trace of run.traces) this.runOfTrace.delete(`${run.tenant}|${trace}`);
     run.fold.end(reason, run.lastEndMs);
     this.say(run, true);
-    this.tailBytes -= run.bytes;
+    this.release(run);
     this.counts.closed[reason]++;
     if (this.options.onCoverage) this.cover(run, this.options.onCoverage);
   }

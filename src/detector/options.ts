@@ -1,6 +1,6 @@
 /** Options of detectors as users set them, checked against the detector's own spec. All problems at once. */
 import { type Fit, uncalibrated } from './calibration.ts';
-import type { AnyDetector, OptionSpec, Tier } from './detector.ts';
+import type { AnyDetector, Messages, OptionSpec, Tier } from './detector.ts';
 import { configHash } from './finding.ts';
 import { type ActiveDetector, needMask } from './fold.ts';
 
@@ -20,7 +20,7 @@ export interface OptionProblem {
 export type DetectorConfig = Readonly<Record<string, Readonly<Record<string, unknown>> | null>>;
 
 export interface Selection {
-  /** Only detectors that have a message of one of these tiers. Default: 1, 2, 3 (all deterministic ones). */
+  /** Only messages of these tiers, and so only detectors that have one. Default: 1, 2, 3 (all deterministic ones). */
   readonly tiers?: readonly Tier[];
   /** Only these ids. */
   readonly only?: readonly string[];
@@ -51,14 +51,16 @@ export function activate(
     }
     const options = readOptions(meta.id, meta.options, own, problems);
     const named = selection.only ? selection.only.includes(meta.id) : own['enabled'] !== false;
-    const inTier = Object.values(meta.messages).some((message) => tiers.has((message as { readonly tier: Tier }).tier));
-    if (!named || !inTier) continue;
+    const messages = Object.entries(meta.messages as Messages);
+    const off = new Set(messages.filter(([, { tier }]) => !tiers.has(tier)).map(([name]) => name));
+    if (!named || off.size === messages.length) continue;
     active.push({
       detector,
       options,
       fit: fit ?? uncalibrated,
       configHash: configHash(meta, options),
       needs: needMask(detector),
+      off,
     });
   }
   return { active, problems };

@@ -3,6 +3,7 @@ import type { SpanReader, Value } from '../otlp/span.ts';
 import type { Message, StepKind } from '../step/step.ts';
 import { eventMessages } from './events.ts';
 import { readFlat } from './flat.ts';
+import { readHistory } from './history.ts';
 import { firstMember, isObject, type Json, member, read, text } from './json.ts';
 import { rowId } from './keys.ts';
 import { readMarked } from './markers.ts';
@@ -29,6 +30,9 @@ const rows = {
 };
 const prefixes = new Set([rows.outputMessages, rows.inputMessages, rows.prompts, rows.completions]);
 
+/** Rows whose input is not simply a list of messages. */
+const ownForms = new Set([rows.events, rows.allEvents, rows.all, rows.newContext, rows.entityInput, rows.request]);
+
 const some = (messages: readonly Message[]): readonly Message[] | undefined => (messages.length === 0 ? undefined : messages);
 
 /** True for kinds that hold a conversation; a tool's input is its arguments. */
@@ -50,6 +54,7 @@ function onlyPlain(messages: readonly Message[]): boolean {
 
 function inputOf(reader: SpanReader, value: Value, row: number): readonly Message[] {
   if (prefixes.has(row)) return readMessages(readFlat(reader, row).items, 'user');
+  if (typeof value === 'string' && !ownForms.has(row)) return readHistory(value);
   const json = read(value);
   if (row === rows.events || row === rows.allEvents) return readMessages(splitRecords(json).input, 'user');
   if (row === rows.all) return splitTail(readMessages(json, 'user')).input;

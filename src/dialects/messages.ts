@@ -97,7 +97,7 @@ export function readMessages(value: Json, role: Role): Message[] {
 }
 
 /** Some exporters put a tool's name where the role belongs: an unknown role that an earlier message called is its answer. */
-function toolRoles(messages: Message[], fallback: Role): Message[] {
+export function toolRoles(messages: Message[], fallback: Role): Message[] {
   let called: Set<string> | undefined;
   for (let i = 0; i < messages.length; i++) {
     const message = messages[i]!;

@@ -70,6 +70,9 @@ export function createResolver(limits: Partial<ResolverLimits> = {}): Resolver {
   const traces = new Map<string, Trace>();
   const calls = createCalls(limits.calls ?? 1000);
   let changes: Map<SpanStep, Set<Fact>> | undefined;
+  // Made when needed: few windows have handoffs or failures, and each weak map costs every collection.
+  let targets: WeakMap<SpanStep, SpanStep> | undefined;
+  let failures: WeakMap<SpanStep, SpanStep> | undefined;
   let forgotten = 0;
   let unnamed = 0;
 
@@ -263,15 +266,14 @@ export function createResolver(limits: Partial<ResolverLimits> = {}): Resolver {
   function aim(handoff: SpanStep, agent: SpanStep): void {
     const name = agentName(agent);
     if (agent.startMs < handoff.startMs || name === handoff.ownHandoff()?.from) return;
-    const best = targets.get(handoff);
+    const best = targets?.get(handoff);
     if (best !== undefined && !earlier(agent, best)) return;
+    targets ??= new WeakMap();
     targets.set(handoff, agent);
     if (handoff.lateTarget === name) return;
     handoff.lateTarget = name;
     changed(handoff, 'handoff');
   }
-  const targets = new WeakMap<SpanStep, SpanStep>();
-  const failures = new WeakMap<SpanStep, SpanStep>();
 
   /** Claude Code states a tool's failure on the execution below it. */
   function fail(node: Node): void {
@@ -279,8 +281,9 @@ export function createResolver(limits: Partial<ResolverLimits> = {}): Resolver {
     const tool = node.parent?.step;
     if (child === undefined || tool === undefined || tool.kind !== 'tool' || !child.name.endsWith('tool.execution')) return;
     if (child.outcome === 'ok' || child.outcome === 'unknown') return;
-    const best = failures.get(tool);
+    const best = failures?.get(tool);
     if (best !== undefined && !earlier(child, best)) return;
+    failures ??= new WeakMap();
     failures.set(tool, child);
     tool.childEnding = child.ownEnding();
     changed(tool, 'tool.result');

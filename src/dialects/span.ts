@@ -65,7 +65,7 @@ export interface NormalisedSpan extends Step {
   detach(): void;
   /** The step is final and will not be folded again: only its light facts stay, heavy ones read as absent. */
   drop(): void;
-  /** Bytes retained after `detach`, decoded caches not counted; they are dropped by calling it again. */
+  /** Bytes retained from `detach` to `drop`, decoded caches not counted; they are dropped by calling it again. */
   readonly bytes: number;
   /** Input tokens as the span reports them, cached ones included or not. */
   readonly reportedInput: number | undefined;
@@ -474,7 +474,7 @@ export class SpanStep implements NormalisedSpan {
   }
 
   get bytes(): number {
-    return overhead + (this.#body?.length ?? 0);
+    return this.#body === undefined || this.#body === emptySpan ? 0 : overhead + this.#body.length;
   }
 
   #read(): SpanReader {

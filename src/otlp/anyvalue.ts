@@ -1,6 +1,7 @@
 /** Decodes AnyValue and the messages made of KeyValues. For agent spans only; the walk never comes here. */
 import { WireError } from './error.ts';
 import type { Value } from './span.ts';
+import { textAt } from './text.ts';
 import { cursor, FIXED64, LENGTH, lengthEnd, skip, tag, VARINT, varint, varint64 } from './wire.ts';
 
 /** int64 as a number while it is exact, else as bigint. */
@@ -21,7 +22,7 @@ export function decodeValue(buffer: Buffer, from: number, end: number, depth: nu
     const start = (field & 7) === LENGTH ? contentStart(buffer, next, end) : next;
     switch (field) {
       case (1 << 3) | LENGTH:
-        value = buffer.toString('utf8', start, at);
+        value = textAt(buffer, start, at);
         break;
       case (2 << 3) | VARINT:
         value = varint(buffer, start, end) !== 0;
@@ -98,7 +99,7 @@ function decodeKeyValue(buffer: Buffer, from: number, end: number, depth: number
     const field = tag(buffer, at, end);
     if (field === 10) {
       at = lengthEnd(buffer, cursor.at, end);
-      key = buffer.toString('utf8', cursor.at, at);
+      key = textAt(buffer, cursor.at, at);
     } else if (field === 18) {
       at = lengthEnd(buffer, cursor.at, end);
       start = cursor.at;

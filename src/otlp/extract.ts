@@ -4,6 +4,25 @@ import { gather } from './anyvalue.ts';
 import { RESOURCE, SCOPE, SPAN, SPLIT, type TraceIndex } from './traces.ts';
 import { LENGTH, putVarint, varintSize } from './wire.ts';
 
+/**
+ * Copies are cut from slabs: an allocation of its own for each is what a kept step costs most. A slab lives as long as one of
+ * its copies, so it is small (the worst case is one kept step a slab), and what is larger than a quarter of it stands alone.
+ */
+const SLAB = 64 * 1024;
+let slab = new Uint8Array(0);
+let used = 0;
+
+function allocate(length: number): Uint8Array {
+  if (length > SLAB / 4) return Buffer.allocUnsafeSlow(length);
+  if (used + length > slab.length) {
+    slab = Buffer.allocUnsafeSlow(SLAB);
+    used = 0;
+  }
+  const from = used;
+  used += length;
+  return slab.subarray(from, used);
+}
+
 export function extractSpan(index: TraceIndex, row: number): Uint8Array {
   const { body, spans, scopes, resources } = index;
   const span = row * SPAN.width;
@@ -15,7 +34,7 @@ export function extractSpan(index: TraceIndex, row: number): Uint8Array {
 
   const scopeLength = framed(scopeBytes.length) + framed(spanBytes.length);
   const resourceLength = framed(resourceBytes.length) + framed(scopeLength);
-  const out = new Uint8Array(framed(resourceLength));
+  const out = allocate(framed(resourceLength));
   let at = head(out, 0, 1, resourceLength);
   at = head(out, at, 1, resourceBytes.length);
   out.set(resourceBytes, at);

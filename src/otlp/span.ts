@@ -5,7 +5,8 @@
  */
 import { decodeKeyValues, decodeSplitValue, decodeValue, gather } from './anyvalue.ts';
 import { extractSpan } from './extract.ts';
-import { ATTRIBUTE, HAS_EVENTS, HAS_LINKS, RESOURCE, SCOPE, SPAN, SPLIT, type TraceIndex } from './traces.ts';
+import { textAt } from './text.ts';
+import { ATTRIBUTE, HAS_EVENTS, HAS_LINKS, HAS_STATE_OR_FLAGS, RESOURCE, SCOPE, SPAN, SPLIT, type TraceIndex } from './traces.ts';
 import { cursor, lengthEnd, skip, tag, varint } from './wire.ts';
 
 /** A decoded AnyValue. int64 beyond 2^53 and bytes come as `bigint` and `Uint8Array`. */
@@ -136,16 +137,16 @@ class Reader implements SpanReader {
   }
 
   traceState(): string {
-    return this.scan(26)?.text ?? '';
+    return this.field(SPAN.bits) & HAS_STATE_OR_FLAGS ? (this.scan(26)?.text ?? '') : '';
   }
 
   flags(): number {
-    const found = this.scan(133);
+    const found = this.field(SPAN.bits) & HAS_STATE_OR_FLAGS ? this.scan(133) : undefined;
     return found ? this.index.buffer.readUInt32LE(found.from) : 0;
   }
 
   name(): string {
-    return this.index.buffer.toString('utf8', this.field(SPAN.name), this.field(SPAN.nameEnd));
+    return textAt(this.index.buffer, this.field(SPAN.name), this.field(SPAN.nameEnd));
   }
 
   kind(): number {
@@ -238,7 +239,7 @@ class Reader implements SpanReader {
     for (let i = this.firstAttribute; i < this.attributeEnd; i += ATTRIBUTE.width) {
       if (((attributes[i] as number) & ~SPLIT) !== prefixId) continue;
       const from = (attributes[i + ATTRIBUTE.key] as number) + length;
-      visit(buffer.toString('utf8', from, attributes[i + ATTRIBUTE.keyEnd] as number), this.decode(i));
+      visit(textAt(buffer, from, attributes[i + ATTRIBUTE.keyEnd] as number), this.decode(i));
     }
   }
 
@@ -435,7 +436,7 @@ function milliseconds(low: number, high: number): number {
 /** The string whose length prefix stands at `at`. */
 function textOf(buffer: Buffer, at: number, end: number): string {
   const stop = lengthEnd(buffer, at, end);
-  return buffer.toString('utf8', cursor.at, stop);
+  return textAt(buffer, cursor.at, stop);
 }
 
 function hexOf(buffer: Buffer, at: number, end: number): string {

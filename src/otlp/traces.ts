@@ -56,6 +56,8 @@ export const ATTRIBUTE = { row: 0, key: 1, keyEnd: 2, value: 3, valueEnd: 4, wid
 export const AGENT = 1 << 16;
 export const HAS_EVENTS = 1 << 17;
 export const HAS_LINKS = 1 << 18;
+/** A trace_state or flags field: read by a scan, and seldom set. */
+export const HAS_STATE_OR_FLAGS = 1 << 19;
 /** The message or value comes in several pieces: its range covers the parent, whoever decodes gathers them. */
 export const SPLIT = 0x80000000;
 
@@ -308,6 +310,11 @@ function span(body: Uint8Array, scope: number, start: number, from: number, end:
         at = stop;
         break;
       }
+      case 26:
+      case 133:
+        bits |= HAS_STATE_OR_FLAGS;
+        at = skip(body, next, end, field);
+        break;
       default:
         at = skip(body, next, end, field);
     }

@@ -1,4 +1,7 @@
-/** Features of a step that several detectors need, computed once per step object. Steps are read-only, so a weak map is safe. */
+/**
+ * Features of a step that several detectors need, computed once while the step is at hand: all detectors see a step
+ * before any sees the next, so one slot is enough, and nothing is retained for steps that are kept.
+ */
 import type { Message, Step } from '../step/step.ts';
 import { hashText } from './hash.ts';
 import { canonicalText } from './json.ts';
@@ -17,15 +20,15 @@ interface Kept {
 /** Characters of a model's output that are compared. */
 const OUTPUT_LIMIT = 8_192;
 
-const kept = new WeakMap<Step, Kept>();
+let current: Step | undefined;
+let kept: Kept = {};
 
 function of(step: Step): Kept {
-  let entry = kept.get(step);
-  if (!entry) {
-    entry = {};
-    kept.set(step, entry);
+  if (step !== current) {
+    current = step;
+    kept = {};
   }
-  return entry;
+  return kept;
 }
 
 /** Hash of the canonical arguments; `undefined` if the dialect gave none. Volatile tokens count: they may be the item asked for. */

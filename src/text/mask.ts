@@ -29,6 +29,8 @@ const durationUnits: ReadonlySet<string> = new Set([
   'milliseconds',
 ]);
 
+const unitStarts = 'smnuµ';
+
 /**
  * The text with volatile tokens as `#`, runs of white space as one space, trimmed. Longer texts are cut
  * at `limit` and their full length appended, so that two long texts of one head and other sizes differ.
@@ -36,22 +38,31 @@ const durationUnits: ReadonlySet<string> = new Set([
 export function maskVolatile(text: string, limit = MASK_LIMIT): string {
   const end = Math.min(text.length, limit);
   let out = '';
+  /** What stands from here to `i` is copied as it is, in one piece. */
+  let from = 0;
   let i = 0;
   while (i < end) {
     const code = text.charCodeAt(i);
-    if (isSpace(code)) {
+    if (isWord(code)) {
+      const start = i;
+      i = tokenEnd(text, start, end);
+      if (!mayMask(text, start, i)) continue;
+      const token = text.slice(start, i);
+      const masked = maskToken(text, token, i, end);
+      if (masked.text === token) continue;
+      out += text.slice(from, start) + masked.text;
+      from = i = masked.next;
+    } else if (isSpace(code)) {
+      const start = i++;
       while (i < end && isSpace(text.charCodeAt(i))) i++;
-      if (out !== '' && i < end) out += ' ';
-    } else if (isWord(code)) {
-      const stop = tokenEnd(text, i, end);
-      const masked = maskToken(text, i, stop, end);
-      out += masked.text;
-      i = masked.next;
-    } else {
-      out += text[i];
-      i++;
-    }
+      const inner = start > 0 && i < end;
+      if (inner && code === 0x20 && i === start + 1) continue;
+      out += text.slice(from, start);
+      if (inner) out += ' ';
+      from = i;
+    } else i++;
   }
+  out += text.slice(from, end);
   return text.length > limit ? `${out}…${text.length}` : out;
 }
 
@@ -67,11 +78,19 @@ function tokenEnd(text: string, from: number, end: number): number {
   return i;
 }
 
-function maskToken(text: string, from: number, stop: number, end: number): { readonly text: string; readonly next: number } {
-  let digits = 0;
-  for (let i = from; i < stop; i++) if (isDigit(text.charCodeAt(i))) digits++;
-  if (digits === 0) return { text: text.slice(from, stop), next: stop };
-  const token = text.slice(from, stop);
+/** Most tokens need no closer look: a short one must be a number, a clock or a duration, a long one have a digit. */
+function mayMask(text: string, from: number, stop: number): boolean {
+  if (stop - from < Math.min(LONG_DIGITS, HEX_ID)) {
+    let i = from;
+    while (i < stop && (isDigit(text.charCodeAt(i)) || text.charCodeAt(i) === 0x2e)) i++;
+    return i > from && (i === stop || text[i] === ':' || unitStarts.includes(text[i] as string));
+  }
+  for (let i = from; i < stop; i++) if (isDigit(text.charCodeAt(i))) return true;
+  return false;
+}
+
+/** What stands for the token that ends at `stop`, and where the text goes on. */
+function maskToken(text: string, token: string, stop: number, end: number): { readonly text: string; readonly next: number } {
   if (isUuid(token) || isTimestamp(token) || isClock(token)) return { text: '#', next: stop };
   // `2026-11-24 10:00:01` is a timestamp in two tokens.
   if (isDate(token) && text.charCodeAt(stop) === 0x20) {
@@ -79,7 +98,7 @@ function maskToken(text: string, from: number, stop: number, end: number): { rea
     if (isClock(text.slice(stop + 1, clockEnd))) return { text: '#', next: clockEnd };
   }
   if (isNumber(token)) {
-    if (digits >= LONG_DIGITS) return { text: '#', next: stop };
+    if (digitsOf(token) >= LONG_DIGITS) return { text: '#', next: stop };
     if (text.charCodeAt(stop) === 0x20) {
       const unitEnd = tokenEnd(text, stop + 1, end);
       if (durationUnits.has(text.slice(stop + 1, unitEnd))) return { text: '#', next: unitEnd };
@@ -87,6 +106,12 @@ function maskToken(text: string, from: number, stop: number, end: number): { rea
     return { text: token, next: stop };
   }
   return { text: maskParts(token), next: stop };
+}
+
+function digitsOf(token: string): number {
+  let digits = 0;
+  for (let i = 0; i < token.length; i++) if (isDigit(token.charCodeAt(i))) digits++;
+  return digits;
 }
 
 /** Parts between joiners: hex ids and long digit runs inside `req-8f3a…`, `1.25s`. */
@@ -167,6 +192,21 @@ function isHexId(part: string): boolean {
   return digits > 0 && digits < part.length;
 }
 
+// One look a character: classes of Latin-1, everything beyond is a word's.
+const WORD = 1;
+const DIGIT = 2;
+const JOINER = 4;
+const SPACE = 8;
+const classes = new Uint8Array(256).fill(WORD, 0x80);
+for (const [chars, kind] of [
+  ['ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_', WORD],
+  ['0123456789', WORD | DIGIT],
+  ['-:.+', JOINER],
+  [' \t\n\v\f\r\u00a0', SPACE],
+] as const) {
+  for (const char of chars) classes[char.charCodeAt(0)] = kind;
+}
+
 function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
 }
@@ -176,13 +216,13 @@ function isHex(code: number): boolean {
 }
 
 function isWord(code: number): boolean {
-  return isDigit(code) || (code >= 0x61 && code <= 0x7a) || (code >= 0x41 && code <= 0x5a) || code === 0x5f || code > 0x7f;
+  return code > 0xff || ((classes[code] as number) & WORD) !== 0;
 }
 
 function isJoiner(code: number): boolean {
-  return code === 0x2d || code === 0x3a || code === 0x2e || code === 0x2b;
+  return code < 0x100 && classes[code] === JOINER;
 }
 
 function isSpace(code: number): boolean {
-  return code === 0x20 || (code >= 0x09 && code <= 0x0d) || code === 0xa0;
+  return code < 0x100 && classes[code] === SPACE;
 }

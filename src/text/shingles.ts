@@ -59,9 +59,26 @@ export function charShingles(text: string, n = 3): number[] {
   return result;
 }
 
+/** The smallest so far, ascending: most hashes of a long text are larger than all of them and cost one comparison. */
+const smallest = new Float64Array(SKETCH_SIZE);
+
 export function sketch(hashes: readonly number[], size = SKETCH_SIZE): Sketch {
-  const sorted = Float64Array.from(new Set(hashes)).sort();
-  return Array.from(sorted.subarray(0, size));
+  const kept = size <= SKETCH_SIZE ? smallest : new Float64Array(size);
+  let count = 0;
+  for (const hash of hashes) {
+    if (count === size && hash >= (kept[size - 1] as number)) continue;
+    let low = 0;
+    for (let high = count; low < high; ) {
+      const middle = (low + high) >>> 1;
+      if ((kept[middle] as number) < hash) low = middle + 1;
+      else high = middle;
+    }
+    if (low < count && kept[low] === hash) continue;
+    if (count < size) count++;
+    for (let k = count - 1; k > low; k--) kept[k] = kept[k - 1] as number;
+    kept[low] = hash;
+  }
+  return Array.from(kept.subarray(0, count));
 }
 
 /** 0–1. Two empty sketches are not alike: nothing was said twice. */

@@ -82,6 +82,7 @@ function context(detector: AnyDetector, options: OptionsGiven, nowMs: number, sa
   return {
     options,
     nowMs,
+    wants: () => true,
     report(message: string, finding: ReportOf<string>) {
       const spec = (meta.messages as Readonly<Record<string, MessageSpec>>)[message];
       if (!spec) throw new Error(`${meta.id}: reported the unknown message '${message}'.`);
