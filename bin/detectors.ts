@@ -27,6 +27,8 @@ import specificationFit from '../detectors/planning/specification.fit.json' with
 import specification from '../detectors/planning/specification.ts';
 import groundingFit from '../detectors/verification/grounding.fit.json' with { type: 'json' };
 import grounding from '../detectors/verification/grounding.ts';
+import hallucinationFit from '../detectors/verification/hallucination.fit.json' with { type: 'json' };
+import hallucination from '../detectors/verification/hallucination.ts';
 import retrievalQualityFit from '../detectors/verification/retrieval_quality.fit.json' with { type: 'json' };
 import retrievalQuality from '../detectors/verification/retrieval_quality.ts';
 import type { Fit } from '../src/detector/calibration.ts';
@@ -48,6 +50,7 @@ export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: decomposition, fit: decompositionFit as unknown as Fit },
   { detector: specification, fit: specificationFit as unknown as Fit },
   { detector: grounding, fit: groundingFit as unknown as Fit },
+  { detector: hallucination, fit: hallucinationFit as unknown as Fit },
   { detector: retrievalQuality, fit: retrievalQualityFit as unknown as Fit },
 ];
 

@@ -10,6 +10,7 @@ import { pairOf as context } from '../../detectors/coordination/context-pair.ts'
 import { pairOf as withholding } from '../../detectors/coordination/withholding-pair.ts';
 import { pairOf as decomposition } from '../../detectors/planning/decomposition-pair.ts';
 import { pairOf as specification } from '../../detectors/planning/specification-pair.ts';
+import { pairOf as hallucination } from '../../detectors/verification/hallucination-pair.ts';
 import { pairOf as retrieval } from '../../detectors/verification/retrieval_quality-pair.ts';
 import { DetectorHost } from '../../src/detector/host.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
@@ -29,6 +30,7 @@ const detectors: Readonly<Record<string, { readonly family: string; readonly pai
   withholding: { family: 'coordination', pairOf: withholding },
   decomposition: { family: 'planning', pairOf: decomposition },
   specification: { family: 'planning', pairOf: specification },
+  hallucination: { family: 'verification', pairOf: hallucination },
   retrieval_quality: { family: 'verification', pairOf: retrieval },
 };
 const PENALTIES = [10, 30, 100];

@@ -60,6 +60,26 @@ const said = (fold: Fold): unknown[] =>
   [...fold.findings.values()].map(({ id, revision, data, explanation }) => ({ id, revision, data, explanation }));
 
 describe('folding', () => {
+  test('the windows of a trace and of a run that is that trace are two', () => {
+    const perSession = { ...thirds, meta: { ...thirds.meta, id: 'session_thirds', scope: 'session' as const } };
+    const both = [thirds, perSession].map((detector) => ({
+      detector,
+      options: {},
+      fit: { provisional: true, points: {} },
+      configHash: '',
+      needs: needMask(detector),
+    }));
+    const fold = new Fold(both, { tenant: 'default', key: 'trace:t', sessionId: undefined }, () => undefined, {
+      onError: () => undefined,
+      onRefold: () => undefined,
+    });
+    fold.run([step('a', 1), step('b', 2), step('c', 3)], 0);
+    expect([...fold.findings.values()].map(({ detector, revision }) => [detector, revision])).toEqual([
+      ['thirds', 0],
+      ['session_thirds', 0],
+    ]);
+  });
+
   test('the findings do not depend on the order or the batching in which steps come', () => {
     const arrivals = fc.array(fc.record({ endMs: fc.integer({ min: 0, max: 300 }), pick: fc.nat(1_000), cut: fc.boolean() }), {
       maxLength: 200,

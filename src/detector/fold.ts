@@ -142,6 +142,10 @@ function contextOf(active: ActiveDetector, plan: Plan): Context<never, never> {
   } as Context<never, never>;
 }
 
+function slotOf(scope: Scope, key: string): string {
+  return scope === 'session' ? `session ${key}` : key;
+}
+
 export class Fold {
   readonly windows = new Map<string, Window>();
   findings: Map<string, Finding> = new Map();
@@ -273,8 +277,10 @@ export class Fold {
     }
   }
 
+  /** A run without a session has the key of its trace: the scope keeps the two windows apart. */
   private windowOf(scope: Scope, key: string, step: Step): Window {
-    let window = this.windows.get(key);
+    const slot = slotOf(scope, key);
+    let window = this.windows.get(slot);
     if (!window) {
       const n = this.detectors.length;
       window = {
@@ -287,7 +293,7 @@ export class Fold {
         seen: 0,
         steps: 0,
       };
-      this.windows.set(key, window);
+      this.windows.set(slot, window);
     }
     return window;
   }
@@ -308,7 +314,7 @@ export class Fold {
         this.fail(i, window, new Error(`state of ${text.length} bytes is over ${STATE_LIMIT_BYTES}`));
         return undefined;
       });
-      windows.set(window.key, { window, states, seen: window.seen, steps: window.steps });
+      windows.set(slotOf(window.scope, window.key), { window, states, seen: window.seen, steps: window.steps });
     }
     return { at, windows, findings: new Map(this.findings) };
   }

@@ -16,7 +16,7 @@ export interface Exchange {
   readonly from: string | undefined;
   /** What the model wrote; empty if it only called tools. */
   readonly answer: string;
-  /** True if it asks for tools: not its last word. */
+  /** True if it asks for tools, or writes code, as agents do that act by code: not its last word. */
   readonly calls: boolean;
 }
 
@@ -38,13 +38,14 @@ export function exchangeOf(step: Step): Exchange {
     } else if (message.role === 'tool' && message.toolResults.length === 0) data = append(data, message.text);
     for (const result of message.toolResults) data = append(data, result.text);
   }
+  const answer = outputText(step).slice(0, LIMIT);
   const made: Exchange = {
     user,
     data,
     system: (step.system ?? '').slice(0, LIMIT),
     from,
-    answer: outputText(step).slice(0, LIMIT),
-    calls: step.output.some(({ toolCalls }) => toolCalls.length > 0),
+    answer,
+    calls: answer.includes('```') || step.output.some(({ toolCalls }) => toolCalls.length > 0),
   };
   kept.set(step, made);
   return made;

@@ -1,0 +1,31 @@
+import { llm, tool, user } from '../../src/detector/testing/builders.ts';
+import { testDetector } from '../../src/detector/testing/tester.ts';
+import hallucination from './hallucination.ts';
+
+const source = 'The company was founded in 2020 in San Francisco by John Smith.';
+const answer = (text: string, context = source) =>
+  llm(text, { system: `Context: ${context}`, input: [user('Tell me of the company.')] });
+const invented = 'According to Jane Williams of Harvard it has 47 offices and earned 5,300 dollars.';
+
+testDetector(
+  hallucination,
+  {
+    quiet: [
+      {
+        name: 'facts of the source',
+        nearMiss: true,
+        steps: [answer('The company was founded in 2020 by John Smith in San Francisco.')],
+      },
+      {
+        name: 'a name that a tool returned before',
+        steps: [tool('lookup', {}, { result: 'Jane Williams, Harvard, 47 offices, 5,300 dollars' }), answer(invented)],
+      },
+      { name: 'no sources', steps: [llm(invented, { input: [user('Tell me of the company.')] })] },
+      { name: 'a small count', steps: [answer('The company was founded by 1 person, in 1 city, in 2020.')] },
+      { name: 'code', steps: [answer('```\nprint("Jane Williams", 4711)\n```')] },
+      { name: 'a higher mark', options: { report_at: 1 }, steps: [answer(invented)] },
+    ],
+    fires: [{ name: 'invented names and numbers', steps: [answer(invented)], expect: [{ message: 'unsupported_fact', at: 1 }] }],
+  },
+  import.meta.url,
+);
