@@ -7,6 +7,8 @@ import communicationFit from '../detectors/coordination/communication.fit.json' 
 import communication from '../detectors/coordination/communication.ts';
 import contextFit from '../detectors/coordination/context.fit.json' with { type: 'json' };
 import context from '../detectors/coordination/context.ts';
+import coordinationFit from '../detectors/coordination/coordination.fit.json' with { type: 'json' };
+import coordination from '../detectors/coordination/coordination.ts';
 import withholdingFit from '../detectors/coordination/withholding.fit.json' with { type: 'json' };
 import withholding from '../detectors/coordination/withholding.ts';
 import convergenceFit from '../detectors/execution/convergence.fit.json' with { type: 'json' };
@@ -40,6 +42,7 @@ export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: personaDrift, fit: personaDriftFit as unknown as Fit },
   { detector: communication, fit: communicationFit as unknown as Fit },
   { detector: context, fit: contextFit as unknown as Fit },
+  { detector: coordination, fit: coordinationFit as unknown as Fit },
   { detector: withholding, fit: withholdingFit as unknown as Fit },
   { detector: convergence, fit: convergenceFit as unknown as Fit },
   { detector: corruption, fit: corruptionFit as unknown as Fit },
