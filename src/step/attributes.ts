@@ -179,6 +179,7 @@ export const attributes: readonly AttributeEntry[] = [
     on: ['span'],
     text: 'Size of the output as JSON text, before any bound; counted up to 128 MiB.',
   },
+  { key: 'misstep.node.tokens', type: 'int', on: ['span'], text: 'Tokens of the step where the framework gives one number.' },
   { key: 'misstep.node.hints', type: 'json', on: ['span'], text: 'Warnings that the framework attached to the run of the node.' },
   { key: 'misstep.node.tasks', type: 'json', on: ['span'], text: 'Facts of sub-executions that the node started.' },
   { key: 'misstep.node.interrupts', type: 'json', on: ['span'], text: 'Interrupts that the node raised; not errors.' },
