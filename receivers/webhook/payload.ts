@@ -79,6 +79,11 @@ export function flag(value: unknown): boolean | undefined {
 /** Years 1970 to 2100: anything else is a mistake of units. */
 const latest = Date.UTC(2100, 0, 1);
 
+export function isTime(ms: number | undefined): ms is number {
+  // Microseconds are the unit of order: less than one is zero.
+  return ms !== undefined && ms >= 1 && ms < latest;
+}
+
 /** A time in Unix milliseconds: from ISO 8601 (UTC where no zone is given), milliseconds, or seconds. */
 export function time(value: unknown): number | undefined {
   let ms: number | undefined;
@@ -90,7 +95,7 @@ export function time(value: unknown): number | undefined {
     // Seconds of this century stay below 1e10, milliseconds above 1e11.
     ms = value < 1e11 ? value * 1000 : value;
   }
-  return ms !== undefined && ms > 0 && ms < latest ? ms : undefined;
+  return isTime(ms) ? ms : undefined;
 }
 
 /** What an error says, as text or as an object with a message. */

@@ -1,7 +1,7 @@
 /** Spans of one run as an OTLP/JSON document: ids, order in time, attributes and the bounds on all of them. */
 import { createHash } from 'node:crypto';
 import { text } from '../../src/dialects/json.ts';
-import { writeJson } from './payload.ts';
+import { isTime, writeJson } from './payload.ts';
 
 /** An ExportTraceServiceRequest as OTLP/JSON. */
 export interface TraceDocument {
@@ -253,11 +253,13 @@ class Clock {
   readonly #known: boolean;
 
   constructor(start: number | undefined) {
-    this.#known = start !== undefined;
-    this.now = start ?? epoch;
+    this.#known = isTime(start);
+    this.now = isTime(start) ? start : epoch;
   }
 
-  place({ startMs, endMs }: SpanFacts): Times {
+  place(facts: SpanFacts): Times {
+    const startMs = sane(facts.startMs);
+    const endMs = sane(facts.endMs);
     const synthetic = startMs === undefined && endMs === undefined;
     if (synthetic) this.now += 1;
     const start = startMs ?? endMs ?? this.now;
@@ -267,9 +269,9 @@ class Clock {
   }
 
   /** The root ends after its steps where nothing else is said. */
-  last({ startMs, endMs }: SpanFacts, first: number): Times {
-    const start = startMs ?? first;
-    const end = Math.max(endMs ?? this.now, start);
+  last(facts: SpanFacts, first: number): Times {
+    const start = sane(facts.startMs) ?? first;
+    const end = Math.max(sane(facts.endMs) ?? this.now, start);
     return { startUs: micros(start), endUs: this.#apart(micros(end)), synthetic: !this.#known };
   }
 
@@ -278,6 +280,11 @@ class Clock {
     this.#ends.set(end, before + 1);
     return end + before;
   }
+}
+
+/** Sums of a payload's numbers may leave the range of times. */
+function sane(ms: number | undefined): number | undefined {
+  return isTime(ms) ? ms : undefined;
 }
 
 function micros(ms: number): number {

@@ -19,7 +19,7 @@ import {
   word,
   writeJson,
 } from '../payload.ts';
-import { Run, type Span, type SpanError, type TraceDocument } from '../run.ts';
+import { maxGraph, Run, type Span, type SpanError, type TraceDocument } from '../run.ts';
 
 const format = 'dify';
 /** Settings of loops and retries that nodes carry among their inputs. */
@@ -116,8 +116,8 @@ export function dify(payload: unknown): TraceDocument[] {
       graph.set(nodeId, { name: nodeId, title: word(member(node, 'title')), type: kind, parent: parentOf(node) });
   });
   root
-    .json('misstep.graph.nodes', [...graph.values()])
-    .json('misstep.graph.edges', edgesOf(list(nodes)), 1 << 20)
+    .json('misstep.graph.nodes', [...graph.values()], maxGraph)
+    .json('misstep.graph.edges', edgesOf(list(nodes)), maxGraph)
     .json('misstep.graph.counts', { nodes: graph.size });
   return [run.document('dify')];
 }

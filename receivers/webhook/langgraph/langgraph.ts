@@ -266,13 +266,11 @@ function toolCall(run: Run, span: Span, step: Dict, title: string, inputs: unkno
     outputs,
   );
   for (const call of rest.slice(0, 200)) {
-    const error = errorOf(member(call, 'error'));
     const below = run.add({
       name: firstWord(call, ['name', 'tool_name']) ?? title,
       id: firstMember(call, ['id', 'call_id']),
       startMs: span.facts.startMs,
       endMs: span.facts.endMs,
-      error,
       parent: span,
     });
     if (below !== undefined) writeTool(below, call, title, undefined, undefined);
@@ -289,9 +287,14 @@ function writeTool(span: Span, call: unknown, name: string, inputs: unknown, out
     .json('gen_ai.tool.call.arguments', firstMember(call, ['args', 'arguments', 'input']) ?? inputs);
   if (typeof result === 'string') span.text('gen_ai.tool.call.result', result);
   else span.json('gen_ai.tool.call.result', result ?? (call === undefined ? outputs : undefined));
+  // The call says more exactly than the node what went wrong.
   const said = errorOf(member(call, 'error'));
-  if (span.facts.error === undefined && said !== undefined) span.facts = { ...span.facts, error: said };
-  else if (said !== undefined) span.json('misstep.run.error', member(call, 'error'));
+  const { error } = span.facts;
+  if (said !== undefined)
+    span.facts = {
+      ...span.facts,
+      error: error === undefined ? said : { type: error.type ?? said.type, message: `${said.message} (${error.message})` },
+    };
 }
 
 export function snapshotsOf(body: Dict): readonly Snapshot[] {

@@ -4,7 +4,7 @@
  * graph facts of the root, every run of a node a span.
  */
 import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
-import { errorOf, identifier, number, PayloadError, time, word, writeJson } from '../payload.ts';
+import { errorOf, flag, identifier, number, PayloadError, time, word, writeJson } from '../payload.ts';
 import { maxGraph, Run, type SpanError, type TraceDocument } from '../run.ts';
 import { readData } from './data.ts';
 import { readGraph } from './graph.ts';
@@ -51,6 +51,7 @@ export function n8n(payload: unknown): TraceDocument[] {
     .json('misstep.run.total', execution.total)
     .text('misstep.workflow.id', workflowId)
     .text('misstep.workflow.name', name)
+    .flag('misstep.workflow.active', flag(member(workflow, 'active')))
     .flag('misstep.workflow.executed', execution.runs.length > 0)
     .json('misstep.workflow.settings', settings)
     .texts('misstep.workflow.pinned', graph.pinned)
@@ -61,8 +62,6 @@ export function n8n(payload: unknown): TraceDocument[] {
     // -1 is n8n's word for none.
     .number('misstep.limit.timeout_ms', limit !== undefined && limit > 0 ? limit * 1000 : undefined)
     .json('misstep.node.outputs', execution.items);
-  const active = member(workflow, 'active');
-  if (typeof active === 'boolean') root.flag('misstep.workflow.active', active);
   for (const note of [...graph.notes, ...execution.notes]) root.note(note);
   addRuns(run, execution.runs, graph.byName, session);
   return [run.document('n8n')];

@@ -140,7 +140,10 @@ function addEvent(run: Run, entry: Entry, session: Session, order: number): void
     .count('misstep.node.order', order)
     .count('misstep.node.tokens', number(member(event, 'token_count')))
     .text('misstep.channel', channel)
-    .texts('misstep.tools.denied', [firstWord(data, ['deniedReason', 'denied_reason'])]);
+    .text(
+      'misstep.tools.denied',
+      firstWord(data, ['deniedReason', 'denied_reason']) ?? firstWord(event, ['deniedReason', 'denied_reason']),
+    );
   if (type === 'tool.call' || type === 'tool_call' || type === 'tool.result') tool(span, event, result, data);
   else if (type.startsWith('message')) message(span, type, event, data, session);
   else if (type === 'agent.turn' || type === 'model.usage') turn(span, event, data, agent, session);
@@ -246,33 +249,20 @@ function send(span: Span, event: unknown, data: unknown, agent: string): void {
     .messages('gen_ai.output.messages', [{ role: 'assistant', text: said }]);
 }
 
-/** Members of the event that no attribute of its own holds. */
-const shown = new Set([
-  'type',
-  'timestamp',
-  'agent_name',
-  'channel',
-  'data',
-  'tool_name',
-  'tool_input',
-  'tool_result',
-  'input',
-  'output',
-  'token_count',
-  'error',
-  'status',
-]);
+/** Members of an event that have an attribute of their own. */
+const shown = new Set(['type', 'timestamp', 'agent_name', 'channel', 'data', 'token_count', 'error']);
+const shownOfTools = new Set(['tool_name', 'tool_input', 'tool_result', 'input', 'output', 'status']);
 
+/** `data` as given, what the event has beside it, and the data of a tool's result under `result_data`. */
 function eventData(event: unknown, result: unknown): unknown {
-  const data = members(member(event, 'data'));
-  const rest = members(event).filter(([key, value]) => !shown.has(key) && value !== null);
+  const isTool = word(member(event, 'type'))?.startsWith('tool') === true;
+  const rest = members(event).filter(([key, value]) => value !== null && !shown.has(key) && !(isTool && shownOfTools.has(key)));
   const late = members(member(result, 'data'));
-  const all = {
-    ...Object.fromEntries(data),
+  return nonEmpty({
+    ...Object.fromEntries(members(member(event, 'data'))),
     ...Object.fromEntries(rest),
     ...(late.length === 0 ? {} : { result_data: Object.fromEntries(late) }),
-  };
-  return nonEmpty(all);
+  });
 }
 
 function eventError(type: string, event: unknown, result: unknown): SpanError | undefined {
