@@ -87,6 +87,12 @@ export const attributes: readonly AttributeEntry[] = [
   },
   { key: 'misstep.workflow.pinned', type: 'string[]', on: ['span'], text: 'Nodes whose output is pinned for tests.' },
   {
+    key: 'misstep.workflow.pinned_items',
+    type: 'json',
+    on: ['span'],
+    text: 'The first pinned items of each such node, by its name: what its successors would see.',
+  },
+  {
     key: 'misstep.graph.nodes',
     type: 'json',
     on: ['span'],

@@ -36,7 +36,7 @@ export interface Graph {
   readonly edges: readonly unknown[] | undefined;
   readonly counts: unknown;
   readonly entry: readonly string[];
-  readonly pinned: readonly string[];
+  readonly pinned: readonly (readonly [string, readonly unknown[]])[];
   readonly byName: ReadonlyMap<string, GraphNode>;
   readonly notes: readonly string[];
 }
@@ -97,8 +97,8 @@ export function readGraph(workflow: unknown): Graph {
       .filter(({ name, type }) => !targets.has(name) && !helpers.has(name) && !type.endsWith('.stickyNote'))
       .map(({ name }) => name),
     pinned: members(member(workflow, 'pinData'))
-      .filter(([, items]) => list(items).length > 0)
-      .map(([name]) => name),
+      .map(([name, items]) => [name, list(items)] as const)
+      .filter(([, items]) => items.length > 0),
     byName,
     notes,
   };

@@ -74,8 +74,9 @@ it('a definition is graph facts of the root', () => {
     'workflow.executed': false,
     'workflow.settings': { executionTimeout: 60, errorWorkflow: 'e' },
     'workflow.pinned': ['Start'],
+    'workflow.pinned_items': { Start: [{ json: {} }] },
     'run.mode': 'trigger',
-    'graph.entry': ['Start', 'Note'].slice(0, 1),
+    'graph.entry': ['Start'],
     'graph.counts': { nodes: 5, edges: 4 },
     'graph.edges': [
       { source: 'Start', target: 'Get', type: 'main', branch: 0, index: 0 },

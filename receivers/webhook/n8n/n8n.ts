@@ -54,7 +54,11 @@ export function n8n(payload: unknown): TraceDocument[] {
     .flag('misstep.workflow.active', flag(member(workflow, 'active')))
     .flag('misstep.workflow.executed', execution.runs.length > 0)
     .json('misstep.workflow.settings', settings)
-    .texts('misstep.workflow.pinned', graph.pinned)
+    .texts(
+      'misstep.workflow.pinned',
+      graph.pinned.map(([name]) => name),
+    )
+    .json('misstep.workflow.pinned_items', pinnedItems(graph.pinned), 262_144)
     .json('misstep.graph.nodes', graph.nodes, maxGraph)
     .json('misstep.graph.edges', graph.edges, maxGraph)
     .json('misstep.graph.counts', graph.counts)
@@ -74,4 +78,11 @@ function executionError(status: string | undefined, given: unknown): SpanError |
   if (status === 'error' || status === 'crashed' || status === 'failed')
     return { type: error?.type, message: error?.message ?? status };
   return error === undefined ? undefined : { type: error.type, message: error.message };
+}
+
+/** Enough items to see their shape. */
+const maxPinned = 5;
+
+function pinnedItems(pinned: readonly (readonly [string, readonly unknown[]])[]): unknown {
+  return pinned.length === 0 ? undefined : Object.fromEntries(pinned.map(([name, items]) => [name, items.slice(0, maxPinned)]));
 }

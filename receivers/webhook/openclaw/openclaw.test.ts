@@ -93,7 +93,14 @@ describe('tools', () => {
   it('a call and its result are one step, with the time between', () => {
     const [, tool, ...rest] = session([
       { type: 'tool.call', tool_name: 'exec', tool_input: { command: 'ls' } },
-      { type: 'tool.result', tool_name: 'exec', tool_result: { code: 0 }, data: { success: true } },
+      {
+        type: 'tool.result',
+        tool_name: 'exec',
+        tool_result: { code: 0 },
+        data: { success: true },
+        channel: 'whatsapp',
+        token_count: 3,
+      },
     ]);
     expect(rest).toEqual([]);
     expect(tool).toMatchObject({
@@ -102,7 +109,8 @@ describe('tools', () => {
       tool: { name: 'exec', arguments: '{"command":"ls"}', result: '{"code":0}' },
     });
     expect(tool!.endMs - tool!.startMs).toBe(1000);
-    expect(tool!.extra['event.data']).toEqual({ result_data: { success: true } });
+    expect(tool!.extra['event.data']).toEqual({ result_data: { success: true, channel: 'whatsapp' } });
+    expect(tool!.extra['node.tokens']).toBe(3);
   });
 
   it.each<[string, readonly object[], readonly (readonly [string, string | undefined])[]]>([

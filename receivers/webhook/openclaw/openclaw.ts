@@ -138,7 +138,7 @@ function addEvent(run: Run, entry: Entry, session: Session, order: number): void
     .text('misstep.event.type', type)
     .json('misstep.event.data', eventData(event, result))
     .count('misstep.node.order', order)
-    .count('misstep.node.tokens', number(member(event, 'token_count')))
+    .count('misstep.node.tokens', sum(number(member(event, 'token_count')), number(member(result, 'token_count'))))
     .text('misstep.channel', channel)
     .text(
       'misstep.tools.denied',
@@ -257,7 +257,12 @@ const shownOfTools = new Set(['tool_name', 'tool_input', 'tool_result', 'input',
 function eventData(event: unknown, result: unknown): unknown {
   const isTool = word(member(event, 'type'))?.startsWith('tool') === true;
   const rest = members(event).filter(([key, value]) => value !== null && !shown.has(key) && !(isTool && shownOfTools.has(key)));
-  const late = members(member(result, 'data'));
+  const channel = member(result, 'channel');
+  const late = [
+    ...members(member(result, 'data')),
+    // A result on another channel than its call is a fact of its own.
+    ...(channel !== undefined && channel !== member(event, 'channel') ? [['channel', channel] as const] : []),
+  ];
   return nonEmpty({
     ...Object.fromEntries(members(member(event, 'data'))),
     ...Object.fromEntries(rest),
@@ -278,6 +283,10 @@ function sessionError(status: string | undefined, given: unknown): SpanError | u
   if (status === 'error' || status === 'failed') return { type: error?.type, message: error?.message ?? status };
   if (status === 'timeout') return { type: error?.type ?? 'timeout', message: error?.message ?? 'timeout' };
   return error;
+}
+
+function sum(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined ? b : a + (b ?? 0);
 }
 
 function nonEmpty(value: Dict): Dict | undefined {
