@@ -1,7 +1,7 @@
 /** Spans of one run as an OTLP/JSON document: ids, order in time, attributes and the bounds on all of them. */
 import { createHash } from 'node:crypto';
 import { text } from '../../src/dialects/json.ts';
-import { isTime, writeJson } from './payload.ts';
+import { identifier, isTime, writeJson } from './payload.ts';
 
 /** An ExportTraceServiceRequest as OTLP/JSON. */
 export interface TraceDocument {
@@ -215,7 +215,7 @@ export class Run {
   }
 
   #make(facts: SpanFacts, place: string): Span {
-    const given = facts.id === undefined ? '' : String(facts.id).slice(0, maxName);
+    const given = (identifier(facts.id) ?? '').slice(0, maxName);
     const native = nativeId(given, 16);
     const spanId = native !== undefined && !this.#ids.has(native) ? native : hash(16, this.format, this.id, place, given);
     this.#ids.add(spanId);

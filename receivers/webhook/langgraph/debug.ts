@@ -37,7 +37,7 @@ export function fromDebug(items: readonly unknown[]): Dict {
       });
       continue;
     }
-    const id = identifier(member(payload, 'id')) ?? `${superstep}:${String(member(payload, 'name'))}`;
+    const id = identifier(member(payload, 'id')) ?? `${superstep}:${identifier(member(payload, 'name'))}`;
     let step = steps.get(id);
     if (step === undefined) {
       step = { id, node_id: member(payload, 'name'), superstep, namespace: namespaceOf(item) };

@@ -29,7 +29,7 @@ const failures = new Set(['failed', 'error', 'timeout', 'recursion_limit']);
 /** What of `config.configurable` is no header of the caller's request. */
 const configurable = ['thread_id', 'checkpoint_id', 'checkpoint_ns', 'run_id', 'graph_id', 'assistant_id'];
 
-export interface Snapshot {
+interface Snapshot {
   readonly superstep: number | undefined;
   readonly state: unknown;
 }
@@ -54,13 +54,14 @@ export function langgraph(payload: unknown): TraceDocument[] {
   const session = identifier(member(body, 'thread_id')) ?? id;
   const snapshots = snapshotsOf(body);
   writeRoot(run, body, status, graph, limit, session, snapshots);
+  const history = historyOf(snapshots);
 
   list(member(body, 'steps')).forEach((step, order) => {
     if (!isObject(step)) {
       run.root.note(`steps[${order}]: not an object`);
       return;
     }
-    addStep(run, step, order, limit, session, snapshots);
+    addStep(run, step, order, limit, session, history);
   });
   return [run.document('langgraph')];
 }
@@ -112,14 +113,7 @@ function writeRoot(
     .json('misstep.state.after', member(body, 'values') ?? snapshots.at(-1)?.state, 262_144);
 }
 
-function addStep(
-  run: Run,
-  step: Dict,
-  order: number,
-  limit: number | undefined,
-  session: string,
-  snapshots: readonly Snapshot[],
-): void {
+function addStep(run: Run, step: Dict, order: number, limit: number | undefined, session: string, history: History): void {
   const nodeId = identifier(firstMember(step, ['node_id', 'node', 'name'])) ?? `#${order}`;
   const title = firstWord(step, ['title', 'name']) ?? nodeId;
   const type = (firstWord(step, ['node_type', 'type']) ?? 'node').toLowerCase().replaceAll('-', '_');
@@ -164,7 +158,7 @@ function addStep(
     .number('misstep.limit.recursion_limit', limit)
     .number('misstep.limit.timeout_ms', seconds(firstNumber(metadata, ['timeout', 'timeout_seconds'])))
     .json('misstep.state.delta', outputs);
-  states(span, superstep, snapshots);
+  states(span, superstep, history);
   route(span, outputs, metadata);
   if (type === 'llm' || type === 'model' || type === 'agent') modelCall(span, step, inputs, outputs, metadata);
   else if (type === 'tool' || type === 'tools') toolCall(run, span, step, title, inputs, outputs, metadata);
@@ -172,16 +166,30 @@ function addStep(
 }
 
 /** The state after a superstep is the snapshot that carries its number; before it, the latest one with a smaller number. */
-function states(span: Span, superstep: number | undefined, snapshots: readonly Snapshot[]): void {
+function states(span: Span, superstep: number | undefined, history: History): void {
   if (superstep === undefined) return;
-  let before: Snapshot | undefined;
-  let after: Snapshot | undefined;
-  for (const one of snapshots) {
-    if (one.superstep === undefined) continue;
-    if (one.superstep < superstep && (before?.superstep ?? -Infinity) <= one.superstep) before = one;
-    if (one.superstep === superstep) after = one;
+  span.json('misstep.state.after', history.byStep.get(superstep)?.state);
+  // First place in the order that is not before the superstep.
+  let low = 0;
+  let high = history.order.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (history.order[middle]! < superstep) low = middle + 1;
+    else high = middle;
   }
-  span.json('misstep.state.before', before?.state).json('misstep.state.after', after?.state);
+  if (low > 0) span.json('misstep.state.before', history.byStep.get(history.order[low - 1]!)?.state);
+}
+
+/** Snapshots by superstep, the last one of each, and the supersteps in ascending order. */
+interface History {
+  readonly byStep: ReadonlyMap<number, Snapshot>;
+  readonly order: readonly number[];
+}
+
+function historyOf(snapshots: readonly Snapshot[]): History {
+  const byStep = new Map<number, Snapshot>();
+  for (const one of snapshots) if (one.superstep !== undefined) byStep.set(one.superstep, one);
+  return { byStep, order: [...byStep.keys()].sort((a, b) => a - b) };
 }
 
 function route(span: Span, outputs: unknown, metadata: unknown): void {
@@ -297,7 +305,7 @@ function writeTool(span: Span, call: unknown, name: string, inputs: unknown, out
     };
 }
 
-export function snapshotsOf(body: Dict): readonly Snapshot[] {
+function snapshotsOf(body: Dict): readonly Snapshot[] {
   const snapshots = list(member(body, 'state_snapshots'));
   const source = snapshots.length > 0 ? snapshots : list(member(body, 'checkpoints'));
   return source.filter(isObject).map((one) => ({

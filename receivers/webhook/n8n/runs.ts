@@ -1,26 +1,10 @@
 /** Runs of nodes as spans. */
-import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
-import {
-  dict,
-  errorOf,
-  firstNumber,
-  firstWord,
-  identifier,
-  jsonSize,
-  list,
-  members,
-  number,
-  word,
-  writeJson,
-} from '../payload.ts';
+import { firstMember, member } from '../../../src/dialects/json.ts';
+import { dict, errorOf, firstNumber, firstWord, number, word, writeJson } from '../payload.ts';
 import type { Run, Span, SpanError } from '../run.ts';
 import type { NodeRun } from './data.ts';
 import type { GraphNode } from './graph.ts';
-
-/** 128 MiB: twice what a queue can carry. */
-const maxSize = 128 * 1024 * 1024;
-/** Items of one run that are looked through for errors. */
-const maxItems = 100_000;
+import { content, Effort, inputsOf, outputsOf, readItems, sourcesOf } from './items.ts';
 
 export function addRuns(
   run: Run,
@@ -28,22 +12,25 @@ export function addRuns(
   nodes: ReadonlyMap<string, GraphNode>,
   session: string | undefined,
 ): void {
+  const effort = new Effort();
   const tasks = new Map(runs.map((one) => [`${one.nth} ${one.node}`, one.task]));
   runs.forEach((one, order) => {
     const { node, nth, task } = one;
     const known = nodes.get(node);
     const startMs = number(member(task, 'startTime'));
-    const items = itemsOf(member(task, 'data'));
-    const failed = items.filter((item) => itemError(item) !== undefined);
+    const items = readItems(member(task, 'data'), effort);
+    const sources = sourcesOf(task);
     const span = run.add({
       name: node,
       id: `${node}#${nth}`,
-      startMs: startMs !== undefined && startMs > 0 ? startMs : undefined,
+      startMs,
       endMs: startMs === undefined ? undefined : startMs + Math.max(0, number(member(task, 'executionTime')) ?? 0),
       error: taskError(task),
     });
     if (span === undefined) return;
-    const inputs = inputsOf(task, tasks);
+    const { shown, count } = inputsOf(task, sources, (source) => tasks.get(`${source.run} ${source.node}`));
+    const results = items.shown.map(content);
+    if (items.errors === undefined) span.note('misstep.node.items.errors');
     span
       .text('gen_ai.conversation.id', session)
       .text('misstep.node.id', node)
@@ -52,21 +39,21 @@ export function addRuns(
       .text('misstep.node.status', word(member(task, 'executionStatus')))
       .count('misstep.node.order', order)
       .count('misstep.node.run', nth)
-      .json('misstep.node.source', sources(task))
+      .json('misstep.node.source', nonEmpty(sources))
       .json('misstep.node.settings', known?.settings)
-      .json('misstep.node.inputs', inputs.length === 0 ? undefined : inputs)
+      .json('misstep.node.inputs', nonEmpty(shown))
       .json('misstep.node.outputs', outputsOf(member(task, 'data')))
       .json('misstep.node.hints', nonEmpty(member(task, 'hints')))
       .json('misstep.node.tasks', firstMember(member(task, 'metadata'), ['subExecution', 'subRun', 'parentExecution']), 4096)
-      .count('misstep.node.items.input', inputs.length)
-      .count('misstep.node.items.output', items.length)
-      .count('misstep.node.items.errors', failed.length)
-      .count('misstep.node.output_bytes', jsonSize(member(task, 'data'), maxSize))
+      .count('misstep.node.items.input', count)
+      .count('misstep.node.items.output', items.count)
+      .count('misstep.node.items.errors', items.errors)
+      .count('misstep.node.output_bytes', items.size)
       .number('misstep.limit.timeout_ms', firstNumber(member(known?.parameters, 'options'), ['timeout']))
       .number('misstep.limit.max_tries', firstNumber(known?.settings, ['maxTries']))
       .number('misstep.limit.wait_ms', firstNumber(known?.settings, ['waitBetweenTries']))
       .number('misstep.limit.max_iterations', firstNumber(member(known?.parameters, 'options'), ['maxIterations']));
-    kindOf(span, node, known, inputs, items);
+    kindOf(span, node, known, shown, results);
     const usage = member(member(task, 'metadata'), 'tokenUsage');
     span
       .count('gen_ai.usage.input_tokens', firstNumber(usage, ['inputTokens', 'promptTokens']))
@@ -95,12 +82,11 @@ function kindOf(
   name: string,
   known: GraphNode | undefined,
   inputs: readonly unknown[],
-  items: readonly unknown[],
+  result: readonly unknown[],
 ): void {
   const type = known?.type ?? '';
   const short = type.slice(type.lastIndexOf('.') + 1);
   const chain = type.startsWith('@n8n/n8n-nodes-langchain');
-  const result = items.map((item) => member(item, 'json') ?? item);
   if (chain && short.startsWith('agent')) {
     span.text('gen_ai.operation.name', 'invoke_agent').text('gen_ai.agent.name', name);
     conversation(span, inputs, result);
@@ -159,72 +145,6 @@ function documentsOf(result: readonly unknown[]): unknown {
     };
   });
   return found.some(({ content }) => content !== undefined) ? found : undefined;
-}
-
-/** Items of every connection and branch. */
-function itemsOf(data: unknown): readonly unknown[] {
-  const items: unknown[] = [];
-  for (const [, branches] of members(data))
-    for (const branch of list(branches)) for (const item of list(branch)) if (items.length < maxItems) items.push(item);
-  return items;
-}
-
-function itemError(item: unknown): unknown {
-  return firstMember(item, ['error']) ?? firstMember(member(item, 'json'), ['error']);
-}
-
-/** As given, without the content of files. */
-function outputsOf(data: unknown): unknown {
-  const types = members(data);
-  if (types.length === 0) return undefined;
-  return Object.fromEntries(
-    types.map(([type, branches]) => [type, list(branches).map((branch) => list(branch).slice(0, 1000).map(withoutFiles))]),
-  );
-}
-
-function withoutFiles(item: unknown): unknown {
-  const binary = member(item, 'binary');
-  if (!isObject(binary)) return item;
-  const files = Object.fromEntries(
-    members(binary).map(([key, file]) => [
-      key,
-      { mimeType: member(file, 'mimeType'), fileName: member(file, 'fileName'), fileSize: member(file, 'fileSize') },
-    ]),
-  );
-  return { ...dict(item), binary: files };
-}
-
-/** Items that went in: stated, or those that the source put out. */
-function inputsOf(task: unknown, tasks: ReadonlyMap<string, unknown>): readonly unknown[] {
-  const stated = itemsOf(member(task, 'inputOverride'));
-  if (stated.length > 0) return stated.map((item) => member(item, 'json') ?? item);
-  return list(member(task, 'source'))
-    .slice(0, 20)
-    .flatMap((source) => {
-      const from = tasks.get(`${number(member(source, 'previousNodeRun')) ?? 0} ${String(member(source, 'previousNode'))}`);
-      const branch = list(member(member(from, 'data'), 'main'))[number(member(source, 'previousNodeOutput')) ?? 0];
-      return list(branch)
-        .slice(0, 10_000)
-        .map((item) => member(item, 'json') ?? item);
-    });
-}
-
-function sources(task: unknown): unknown {
-  const found = list(member(task, 'source'))
-    .slice(0, 100)
-    .flatMap((source) => {
-      const node = identifier(member(source, 'previousNode'));
-      return node === undefined
-        ? []
-        : [
-            {
-              node,
-              branch: number(member(source, 'previousNodeOutput')) ?? 0,
-              run: number(member(source, 'previousNodeRun')) ?? 0,
-            },
-          ];
-    });
-  return found.length === 0 ? undefined : found;
 }
 
 function nonEmpty(value: unknown): unknown {
