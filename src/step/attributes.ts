@@ -183,7 +183,7 @@ export const attributes: readonly AttributeEntry[] = [
     key: 'misstep.node.output_bytes',
     type: 'int',
     on: ['span'],
-    text: 'Size of the output as JSON text, before any bound; counted up to 128 MiB.',
+    text: 'Size of the output as JSON text, before any bound; characters counted up to 128 Mi for the whole execution.',
   },
   { key: 'misstep.node.tokens', type: 'int', on: ['span'], text: 'Tokens of the step where the framework gives one number.' },
   { key: 'misstep.node.hints', type: 'json', on: ['span'], text: 'Warnings that the framework attached to the run of the node.' },

@@ -13,7 +13,7 @@ export class Effort {
   /** Items that are looked through for errors. */
   items = 1_000_000;
   /** Characters that are counted. */
-  size = 2 * maxSize;
+  size = maxSize;
 }
 
 export interface Items {
