@@ -14,6 +14,7 @@ import { stepRecord } from '../../src/dialects/record.ts';
 import { documentToProtobuf } from '../../src/otlp/json.ts';
 import { walkTraces } from '../../src/otlp/traces.ts';
 import { shippedDetectors } from '../detectors.ts';
+import { documents, formats } from '../formats.ts';
 
 interface ReplayOptions {
   readonly format: string;
@@ -33,8 +34,8 @@ export function register(program: Command): void {
   program
     .command('replay')
     .description('Play recorded runs through the detectors and print what they find.')
-    .argument('<file...>', 'OTLP/JSON documents or JSON lines, .gz too')
-    .addOption(new Option('--format <name>', 'what the files hold').choices(['auto', 'otlp']).default('auto'))
+    .argument('<file...>', 'OTLP/JSON documents or webhook bodies of frameworks, also as JSON lines, .gz too')
+    .addOption(new Option('--format <name>', 'what the files hold').choices(['auto', ...Object.keys(formats)]).default('auto'))
     .option('--detector <id>', 'run only this detector (repeatable)', collect)
     .option('--set <path=value>', 'set a detector option, e.g. loop.min_repeats=5 (repeatable)', collect)
     .option('--blame', 'say for every trace which agent and step made it go wrong')
@@ -81,7 +82,7 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
       }
     };
     try {
-      for await (const body of requests(file)) take(host.process(walkTraces(body, dialectKeys), 'default'));
+      for await (const body of requests(file, options.format)) take(host.process(walkTraces(body, dialectKeys), 'default'));
     } catch (error) {
       notice(`${file}: ${error instanceof Error ? error.message : String(error)}`);
       code = 2;
@@ -125,13 +126,14 @@ function parsed(text: string): unknown {
 }
 
 /** One request a document; a `.jsonl` file holds one a line. */
-async function* requests(file: string): AsyncGenerator<Uint8Array> {
+async function* requests(file: string, format: string): AsyncGenerator<Uint8Array> {
   let bytes: Uint8Array = await readFile(file);
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes, { maxOutputLength: MAX_FILE_BYTES });
   const text = new TextDecoder('utf-8', { ignoreBOM: false }).decode(bytes);
   const whole = wholeDocument(file, text);
   if (whole !== undefined) {
-    for (const document of Array.isArray(whole) ? whole : [whole]) yield documentToProtobuf('traces', document).body;
+    for (const payload of Array.isArray(whole) ? whole : [whole])
+      for (const document of documents(format, payload)) yield documentToProtobuf('traces', document).body;
     return;
   }
   let line = 0;
@@ -143,13 +145,13 @@ async function* requests(file: string): AsyncGenerator<Uint8Array> {
     const one = text.slice(from, to).trim();
     from = to + 1;
     if (one === '') continue;
-    let document: unknown;
+    let payload: unknown;
     try {
-      document = JSON.parse(one);
+      payload = JSON.parse(one);
     } catch (error) {
       throw new Error(`line ${line}: not JSON (${error instanceof Error ? error.message : String(error)}).`, { cause: error });
     }
-    yield documentToProtobuf('traces', document).body;
+    for (const document of documents(format, payload)) yield documentToProtobuf('traces', document).body;
   }
 }
 

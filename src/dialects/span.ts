@@ -3,7 +3,7 @@
  * request's index or, after `detach`, on a copy of this span alone. Late facts are written by the
  * resolver and by nobody else.
  */
-import { type SpanReader, spanReader } from '../otlp/span.ts';
+import { type SpanReader, spanReader, type Value } from '../otlp/span.ts';
 import { type TraceIndex, walkTraces } from '../otlp/traces.ts';
 import type { Document, Fact, Message, Outcome, Step, StepError, StepKind, Tokens, Tool, ToolDefinition } from '../step/step.ts';
 import { readInput, readOutput, readSystem } from './conversation.ts';
@@ -11,6 +11,7 @@ import { argumentTarget, type Handoff, readHandoff, transferTarget } from './han
 import { type Json, member, plain, read } from './json.ts';
 import { dialectKeys, modelRows, rowId } from './keys.ts';
 import { type Ending, readEnding } from './outcome.ts';
+import { setLazily } from './own.ts';
 import { find } from './pass.ts';
 import { amount, label } from './values.ts';
 import { readArguments, readDefinitions, readDocuments, readMetadata, readQuery, readResult, readState } from './work.ts';
@@ -358,13 +359,17 @@ export class SpanStep implements NormalisedSpan {
     let count = 0;
     reader.each(ownPrefix, (rest, value) => {
       if (rest === '__proto__' || notExtra.some((start) => rest.startsWith(start)) || count++ >= maxExtra) return;
-      extra[rest] ??= read(value);
+      setLazily(extra, rest, value);
     });
     const set = (name: string, value: unknown) => {
-      if (value !== undefined) extra[name] ??= value;
+      if (value !== undefined && !Object.hasOwn(extra, name)) extra[name] = value;
     };
-    set('graph.nodes', find(reader, 'graphNodes', guards, read));
-    set('graph.edges', find(reader, 'graphEdges', guards, read));
+    // Keys with a field of their own are not under the prefix. Graphs are large: parsed when asked for.
+    const given = (value: Value) => value;
+    const nodes = find(reader, 'graphNodes', guards, given);
+    if (nodes !== undefined) setLazily(extra, 'graph.nodes', nodes);
+    const edges = find(reader, 'graphEdges', guards, given);
+    if (edges !== undefined) setLazily(extra, 'graph.edges', edges);
     set('graph.definition', find(reader, 'workflowDefinition', guards, read));
     const metadata = this.#metadata();
     set('graph.node', this.#fact('nodeName') ?? member(metadata, 'langgraph_node'));

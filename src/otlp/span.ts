@@ -428,9 +428,11 @@ class Reader implements SpanReader {
   }
 }
 
-/** 2^32 ns = 4,294.967296 ms: exact to the microsecond for any date until 2262. */
+/** 2^32 ns = 4,294.967296 ms. All parts stay below 2^53: whole milliseconds are whole, the rest is the nearest double. */
 function milliseconds(low: number, high: number): number {
-  return high * 4294.967296 + low / 1e6;
+  const rest = high * 967296 + low;
+  const whole = Math.floor(rest / 1e6);
+  return high * 4294 + whole + (rest - whole * 1e6) / 1e6;
 }
 
 /** The string whose length prefix stands at `at`. */

@@ -79,7 +79,7 @@ function idOf(id: unknown): string {
 }
 
 function milliseconds(ns: bigint): number {
-  return Number(ns >> 32n) * 4294.967296 + Number(ns & 0xffffffffn) / 1e6;
+  return Number(ns / 1_000_000n) + Number(ns % 1_000_000n) / 1e6;
 }
 
 /** The first of duplicate keys stands. */

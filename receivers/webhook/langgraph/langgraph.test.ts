@@ -1,0 +1,215 @@
+import { describe, expect, it } from 'vitest';
+import { stepsOf } from '../testing.ts';
+import { langgraph } from './langgraph.ts';
+
+const run = (more: object) =>
+  stepsOf(langgraph({ run_id: '0199-not-hex', thread_id: 't-1', graph_id: 'g', status: 'completed', ...more }));
+const step = (more: object) =>
+  run({
+    steps: [{ node_id: 'n1', node_type: 'router', superstep: 0, status: 'succeeded', inputs: {}, outputs: {}, ...more }],
+  })[1]!;
+
+describe('the run', () => {
+  it('has the graph, the limits and every state', () => {
+    const [root] = run({
+      recursion_limit: 25,
+      total_supersteps: 2,
+      edges: [
+        { source: 'a', target: 'b', edge_type: 'conditional', condition: 'x', condition_result: 'b' },
+        { source: 'b', target: '__end__', edge_type: 'fixed', condition: null },
+      ],
+      steps: [{ node_id: 'a', node_type: 'router', title: 'A' }],
+      state_schema: { messages: 'Annotated[list, operator.add]', n: 'int' },
+      state_snapshots: [
+        { superstep: 0, state: { n: 1 } },
+        { superstep: 1, state: { n: null } },
+      ],
+      checkpoints: [
+        { checkpoint_id: 'c', superstep: 0, state: { n: 1 }, timestamp: '2025-01-01T00:00:00Z', checkpoint_ns: 'main' },
+      ],
+    });
+    expect(root).toMatchObject({ kind: 'workflow', sessionId: 't-1', limits: { recursion_limit: 25 }, stateAfter: { n: null } });
+    expect(root!.has('graph') && root!.has('state') && root!.has('limits')).toBe(true);
+    expect(root!.extra).toMatchObject({
+      'graph.nodes': [{ name: 'a', title: 'A', type: 'router' }, { name: 'b' }, { name: '__end__' }],
+      'graph.edges': [
+        { source: 'a', target: 'b', type: 'conditional', condition: 'x', result: 'b' },
+        { source: 'b', target: '__end__', type: 'fixed' },
+      ],
+      'graph.entry': ['a'],
+      'state.history': [
+        { superstep: 0, state: { n: 1 } },
+        { superstep: 1, state: { n: null } },
+      ],
+      'state.reducers': { messages: 'operator.add' },
+      checkpoints: [{ id: 'c', superstep: 0, namespace: 'main', state: { n: 1 } }],
+      'run.total': { supersteps: 2 },
+    });
+  });
+
+  it('takes a UUID as the trace id and drops the headers of the request', () => {
+    const documents = langgraph({
+      run_id: '01994ed8-29c4-7108-93d4-d649c7a9e370',
+      steps: [],
+      config: { recursion_limit: 9, configurable: { thread_id: 't', authorization: 'Bearer secret', 'x-user-id': 'u' } },
+    });
+    expect(stepsOf(documents)[0]!.traceId).toBe('01994ed829c4710893d4d649c7a9e370');
+    expect(JSON.stringify(documents)).not.toMatch(/secret|x-user-id/);
+    expect(stepsOf(documents)[0]!.limits).toEqual({ recursion_limit: 9 });
+  });
+
+  it.each([
+    ['recursion_limit', 'error', 'GRAPH_RECURSION_LIMIT'],
+    ['timeout', 'timeout', 'timeout'],
+    ['failed', 'error', undefined],
+    ['interrupted', 'ok', undefined],
+  ])('%s ends %s', (status, outcome, type) => {
+    const [root] = run({ status });
+    expect([root!.outcome, root!.error?.type]).toEqual([outcome, type]);
+  });
+});
+
+describe('steps', () => {
+  it('have the state before and after, what they write, their place and where they go', () => {
+    const steps = run({
+      steps: [
+        {
+          node_id: 'a',
+          superstep: 0,
+          outputs: { next: 'b' },
+          metadata: { timeout: 5, retry_count: 2 },
+          started_at: '2025-01-01T00:00:00Z',
+          finished_at: '2025-01-01T00:00:02Z',
+        },
+        {
+          node_id: 'b',
+          superstep: 1,
+          outputs: { n: 2 },
+          parallel_group: 'g',
+          parallel_branch: 'left',
+          metadata: { checkpoint_ns: 'sub' },
+        },
+      ],
+      state_snapshots: [
+        { superstep: 0, state: { n: 1 } },
+        { superstep: 1, state: { n: 2 } },
+      ],
+    });
+    expect(steps[1]).toMatchObject({ kind: 'task', stateBefore: undefined, stateAfter: { n: 1 }, limits: { timeout_ms: 5000 } });
+    expect(steps[1]!.endMs - steps[1]!.startMs).toBe(2000);
+    expect(steps[1]!.extra).toMatchObject({ 'route.decision': 'b', 'route.field': 'next', 'retry.count': 2, superstep: 0 });
+    expect(steps[2]).toMatchObject({ stateBefore: { n: 1 }, stateAfter: { n: 2 } });
+    expect(steps[2]!.extra).toMatchObject({
+      'state.delta': { n: 2 },
+      'parallel.group': 'g',
+      'parallel.branch': 'left',
+      'node.namespace': 'sub',
+    });
+  });
+
+  it('llm: messages as they are, tool calls, model', () => {
+    const found = step({
+      node_type: 'llm',
+      metadata: { model: 'm' },
+      inputs: { messages: [{ role: 'user', content: 'u' }, 'plain'] },
+      outputs: { messages: [{ role: 'assistant', content: 'a' }], tool_calls: [{ name: 'f', args: { x: 1 } }] },
+    });
+    expect(found).toMatchObject({ kind: 'llm', requestModel: 'm' });
+    expect(found.input.map((one) => [one.role, one.text])).toEqual([
+      ['user', 'u'],
+      ['user', 'plain'],
+    ]);
+    expect(found.output.flatMap((one) => one.toolCalls)).toMatchObject([{ name: 'f', arguments: '{"x":1}' }]);
+  });
+
+  it.each<[string, object, object]>([
+    [
+      'name of the metadata',
+      { metadata: { tool_name: 'calc' }, inputs: { x: 1 }, outputs: { result: 2 } },
+      { name: 'calc', arguments: '{"x":1}', result: '{"result":2}' },
+    ],
+    [
+      'one call',
+      { tool_call: { name: 'calc', args: { x: 1 } }, outputs: { result: 2 } },
+      { name: 'calc', arguments: '{"x":1}', result: '{"result":2}' },
+    ],
+    [
+      'a list of calls',
+      { tool_calls: [{ tool_name: 'calc', args: { x: 1 }, result: 'two' }] },
+      { name: 'calc', arguments: '{"x":1}', result: 'two' },
+    ],
+  ])('tool: %s', (_, more, want) => {
+    expect(step({ node_type: 'tool', ...more }).tool).toMatchObject(want);
+  });
+
+  it('tool: further calls are spans below, and a call says more than its node', () => {
+    const [, node, below] = run({
+      steps: [
+        {
+          node_id: 'n',
+          node_type: 'tool',
+          status: 'failed',
+          error: { type: 'E', message: 'outer' },
+          tool_calls: [
+            { name: 'a', args: {}, error: 'inner' },
+            { name: 'b', args: { y: 1 }, error: 'late' },
+          ],
+        },
+      ],
+    });
+    expect(node!.error).toEqual({ type: 'E', message: 'inner (outer)' });
+    expect([below!.parentId, below!.tool?.name, below!.error?.message]).toEqual([node!.spanId, 'b', 'late']);
+  });
+
+  it.each([
+    [{ status: 'failed', error: 'x' }, 'error'],
+    [{ status: 'skipped' }, 'ok'],
+    [{ status: 'interrupted' }, 'ok'],
+    [{ status: 'failed', error: { type: 'TimeoutError', message: 'late' } }, 'timeout'],
+  ])('%o', (more, outcome) => {
+    expect(step(more).outcome).toBe(outcome);
+  });
+});
+
+it('debug events are steps and checkpoints', () => {
+  const event = (type: string, at: number, payload: object) => ({
+    event: 'debug|sub:1',
+    data: { type, step: at, timestamp: `2025-01-01T00:00:0${at + 1}Z`, payload },
+  });
+  const [root, found] = stepsOf(
+    langgraph({
+      run_id: 'r',
+      steps: [
+        event('checkpoint', -1, {
+          config: { configurable: { checkpoint_id: 'c', authorization: 'secret' } },
+          values: { n: 0 },
+          next: ['a'],
+          metadata: { source: 'input' },
+        }),
+        event('task', 0, { id: 'x', name: 'a', input: { n: 0 }, triggers: ['branch:to:a'] }),
+        event('task_result', 0, {
+          id: 'x',
+          name: 'a',
+          error: null,
+          result: [
+            ['n', 1],
+            ['n', 2],
+            ['m', 3],
+          ],
+        }),
+        event('checkpoint', 0, { config: {}, values: { n: 2 }, next: [] }),
+      ],
+    }),
+  );
+  expect(root!.extra['checkpoints']).toMatchObject([
+    { id: 'c', superstep: -1, next: ['a'], source: 'input', state: { n: 0 } },
+    { superstep: 0, next: [] },
+  ]);
+  expect(found).toMatchObject({ name: 'a', stateBefore: { n: 0 }, stateAfter: { n: 2 } });
+  expect(found!.extra).toMatchObject({
+    'node.namespace': 'sub:1',
+    triggers: ['branch:to:a'],
+    'state.delta': { n: { $writes: [1, 2] }, m: 3 },
+    'node.status': 'succeeded',
+  });
+});
