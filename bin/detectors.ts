@@ -23,6 +23,18 @@ import overflowFit from '../detectors/execution/overflow.fit.json' with { type: 
 import overflow from '../detectors/execution/overflow.ts';
 import toolMisuseFit from '../detectors/execution/tool_misuse.fit.json' with { type: 'json' };
 import toolMisuse from '../detectors/execution/tool_misuse.ts';
+import openclawChannelMismatchFit from '../detectors/openclaw/openclaw_channel_mismatch.fit.json' with { type: 'json' };
+import openclawChannelMismatch from '../detectors/openclaw/openclaw_channel_mismatch.ts';
+import openclawElevatedRiskFit from '../detectors/openclaw/openclaw_elevated_risk.fit.json' with { type: 'json' };
+import openclawElevatedRisk from '../detectors/openclaw/openclaw_elevated_risk.ts';
+import openclawSandboxEscapeFit from '../detectors/openclaw/openclaw_sandbox_escape.fit.json' with { type: 'json' };
+import openclawSandboxEscape from '../detectors/openclaw/openclaw_sandbox_escape.ts';
+import openclawSessionLoopFit from '../detectors/openclaw/openclaw_session_loop.fit.json' with { type: 'json' };
+import openclawSessionLoop from '../detectors/openclaw/openclaw_session_loop.ts';
+import openclawSpawnChainFit from '../detectors/openclaw/openclaw_spawn_chain.fit.json' with { type: 'json' };
+import openclawSpawnChain from '../detectors/openclaw/openclaw_spawn_chain.ts';
+import openclawToolAbuseFit from '../detectors/openclaw/openclaw_tool_abuse.fit.json' with { type: 'json' };
+import openclawToolAbuse from '../detectors/openclaw/openclaw_tool_abuse.ts';
 import decompositionFit from '../detectors/planning/decomposition.fit.json' with { type: 'json' };
 import decomposition from '../detectors/planning/decomposition.ts';
 import specificationFit from '../detectors/planning/specification.fit.json' with { type: 'json' };
@@ -50,6 +62,12 @@ export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: loop, fit: loopFit as unknown as Fit },
   { detector: overflow, fit: overflowFit as unknown as Fit },
   { detector: toolMisuse, fit: toolMisuseFit as unknown as Fit },
+  { detector: openclawChannelMismatch, fit: openclawChannelMismatchFit as unknown as Fit },
+  { detector: openclawElevatedRisk, fit: openclawElevatedRiskFit as unknown as Fit },
+  { detector: openclawSandboxEscape, fit: openclawSandboxEscapeFit as unknown as Fit },
+  { detector: openclawSessionLoop, fit: openclawSessionLoopFit as unknown as Fit },
+  { detector: openclawSpawnChain, fit: openclawSpawnChainFit as unknown as Fit },
+  { detector: openclawToolAbuse, fit: openclawToolAbuseFit as unknown as Fit },
   { detector: decomposition, fit: decompositionFit as unknown as Fit },
   { detector: specification, fit: specificationFit as unknown as Fit },
   { detector: grounding, fit: groundingFit as unknown as Fit },
