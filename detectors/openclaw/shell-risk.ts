@@ -150,6 +150,19 @@ const rules: readonly Rule[] = [
     pattern: new RegExp(String.raw`(?:curl|wget|urlretrieve)[^\n]{0,300}${SYSTEM}`, 'i'),
   },
   {
+    name: 'reads system state',
+    weight: 0.75,
+    needs: ['/proc/', '/sys/', '/var/lib/', '/var/run/', '/usr/lib/', '/boot'],
+    pattern:
+      /\b(?:cat|less|more|strings|xxd|od|open|read_text|listdir|glob|scandir|walk|copy|copyfile|Path)\b[^|;\n]{0,150}\/(?:proc\/(?!cpuinfo|meminfo|version|uptime|loadavg|mounts|net)\S|sys\/(?!class)\S|var\/(?:lib|run)\/\S|boot\b|usr\/lib\/pam)/i,
+  },
+  {
+    name: 'hands its input to a socket',
+    weight: 0.95,
+    needs: ['dup2'],
+    pattern: /\bdup2\([^\n]{0,80}(?:fileno|sock)/i,
+  },
+  {
     name: 'uses up the machine',
     weight: 0.8,
     needs: [':(){', 'fork', 'while true', 'while :', '/dev/urandom', '/dev/zero', 'stress'],
