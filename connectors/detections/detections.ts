@@ -97,10 +97,11 @@ class Detections implements Component, Consumer {
     const found: Found[] = [];
     for (const chunk of bodies(batch)) collect(walkTraces(chunk, keys), found);
     if (found.length === 0) return;
-    // A finding that is taken back is logged but not counted: a counter never goes down.
-    for (const one of found) if (one.attributes.get('gen_ai.evaluation.score.label') === 'fail') this.count(one.attributes);
+    // First: a batch whose log records are refused comes again, and is then counted once.
     const logs = this.next.get('logs');
     if (logs) await this.sendLogs(logs, found, batch);
+    // A finding that is taken back is logged but not counted: a counter never goes down.
+    for (const one of found) if (one.attributes.get('gen_ai.evaluation.score.label') === 'fail') this.count(one.attributes);
   }
 
   async shutdown(_signal: AbortSignal): Promise<void> {
@@ -157,6 +158,7 @@ class Detections implements Component, Consumer {
       chunks: [body],
       bytes: body.length,
       items: found.length,
+      generated: found.length,
       tenant: batch.tenant,
       ...(metadata ? { metadata } : {}),
     });
@@ -189,7 +191,15 @@ class Detections implements Component, Consumer {
     const scope = { name: SCOPE_NAME, version: this.host.buildVersion };
     const body = writeMetrics([{ resource: { 'service.name': 'misstep' }, scope, metrics: [metric] }]);
     try {
-      await metrics.consume({ signal: 'metrics', chunks: [body], bytes: body.length, items: points.length, tenant: 'default' });
+      const items = points.length;
+      await metrics.consume({
+        signal: 'metrics',
+        chunks: [body],
+        bytes: body.length,
+        items,
+        generated: items,
+        tenant: 'default',
+      });
     } catch (error) {
       // Cumulative: the next interval carries the same counts again.
       this.changed = true;

@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import type { Batch } from '../../src/batch/batch.ts';
 import { testHost, tracesOf } from '../../src/component/testing.ts';
@@ -106,6 +106,17 @@ describe('debug', () => {
     await second;
     expect(text.match(/traces: 1 spans/g)).toHaveLength(2);
     expect([host.books.sent, host.difference()]).toEqual([2, 0]);
+  });
+
+  test('what a closed standard output did not take is not counted as sent', async () => {
+    // As process.stdout after EPIPE: no longer writable, never destroyed.
+    const broken = new Writable({ autoDestroy: false, write: (_chunk, _encoding, done) => done(new Error('EPIPE')) });
+    const host = testHost();
+    const debug = createDebug('debug', { verbosity: 'basic' }, broken, false);
+    await debug.start(host);
+    for (let i = 0; i < 2; i++) await expect(debug.consume(tracesOf(['a']))).rejects.toMatchObject({ name: 'Permanent' });
+    expect([host.books.sent, host.books.dropped, host.difference()]).toEqual([0, { write_failed: 1 }, 0]);
+    expect(host.statuses_.at(-1)).toMatchObject({ state: 'failing' });
   });
 
   test('a reader that went away does not hold the pipeline', async () => {

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { z } from 'zod';
 import type { Batch } from '../../src/batch/batch.ts';
+import { bookIn } from '../../src/component/account.ts';
 import {
   type Component,
   type Consumer,
@@ -23,7 +24,8 @@ type Options = z.output<typeof options>;
 /** What is needed of a stream; `process.stdout` is one. */
 export interface Output extends NodeJS.EventEmitter {
   write(text: string): boolean;
-  readonly destroyed: boolean;
+  /** False from the first failed write on; process.stdout never says `destroyed`. */
+  readonly writable: boolean;
   readonly isTTY?: boolean;
 }
 
@@ -46,6 +48,7 @@ class Debug implements Component, Consumer {
   private readonly options: Options;
   private readonly output: Output;
   private readonly colour: boolean;
+  private host: Host | undefined;
   private ledger: ExporterLedger | undefined;
   private full: Promise<void> | undefined;
 
@@ -57,7 +60,10 @@ class Debug implements Component, Consumer {
   }
 
   async start(host: Host): Promise<void> {
+    this.host = host;
     this.ledger = host.ledger.exporter(this.id);
+    // Without a listener a reader that goes away would end the process.
+    this.output.on('error', ignore);
     host.status({ state: 'ok' });
   }
 
@@ -66,13 +72,23 @@ class Debug implements Component, Consumer {
     return this.full === undefined ? this.write(batch) : this.full.then(() => this.write(batch));
   }
 
-  async shutdown(_signal: AbortSignal): Promise<void> {}
+  async shutdown(_signal: AbortSignal): Promise<void> {
+    this.output.off('error', ignore);
+  }
 
   private write(batch: Batch): Promise<void> | undefined {
     const { signal, items } = batch;
-    if (this.output.destroyed) return Promise.reject(new Permanent('standard output is closed', 13));
-    this.ledger?.offered(signal, items);
+    if (!this.output.writable) return Promise.reject(closed());
+    if (this.ledger !== undefined) bookIn(this.ledger, batch);
     const room = this.output.write(render(batch, this.options.verbosity, this.colour));
+    if (!this.output.writable) {
+      this.ledger?.dropped(signal, items, 'write_failed');
+      this.host?.status({
+        state: 'failing',
+        reason: 'Standard output is closed. Restart with a reader, or remove the exporter.',
+      });
+      return Promise.reject(closed());
+    }
     this.ledger?.sent(signal, items);
     if (room) return undefined;
     const settled = new AbortController();
@@ -85,4 +101,10 @@ class Debug implements Component, Consumer {
     for (const end of ends) end.catch(() => {});
     return this.full;
   }
+}
+
+function ignore(): void {}
+
+function closed(): Permanent {
+  return new Permanent('standard output is closed', 13);
 }

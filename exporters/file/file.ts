@@ -88,7 +88,7 @@ class FileExporter implements Component, Consumer {
       account = new Account(host.ledger.exporter(this.id), signal);
       this.accounts.set(signal, account);
     }
-    account.started(items);
+    account.started(batch);
     let record: readonly Uint8Array[];
     try {
       record = this.options.format === 'json' ? [jsonLine(batch)] : [lengthOf(batch), ...batch.chunks];

@@ -8,6 +8,7 @@ test('takes everything at once and counts it as sent', async () => {
   const nop = factory.create('nop', factory.options.parse({}), { budget: createBudget(0) });
   await nop.start(host);
   expect(nop.consume(tracesOf(['a', 'b']))).toBeUndefined();
+  expect(nop.consume({ ...tracesOf(['received', 'a carrier']), generated: 1 })).toBeUndefined();
   await nop.shutdown(AbortSignal.abort());
-  expect([host.books.sent, host.difference()]).toEqual([2, 0]);
+  expect([host.books.offered, host.books.generated, host.books.sent, host.difference()]).toEqual([3, 1, 4, 0]);
 });

@@ -1,6 +1,7 @@
 /** Takes everything and keeps nothing: for measurements, and for pipelines that exist for their connectors. */
 import { z } from 'zod';
 import type { Batch } from '../../src/batch/batch.ts';
+import { bookIn } from '../../src/component/account.ts';
 import type { Component, Consumer, ExporterFactory, ExporterLedger, Host } from '../../src/component/component.ts';
 
 const options = z.strictObject({});
@@ -28,9 +29,10 @@ class Nop implements Component, Consumer {
     host.status({ state: 'ok' });
   }
 
-  consume({ signal, items }: Batch): undefined {
-    this.ledger?.offered(signal, items);
-    this.ledger?.sent(signal, items);
+  consume(batch: Batch): undefined {
+    if (this.ledger === undefined) return undefined;
+    bookIn(this.ledger, batch);
+    this.ledger.sent(batch.signal, batch.items);
     return undefined;
   }
 

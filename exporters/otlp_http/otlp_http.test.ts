@@ -188,6 +188,17 @@ describe('answers', () => {
     expect(arrived.reduce((sum, { body }) => sum + countItems('traces', body), 0)).toBe(40);
   });
 
+  test('equal spans that are too many are halved, not cut to pieces', async () => {
+    const { url, received } = await peer((one, response, socket) =>
+      (countItems('traces', one.body) > 4 ? status(413) : ok)(one, response, socket),
+    );
+    const { component, consume, host } = await exporter({ endpoint: url });
+    consume(tracesOf(names(16), 100));
+    await stop(component);
+    expect([host.books.sent, host.difference()]).toEqual([16, 0]);
+    expect(received.map(({ body }) => countItems('traces', body))).toEqual([16, 8, 4, 4, 8, 4, 4]);
+  });
+
   test('no answer within the timeout is tried again', async () => {
     const { url } = await peer(inTurn(() => {}, ok));
     const { component, consume, host } = await exporter({ endpoint: url, timeout: '50ms' });

@@ -201,6 +201,7 @@ class Detect implements Component, Consumer {
       bytes,
       items: index.spanCount + annotated.carriers,
       tenant: batch.tenant,
+      generated: (batch.generated ?? 0) + annotated.carriers,
       ...(metadata ? { metadata } : {}),
     };
     return this.send(changed, emissions);
@@ -261,6 +262,7 @@ class Detect implements Component, Consumer {
       bytes: body.length,
       items: emissions.length,
       tenant: batch?.tenant ?? 'default',
+      generated: emissions.length,
       ...(metadata ? { metadata } : {}),
     };
   }

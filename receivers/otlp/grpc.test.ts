@@ -2,7 +2,7 @@ import { connect } from 'node:http2';
 import { Socket } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Permanent, Refused } from '../../src/component/component.ts';
+import { Oversize, Permanent, Refused } from '../../src/component/component.ts';
 import { readStatus } from '../../src/otlp/requests.ts';
 import { percentEncode, timeoutMs } from './message.ts';
 import { body, type Call, call, EXPORT, large, prefixed, type Rig, rig, until, withSession } from './testing.ts';
@@ -165,6 +165,7 @@ describe('the pipeline refuses', () => {
   test.each<[string, Error, string, number | undefined]>([
     ['for now', new Refused('queue_full', 'the queue is full', 1_500), '14', 1_500],
     ['for good', new Permanent('not for us'), '3', undefined],
+    ['as too large', new Oversize('larger than the queue'), '8', undefined],
     ['by a fault of its own', new Permanent('broken', 13), '13', undefined],
     ['with an unknown error', new Error('oops'), '14', 1_000],
   ])('%s', async (_name, error, status, retryAfterMs) => {

@@ -3,7 +3,7 @@ import { deflateSync, gzipSync } from 'node:zlib';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { BasicTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { afterEach, describe, expect, test } from 'vitest';
-import { Permanent, Refused } from '../../src/component/component.ts';
+import { Oversize, Permanent, Refused } from '../../src/component/component.ts';
 import { readStatus } from '../../src/otlp/requests.ts';
 import { type Ask, ask, body, documents, large, type Rig, rig, until } from './testing.ts';
 
@@ -272,6 +272,7 @@ describe('the pipeline refuses', () => {
     ['for good', new Permanent('not for us'), 400, 3, undefined],
     ['by a fault of its own', new Permanent('broken', 13), 500, 13, undefined],
     ['exhausted', new Permanent('quota', 8), 429, 8, undefined],
+    ['as too large', new Oversize('larger than the queue'), 413, 8, undefined],
     ['unauthenticated', new Permanent('who', 16), 401, 16, undefined],
     ['with an unknown error', new Error('oops'), 503, 14, '1'],
   ])('%s', async (_name, error, status, code, retryAfter) => {

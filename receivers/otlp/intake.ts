@@ -7,6 +7,7 @@ import {
   type Consumer,
   type Counter,
   type Host,
+  Oversize,
   Permanent,
   type ReceiverLedger,
   Refused,
@@ -184,6 +185,7 @@ export class Intake {
   private refused(batch: Batch, error: unknown): Failure {
     this.ledger.refused(batch.signal, batch.items);
     if (error instanceof Refused) return { code: UNAVAILABLE, message: error.message, retryAfterMs: error.retryAfterMs };
+    if (error instanceof Oversize) return { code: error.status, message: error.message, oversize: true };
     if (error instanceof Permanent) {
       // Success would say that the data is safe.
       return { code: error.status === OK ? INTERNAL : error.status, message: error.message };

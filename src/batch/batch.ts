@@ -21,6 +21,8 @@ export interface Batch {
   readonly bytes: number;
   /** Spans, data points or log records. */
   readonly items: number;
+  /** Of these, the ones misstep itself made (carriers, metrics, log events); the ledger counts them apart. Absent = none. */
+  readonly generated?: number;
   /**
    * The walk of `chunks`, when there is exactly one chunk and somebody has walked it. Its key table
    * may differ from yours: compare `index.keys` before you trust attribute rows.
@@ -53,12 +55,15 @@ export function mergeBatches(batches: readonly Batch[]): Batch {
   if (rest.length === 0) return first;
   let bytes = 0;
   let items = 0;
+  let generated = 0;
   for (const batch of batches) {
     if (batch.signal !== first.signal) throw new Error(`mergeBatches: ${batch.signal} with ${first.signal}`);
     if (batch.tenant !== first.tenant) throw new Error('mergeBatches: batches of two tenants');
     bytes += batch.bytes;
     items += batch.items;
+    generated += batch.generated ?? 0;
   }
   const { signal, tenant, metadata } = first;
-  return { signal, chunks: batches.flatMap(({ chunks }) => chunks), bytes, items, tenant, ...(metadata ? { metadata } : {}) };
+  const chunks = batches.flatMap((batch) => batch.chunks);
+  return { signal, chunks, bytes, items, tenant, ...(generated > 0 ? { generated } : {}), ...(metadata ? { metadata } : {}) };
 }

@@ -1,6 +1,12 @@
 /** One signal of one exporter in the books: every item is in exactly one place after each call. */
-import type { Signal } from '../batch/batch.ts';
+import type { Batch, Signal } from '../batch/batch.ts';
 import type { ExporterLedger } from './component.ts';
+
+/** Books what an exporter was handed: the part that came in, and the part that misstep made. */
+export function bookIn(ledger: ExporterLedger, { signal, items, generated = 0 }: Batch): void {
+  if (items > generated) ledger.offered(signal, items - generated);
+  if (generated > 0) ledger.generated(signal, generated);
+}
 
 export class Account {
   queued = 0;
@@ -14,15 +20,15 @@ export class Account {
   }
 
   /** New items, into the queue. */
-  enqueued(items: number): void {
-    this.ledger.offered(this.signal, items);
-    this.hold(items, 0);
+  enqueued(batch: Batch): void {
+    bookIn(this.ledger, batch);
+    this.hold(batch.items, 0);
   }
 
   /** New items that are sent at once. */
-  started(items: number): void {
-    this.ledger.offered(this.signal, items);
-    this.hold(0, items);
+  started(batch: Batch): void {
+    bookIn(this.ledger, batch);
+    this.hold(0, batch.items);
   }
 
   /** From the queue to a sender. */

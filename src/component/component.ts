@@ -54,6 +54,14 @@ export class Permanent extends Error {
   }
 }
 
+/** A request that is too large for what comes after; a smaller one may pass. */
+export class Oversize extends Permanent {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, 8, options);
+    this.name = 'Oversize';
+  }
+}
+
 export type ComponentKind = 'receiver' | 'processor' | 'exporter' | 'connector' | 'extension';
 export type Stability = 'development' | 'alpha' | 'beta' | 'stable';
 export type Level = 'debug' | 'info' | 'warn' | 'error';

@@ -6,7 +6,7 @@ import type { RetryOnFailure } from '../../config/queue.ts';
 import { type Batch, bodyOf } from '../batch/batch.ts';
 import { countItems, splitRequest } from '../otlp/requests.ts';
 import type { Account } from './account.ts';
-import { type Clock, type Host, Permanent, Refused } from './component.ts';
+import { type Clock, type Host, Oversize, Permanent, Refused } from './component.ts';
 import { type Attempt, type Outcome, Patience, withRetries } from './retry.ts';
 
 /** The way to a backend. */
@@ -115,7 +115,7 @@ export class Delivery {
         case 'oversize': {
           const halves = inHalves(part);
           if (halves.length > 1) parts.push(...halves.toReversed());
-          else error ??= this.lost(part, 'oversize', new Permanent(final.message, 8));
+          else error ??= this.lost(part, 'oversize', new Oversize(final.message));
           break;
         }
         case 'permanent':
@@ -156,10 +156,14 @@ export class Delivery {
   }
 }
 
-/** Two or more parts at item boundaries, or one if the request holds a single item. */
+/**
+ * Two or more parts at item boundaries, or one if the request holds a single item. Half the bytes and half an item of
+ * average size: at half the bytes alone equal items with what frames them would not fit by two, but fall into three parts.
+ */
 function inHalves(batch: Batch): readonly Batch[] {
-  if (batch.items < 2) return [batch];
-  return cut(batch, (body) => splitRequest(batch.signal, body, Math.ceil(batch.bytes / 2)));
+  const { signal, bytes, items } = batch;
+  if (items < 2) return [batch];
+  return cut(batch, (body) => splitRequest(signal, body, Math.ceil(bytes / 2 + bytes / items / 2)));
 }
 
 /** The requests into which `split` cuts `batch`; the batch itself if it cannot be cut so that no item is lost from the books. */

@@ -3,7 +3,7 @@ import { sendingQueue } from '../../config/queue.ts';
 import type { Batch } from '../batch/batch.ts';
 import { Account } from './account.ts';
 import { createBudget } from './budget.ts';
-import { Permanent, Refused } from './component.ts';
+import { Oversize, Permanent, Refused } from './component.ts';
 import { batchSizes, SendingQueue } from './queue.ts';
 import { clock, testHost, tracesOf, until } from './testing.ts';
 
@@ -91,7 +91,7 @@ describe('SendingQueue', () => {
 
   test('what could never fit is refused for good', async () => {
     const { queue } = queueOf({ max_bytes: 100 });
-    expect(await settled(queue.consume(tracesOf(names(1), 200)))).toBeInstanceOf(Permanent);
+    expect(await settled(queue.consume(tracesOf(names(1), 200)))).toBeInstanceOf(Oversize);
   });
 
   test('block_on_overflow waits for room, in order, even if another queue gives it', async () => {

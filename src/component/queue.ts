@@ -8,7 +8,7 @@ import type { SendingQueue as QueueOptions } from '../../config/queue.ts';
 import type { Batch } from '../batch/batch.ts';
 import type { Account } from './account.ts';
 import { Batcher, type BatchSizes, type Group, type Owner } from './batcher.ts';
-import { type BatcherOptions, type Budget, type Clock, Permanent, Refused } from './component.ts';
+import { type BatcherOptions, type Budget, type Clock, Oversize, Refused } from './component.ts';
 
 /** The first retry of a Collector comes after 5 s: what to say while nothing has been measured. */
 const UNKNOWN_RETRY_MS = 5_000;
@@ -85,7 +85,7 @@ export class SendingQueue {
     if (this.closed) return Promise.reject(stopped());
     if (size > options.queue_size || bytes > options.max_bytes || bytes > budget.limit) {
       refused(batch.items);
-      return Promise.reject(new Permanent('the request is larger than the whole sending queue', 8));
+      return Promise.reject(new Oversize('the request is larger than the whole sending queue'));
     }
     if (this.waiters.length === 0 && this.room(size, bytes)) {
       if (!options.wait_for_result) {
@@ -146,7 +146,7 @@ export class SendingQueue {
   private admit(batch: Batch, size: number, settle: Entry['settle']): void {
     this.used += size;
     this.usedBytes += batch.bytes;
-    this.settings.account.enqueued(batch.items);
+    this.settings.account.enqueued(batch);
     const entry: Entry = { pieces: 1, size, bytes: batch.bytes, error: undefined, settle };
     if (this.batcher !== undefined) this.batcher.add(batch, entry);
     else {

@@ -78,7 +78,7 @@ class Sender implements Component, Consumer {
   }
 
   private async direct({ account, delivery }: Lane, batch: Batch): Promise<void> {
-    account.started(batch.items);
+    account.started(batch);
     const error = await delivery.deliver(batch);
     this.idle?.();
     if (error !== undefined) throw error;

@@ -5,6 +5,7 @@ import type { Clock, ExporterLedger, Host, Level, Status } from './component.ts'
 
 export interface Books {
   offered: number;
+  generated: number;
   sent: number;
   rejected: number;
   queued: number;
@@ -15,7 +16,7 @@ export interface Books {
 export interface TestHost extends Host {
   /** All signals and exporters together. */
   readonly books: Books;
-  /** offered - sent - rejected - queued - inFlight - dropped. */
+  /** offered + generated - sent - rejected - queued - inFlight - dropped. */
   difference(): number;
   readonly statuses_: Status[];
   readonly logs: { readonly level: Level; readonly message: string; readonly fields: unknown }[];
@@ -26,7 +27,7 @@ export interface TestHost extends Host {
 export const clock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
 export function testHost(time: Clock = clock): TestHost {
-  const books: Books = { offered: 0, sent: 0, rejected: 0, queued: 0, inFlight: 0, dropped: {} };
+  const books: Books = { offered: 0, generated: 0, sent: 0, rejected: 0, queued: 0, inFlight: 0, dropped: {} };
   const queued = new Map<Signal, number>();
   const inFlight = new Map<Signal, number>();
   const metrics = new Map<string, () => number>();
@@ -37,7 +38,9 @@ export function testHost(time: Clock = clock): TestHost {
     offered(_signal, n) {
       books.offered += n;
     },
-    generated() {},
+    generated(_signal, n) {
+      books.generated += n;
+    },
     sent(_signal, n) {
       books.sent += n;
     },
@@ -59,7 +62,13 @@ export function testHost(time: Clock = clock): TestHost {
   return {
     books,
     difference: () =>
-      books.offered - books.sent - books.rejected - books.queued - books.inFlight - sum(Object.values(books.dropped)),
+      books.offered +
+      books.generated -
+      books.sent -
+      books.rejected -
+      books.queued -
+      books.inFlight -
+      sum(Object.values(books.dropped)),
     statuses_: statuses,
     logs,
     metric: (name) => metrics.get(name)?.() ?? 0,
