@@ -121,6 +121,7 @@ class Detect implements Component, Consumer {
   private emit: EmitOptions | undefined;
   private timer: NodeJS.Timeout | undefined;
   private outbox: Emission[] = [];
+  private ownReported = false;
   private dropped: Counter | undefined;
   private inPlace: Counter | undefined;
   private carried: Counter | undefined;
@@ -187,6 +188,7 @@ class Detect implements Component, Consumer {
     const index = this.walk(batch);
     const emissions = [...this.outbox, ...this.above(this.detectors.process(index, batch.tenant))];
     this.outbox = [];
+    if (this.detectors.counts.own > 0) this.reportOwn(this.host);
     if (emissions.length === 0) return this.options.output === 'all' ? this.next.consume(batch) : undefined;
     const nowMs = this.host.clock.now();
     if (this.options.output === 'detections') return this.send(this.ofCarriers(emissions, nowMs, batch), emissions);
@@ -226,6 +228,20 @@ class Detect implements Component, Consumer {
       if (error instanceof WireError) throw new Permanent(error.message, 3, { cause: error });
       throw error;
     }
+  }
+
+  /** Once a start: a circle brings them without end. A second misstep further up brings them too, and rightly: nothing is dropped. */
+  private reportOwn(host: Host): void {
+    if (this.ownReported) return;
+    this.ownReported = true;
+    host.logger.log(
+      'warn',
+      "Spans of misstep's own come back in: what it sends is routed to it again, or another misstep stands before it.",
+      {
+        metric: 'misstep_detect_own_spans',
+        do: 'Let what misstep sends go to a receiver of its own whose pipeline does not lead back.',
+      },
+    );
   }
 
   private above(emissions: readonly Emission[]): readonly Emission[] {
@@ -331,7 +347,7 @@ class Detect implements Component, Consumer {
       'misstep_detect_own_spans',
       { processor },
       of((detectors) => detectors.counts.own),
-      "Spans of misstep's own that came back in.",
+      "Spans that came in with misstep's mark: its carriers, and spans it has annotated.",
     );
     meter.observe(
       'misstep_detect_late_steps',

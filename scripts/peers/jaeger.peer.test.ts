@@ -1,9 +1,9 @@
 // A real Jaeger behind misstep: the detection is seen in Jaeger's API on the offending span, and as a carrier span when late.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { absent, demoRun, file, freePorts, peer, post, type Running, start, startMisstep, until } from './kit.ts';
+import { absent, demoRun, file, freePorts, note, peer, post, type Running, start, startMisstep, until } from './kit.ts';
 
 const jaeger = peer('jaeger');
-if (!jaeger) process.stderr.write(`${absent('jaeger')}\n`);
+if (!jaeger) note(absent('jaeger'));
 
 interface Tag {
   readonly key: string;
@@ -19,7 +19,7 @@ interface JaegerSpan {
 
 const value = (tags: readonly Tag[], key: string): unknown => tags.find((tag) => tag.key === key)?.value;
 
-describe.runIf(jaeger)('Jaeger', () => {
+describe.runIf(jaeger).each(['otlp_grpc', 'otlp_http'])('Jaeger, by %s with gzip', (by) => {
   const running: Running[] = [];
   let http = 0;
   let query = 0;
@@ -39,13 +39,17 @@ service:
   pipelines: {traces: {receivers: [otlp], exporters: [jaeger_storage_exporter]}}
   telemetry: {metrics: {level: none}}
 `;
-    running.push(await start(jaeger as string, ['--config', file('jaeger.yaml', config)], [otlpGrpc, otlpHttp, queryHttp]));
+    running.push(
+      await start(jaeger as string, ['--config', file('jaeger.yaml', config)], [otlpGrpc, otlpHttp, queryHttp, queryGrpc]),
+    );
     const own = `
 receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:${misstep}"}}}}
 processors: {detect: }
-exporters: {otlp_grpc: {endpoint: "127.0.0.1:${otlpGrpc}", tls: {insecure: true}}}
+exporters:
+  otlp_grpc: {endpoint: "127.0.0.1:${otlpGrpc}", tls: {insecure: true}, compression: gzip}
+  otlp_http: {endpoint: "http://127.0.0.1:${otlpHttp}", compression: gzip}
 service:
-  pipelines: {traces: {receivers: [otlp], processors: [detect], exporters: [otlp_grpc]}}
+  pipelines: {traces: {receivers: [otlp], processors: [detect], exporters: [${by}]}}
   telemetry: {metrics: {level: none}}
 `;
     running.push(await startMisstep(file('misstep.yaml', own), [misstep]));

@@ -31,6 +31,11 @@ export function peer(name: string): string | undefined {
   return existsSync(path) ? path : undefined;
 }
 
+/** A line of what was seen, beside the test's result. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
 export function absent(name: string): string {
   return `skipped: no ${name} in ${join(cache, 'bin')}; ../shared/bench/peer/install-peer.sh builds it`;
 }
@@ -157,6 +162,24 @@ export async function until(what: string, done: () => boolean | Promise<boolean>
     if (performance.now() > deadline) throw new Error(`Waited ${timeoutMs / 1000} s for ${what}.`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+}
+
+/** Passes TCP on to `to` and counts what goes there: how a test sees that a client compresses. */
+export async function startRelay(to: number): Promise<{ readonly port: number; bytes(): number; close(): void }> {
+  let bytes = 0;
+  const server = createTcpServer((client) => {
+    const upstream = connect(to, '127.0.0.1');
+    client.on('data', (chunk) => (bytes += chunk.length));
+    client.pipe(upstream).pipe(client);
+    for (const socket of [client, upstream]) {
+      socket.on('error', () => {
+        client.destroy();
+        upstream.destroy();
+      });
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+  return { port: (server.address() as AddressInfo).port, bytes: () => bytes, close: () => void server.close() };
 }
 
 export interface Backend {

@@ -216,6 +216,15 @@ describe('windows', () => {
     expect(one.counts).toMatchObject({ own: 5, steps: 0 });
     expect(one.openRuns).toBe(0);
   });
+
+  test('spans that come back annotated are counted, and say nothing again', () => {
+    const one = host();
+    const index = walkTraces(body(run), dialectKeys);
+    const { chunks } = annotate(index, one.process(index, 'default'), T0 + 99, emit);
+    expect(one.counts.own).toBe(0);
+    expect(one.process(walkTraces(Buffer.concat(chunks), dialectKeys), 'default')).toEqual([]);
+    expect(one.counts).toMatchObject({ own: 1, duplicates: run.length });
+  });
 });
 
 const emit = { version: '1.2.3', markError: new Set<string>(), openinference: true };

@@ -8,6 +8,7 @@
  * Lifetime: nothing handed in is kept beyond the call; steps that stay are detached copies.
  */
 import { LRUCache } from 'lru-cache';
+import { rowId } from '../dialects/keys.ts';
 import { isAgentSpan, type NormalisedSpan, normalise } from '../dialects/normalise.ts';
 import { createResolver, type Resolver } from '../dialects/resolve.ts';
 import { type SpanReader, spanReader } from '../otlp/span.ts';
@@ -52,7 +53,7 @@ export interface HostCounts {
   agentSpans: number;
   steps: number;
   duplicates: number;
-  /** Spans of misstep's own scope that came back in. */
+  /** Spans that bear misstep's mark as they come in: its carriers, and spans that it has annotated. */
   own: number;
   refolded: number;
   /** Steps that came after their place was final. */
@@ -74,8 +75,9 @@ export interface HostOptions {
   readonly onStep?: (step: NormalisedSpan) => void;
 }
 
-/** Spans of it are carriers that came back in; they are counted, never examined. */
+/** Spans of it are carriers that came back in; they are counted, never examined. Annotated spans are counted, and known by their id. */
 const OWN_SCOPE = 'misstep';
+const ownMark = rowId('misstep.detections');
 /** Traces of one session whose resource is remembered for carriers. */
 const MAX_TARGETS = 1_000;
 /**
@@ -190,6 +192,7 @@ export class DetectorHost {
         others.push(row);
         continue;
       }
+      if (reader.has(ownMark)) this.counts.own++;
       steps.push(step);
       targets.push({ resource: reader.resourceBytes(), traceState: reader.traceState(), flags: reader.flags() });
     }
