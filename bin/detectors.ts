@@ -23,6 +23,16 @@ import overflowFit from '../detectors/execution/overflow.fit.json' with { type: 
 import overflow from '../detectors/execution/overflow.ts';
 import toolMisuseFit from '../detectors/execution/tool_misuse.fit.json' with { type: 'json' };
 import toolMisuse from '../detectors/execution/tool_misuse.ts';
+import langgraphEdgeMisrouteFit from '../detectors/langgraph/langgraph_edge_misroute.fit.json' with { type: 'json' };
+import langgraphEdgeMisroute from '../detectors/langgraph/langgraph_edge_misroute.ts';
+import langgraphParallelSyncFit from '../detectors/langgraph/langgraph_parallel_sync.fit.json' with { type: 'json' };
+import langgraphParallelSync from '../detectors/langgraph/langgraph_parallel_sync.ts';
+import langgraphRecursionFit from '../detectors/langgraph/langgraph_recursion.fit.json' with { type: 'json' };
+import langgraphRecursion from '../detectors/langgraph/langgraph_recursion.ts';
+import langgraphStateCorruptionFit from '../detectors/langgraph/langgraph_state_corruption.fit.json' with { type: 'json' };
+import langgraphStateCorruption from '../detectors/langgraph/langgraph_state_corruption.ts';
+import langgraphToolFailureFit from '../detectors/langgraph/langgraph_tool_failure.fit.json' with { type: 'json' };
+import langgraphToolFailure from '../detectors/langgraph/langgraph_tool_failure.ts';
 import openclawChannelMismatchFit from '../detectors/openclaw/openclaw_channel_mismatch.fit.json' with { type: 'json' };
 import openclawChannelMismatch from '../detectors/openclaw/openclaw_channel_mismatch.ts';
 import openclawElevatedRiskFit from '../detectors/openclaw/openclaw_elevated_risk.fit.json' with { type: 'json' };
@@ -62,6 +72,11 @@ export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: loop, fit: loopFit as unknown as Fit },
   { detector: overflow, fit: overflowFit as unknown as Fit },
   { detector: toolMisuse, fit: toolMisuseFit as unknown as Fit },
+  { detector: langgraphEdgeMisroute, fit: langgraphEdgeMisrouteFit as unknown as Fit },
+  { detector: langgraphParallelSync, fit: langgraphParallelSyncFit as unknown as Fit },
+  { detector: langgraphRecursion, fit: langgraphRecursionFit as unknown as Fit },
+  { detector: langgraphStateCorruption, fit: langgraphStateCorruptionFit as unknown as Fit },
+  { detector: langgraphToolFailure, fit: langgraphToolFailureFit as unknown as Fit },
   { detector: openclawChannelMismatch, fit: openclawChannelMismatchFit as unknown as Fit },
   { detector: openclawElevatedRisk, fit: openclawElevatedRiskFit as unknown as Fit },
   { detector: openclawSandboxEscape, fit: openclawSandboxEscapeFit as unknown as Fit },

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { agent, step } from '../../src/detector/testing/builders.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
+import { compareStates } from '../../src/schema/changes.ts';
 import corruption from './corruption.ts';
-import { compareStates } from './corruption-diff.ts';
 
 const order = { id: 'o-1', total: 450.5, items: [{ sku: 1 }, { sku: 2 }, { sku: 3 }], note: null, status: 'open', seats: 12 };
 const node = (before: unknown, after: unknown) => step('task', { name: 'price', stateBefore: before, stateAfter: after });

@@ -1,13 +1,13 @@
 /**
  * corruption: a step hands on a state that it damaged. Compared are what a step took and what it gave, where the span carries both, else what
- * the same node gave before. The form of a change decides (`corruption-diff.ts`), never the name of a field.
+ * the same node gave before. The form of a change decides (`src/schema/changes.ts`), never the name of a field.
  */
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
+import { type Change, compareStates } from '../../src/schema/changes.ts';
 import { isRecord } from '../../src/schema/value.ts';
 import type { Step } from '../../src/step/step.ts';
 import { outputText } from '../../src/text/features.ts';
 import { parseObject } from '../../src/text/json.ts';
-import { type Change, compareStates } from './corruption-diff.ts';
 
 interface Kept extends SpanRef {
   readonly node: string;

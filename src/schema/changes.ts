@@ -1,8 +1,8 @@
 /**
- * corruption, the comparison of two versions of a state. Nothing here knows what a field means: a change is suspicious by its form alone
+ * The comparison of two versions of a state. Nothing here knows what a field means: a change is suspicious by its form alone
  * (another type, a value lost, text cut in the middle, a thousandfold jump). Bounded: `MAX_PATHS` leaves, `MAX_DEPTH` levels.
  */
-import { isRecord, jsonEqual } from '../../src/schema/value.ts';
+import { isRecord, jsonEqual } from './value.ts';
 
 export type Damage =
   | 'type'

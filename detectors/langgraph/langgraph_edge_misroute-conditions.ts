@@ -1,0 +1,121 @@
+/** langgraph_edge_misroute, conditions: simple comparisons over the values of a node, and words of a decision that contradict what it was made from. */
+
+export type Values = Readonly<Record<string, string | number | boolean>>;
+
+/** True or false where the condition can be told, `undefined` where it is of another form or its values are unknown. */
+export function holds(condition: string, values: Values): boolean | undefined {
+  const text = condition.slice(0, 400);
+  if (/[(){}[\]]/.test(text)) return undefined;
+  const any = text.split(/\s+(?:or|\|\|)\s+/i).map((part) => {
+    const all = part.split(/\s+(?:and|&&)\s+/i).map((one) => compare(one, values));
+    return all.includes(false) ? false : all.includes(undefined) ? undefined : true;
+  });
+  return any.includes(true) ? true : any.includes(undefined) ? undefined : false;
+}
+
+function compare(text: string, values: Values): boolean | undefined {
+  const match =
+    /^\s*(not\s+)?(?:state\.)?([A-Za-z_][\w.]*)\s*(?:(==|!=|>=|<=|>|<)\s*(?:'([^']*)'|"([^"]*)"|(-?[\w.]+)))?\s*$/.exec(text);
+  if (!match) return undefined;
+  const [, not, path = '', operator, single, double, bare] = match;
+  const value = values[path] ?? values[path.slice(path.lastIndexOf('.') + 1)];
+  if (value === undefined) return undefined;
+  const result =
+    operator === undefined
+      ? typeof value === 'boolean'
+        ? value
+        : undefined
+      : relation(value, operator, single ?? double ?? literal(bare ?? ''));
+  return result === undefined ? undefined : not === undefined ? result : !result;
+}
+
+function relation(value: string | number | boolean, operator: string, other: string | number | boolean): boolean | undefined {
+  if (operator === '==') return String(value).toLowerCase() === String(other).toLowerCase();
+  if (operator === '!=') return String(value).toLowerCase() !== String(other).toLowerCase();
+  if (typeof value !== 'number' || typeof other !== 'number') return undefined;
+  return operator === '>'
+    ? value > other
+    : operator === '<'
+      ? value < other
+      : operator === '>='
+        ? value >= other
+        : value <= other;
+}
+
+function literal(text: string): string | number | boolean {
+  const lower = text.toLowerCase();
+  if (lower === 'true' || lower === 'false') return lower === 'true';
+  const value = Number(text);
+  return text !== '' && Number.isFinite(value) ? value : text;
+}
+
+/** Pairs of words that exclude each other in a request and in the name of a route. */
+const opposites: readonly (readonly [readonly string[], readonly string[]])[] = [
+  [
+    ['urgent', 'critical', 'emergency', 'high', 'asap', 'immediately', 'severe'],
+    ['low', 'standard', 'routine', 'normal', 'basic'],
+  ],
+  [
+    ['complex', 'advanced', 'difficult', 'expert'],
+    ['simple', 'basic', 'easy'],
+  ],
+  [
+    ['premium', 'enterprise', 'vip'],
+    ['free', 'standard', 'basic'],
+  ],
+  [
+    ['approved', 'accepted', 'success', 'valid', 'true'],
+    ['reject', 'rejected', 'denied', 'failure', 'invalid', 'error'],
+  ],
+  [
+    ['rejected', 'denied', 'failed', 'invalid', 'unsafe', 'spam'],
+    ['approve', 'approved', 'accept', 'publish', 'success'],
+  ],
+  [
+    ['technical', 'bug', 'crash', 'error', 'login'],
+    ['billing', 'sales', 'marketing'],
+  ],
+  [
+    ['billing', 'invoice', 'refund', 'payment', 'charge'],
+    ['technical', 'sales', 'marketing', 'general'],
+  ],
+  [
+    ['math', 'calculate', 'equation'],
+    ['weather', 'search', 'creative', 'writing'],
+  ],
+  [
+    ['weather', 'forecast'],
+    ['math', 'calculator', 'billing'],
+  ],
+  [
+    ['negative', 'angry', 'frustrated'],
+    ['positive', 'happy'],
+  ],
+  [['french', 'spanish', 'german'], ['english']],
+];
+
+/** The word given that the decision contradicts, or `undefined`. */
+export function contradicts(given: Values, decision: string): string | undefined {
+  const words = wordsOf(
+    Object.values(given)
+      .filter((value) => typeof value === 'string')
+      .join(' '),
+  );
+  const chosen = wordsOf(decision);
+  for (const [left, right] of opposites) {
+    const word = left.find((one) => words.has(one));
+    if (word === undefined || left.some((one) => chosen.has(one))) continue;
+    if (right.some((one) => chosen.has(one)) && !right.some((one) => words.has(one))) return word;
+  }
+  return undefined;
+}
+
+function wordsOf(text: string): Set<string> {
+  return new Set(
+    text
+      .slice(0, 2_048)
+      .replaceAll(/([a-z])([A-Z])/g, '$1 $2')
+      .toLowerCase()
+      .split(/[^a-z]+/),
+  );
+}
