@@ -118,7 +118,10 @@ export function fail(stream: ServerHttp2Stream, failure: Failure): void {
 export function stopReading(stream: ServerHttp2Stream): void {
   if (stream.readableEnded) return;
   stream.resume();
-  stream.close();
+  // Later: within the event that brought the client's frame Node 22 sends the reset alone, and the answer is lost.
+  setImmediate(() => {
+    if (!stream.destroyed) stream.close();
+  });
 }
 
 function statusHeaders({ code, message, retryAfterMs }: Failure): OutgoingHttpHeaders {
