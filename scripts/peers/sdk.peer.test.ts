@@ -102,12 +102,19 @@ const clients: Readonly<Record<string, () => Client>> = {
 };
 
 const peers = [
-  { language: 'js', tool: 'node', protocols: ['grpc', 'http-protobuf', 'http-json'], spans: 21 },
-  { language: 'python', tool: 'python3', protocols: ['grpc', 'http-protobuf'], spans: 6 },
-  { language: 'go', tool: 'go', protocols: ['grpc', 'http-protobuf'], spans: 6 },
-].filter(({ language, tool }) => {
-  const there = spawnSync(tool, [tool === 'go' ? 'version' : '--version']).status === 0;
-  if (!there) process.stderr.write(`skipped: the ${language} SDK; no ${tool} on the path\n`);
+  { language: 'js', tool: ['npm', '--version'], needs: /./, protocols: ['grpc', 'http-protobuf', 'http-json'], spans: 21 },
+  {
+    language: 'python',
+    tool: ['python3', '-c', 'import venv, ensurepip, sys; print(sys.version)'],
+    needs: /^3/,
+    protocols: ['grpc', 'http-protobuf'],
+    spans: 6,
+  },
+  // scripts/peers/go/go.mod asks for 1.26; an older one would download another.
+  { language: 'go', tool: ['go', 'version'], needs: /go1\.(2[6-9]|[3-9]\d)/, protocols: ['grpc', 'http-protobuf'], spans: 6 },
+].filter(({ language, tool: [command = '', ...args], needs }) => {
+  const there = needs.test(spawnSync(command, args, { encoding: 'utf8' }).stdout ?? '');
+  if (!there) note(`skipped: the ${language} SDK; '${[command, ...args].join(' ')}' does not print ${needs}`);
   return there;
 });
 
