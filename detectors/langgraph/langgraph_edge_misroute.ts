@@ -14,6 +14,8 @@ interface Visit extends SpanRef {
   readonly ran: boolean;
   readonly failed: boolean;
   readonly decision: string;
+  /** The decision names a node by its field (goto, next), not a label. */
+  readonly direct: boolean;
   /** Scalars it was given and gave. */
   readonly values: Values;
   readonly given: Values;
@@ -120,6 +122,7 @@ export default defineDetector({
       ran: String(step.extra['node.status'] ?? '') !== 'skipped',
       failed: step.outcome === 'error',
       decision: typeof decision === 'string' ? decision.slice(0, 60) : '',
+      direct: ['goto', 'next', 'next_node'].includes(String(step.extra['route.field'] ?? '')),
       values,
       given,
     };
@@ -134,6 +137,11 @@ function judge(visits: State, root: Step, ctx: Ctx): void {
     ...edges.flatMap(({ source, target }) => [source, target]),
     ...namesOf(root.extra['graph.nodes']),
   ]);
+  const known = new Set([...visits.map(({ node }) => node), ...namesOf(root.extra['graph.nodes'])]);
+  const [first] = visits;
+  for (const { source, target } of edges)
+    if (first !== undefined && known.has(source) && !known.has(target) && !ends.includes(target.toLowerCase()) && !target.startsWith('worker'))
+      ctx.report('unknown_target', { at: visits.find(({ node }) => node === source) ?? first, key: target, score: 0.7, data: { node: source, target } });
   const titles = new Map(visits.map(({ node, title }) => [node, title]));
   visits.forEach((visit, i) => {
     const later = visits.slice(i + 1).filter(({ superstep, ran }) => ran && superstep > visit.superstep);
@@ -179,10 +187,11 @@ function decided(visit: Visit, next: readonly Visit[], nodes: ReadonlySet<string
         data: { node: visit.node, target, taken: taken.node },
       });
   } else if (
-    !isLabel &&
-    /^[a-z0-9]+(?:[_-][a-z0-9]+)*$/i.test(target) &&
-    (/node|agent|handler/.test(target) || /^n\d+$/.test(target)) &&
-    !from.some(({ condition }) => condition !== '')
+    visit.direct ||
+    (!isLabel &&
+      /^[a-z0-9]+(?:[_-][a-z0-9]+)*$/i.test(target) &&
+      (/node|agent|handler/.test(target) || /^n\d+$/.test(target)) &&
+      !from.some(({ condition }) => condition !== ''))
   )
     ctx.report('unknown_target', { at: visit, key: target, score: 0.8, data: { node: visit.node, target } });
 }
