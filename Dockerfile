@@ -12,6 +12,7 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+COPY --from=build /app/LICENSE /app/NOTICE ./
 COPY config/container.yaml /etc/misstep/config.yaml
 USER node
 EXPOSE 4317 4318 8888 13133

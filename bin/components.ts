@@ -14,9 +14,10 @@ import { factory as fileReceiver } from '../receivers/file/file.ts';
 import { factory as otlp } from '../receivers/otlp/otlp.ts';
 import type { AnyFactory } from '../src/component/component.ts';
 import { shippedDetectors } from './detectors.ts';
+import { embeddingTable } from './shipped.ts';
 
 /** One for the process: what it finds can be watched at `findings$`, whichever pipeline found it. */
-export const detect = detectFactory(shippedDetectors);
+export const detect = detectFactory(shippedDetectors, embeddingTable);
 
 export const factories: readonly AnyFactory[] = [
   otlp,

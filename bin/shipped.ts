@@ -11,6 +11,11 @@ export function shippedConfig(name: string): string {
   return fileURLToPath(new URL(`../config/${name}`, import.meta.url));
 }
 
+/** Bytes of the table behind `embed`. Throws if the file is missing. */
+export function embeddingTable(): Uint8Array {
+  return readFileSync(new URL('../src/text/embedding.bin', import.meta.url));
+}
+
 /** From package.json: one folder up from the source, two from dist. */
 export function version(): string {
   for (const up of ['../package.json', '../../package.json']) {

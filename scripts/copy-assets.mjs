@@ -1,4 +1,4 @@
-// Copies into dist what tsc does not: shipped configurations, the JSON Schema, fitted numbers, the demo's recording.
+// Copies into dist what tsc does not: shipped configurations, the JSON Schema, fitted numbers, the table of embeddings, the demo's recording.
 // Then makes the command executable; tsc keeps the shebang but not the mode.
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -24,7 +24,7 @@ function assets() {
   const shipped = [
     ...list('config', (name) => /^config\/([^/]+\.yaml|[^/]+\.json)$/.test(name)),
     ...list('detectors', (name) => name.endsWith('.fit.json')),
-    ...list('src', (name) => name.endsWith('.json') && !name.includes('/testdata/')),
+    ...list('src', (name) => /\.(json|bin)$/.test(name) && !name.includes('/testdata/')),
     ...list('bin', (name) => /\.(yaml|json)$/.test(name) && !name.includes('/testdata/')),
   ];
   if (existsSync(join(root, 'examples/demo/recording.json'))) shipped.push('examples/demo/recording.json');

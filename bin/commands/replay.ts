@@ -13,13 +13,16 @@ import type { NormalisedSpan } from '../../src/dialects/normalise.ts';
 import { stepRecord } from '../../src/dialects/record.ts';
 import { documentToProtobuf } from '../../src/otlp/json.ts';
 import { walkTraces } from '../../src/otlp/traces.ts';
+import { provideEmbedding } from '../../src/text/embedding.ts';
 import { shippedDetectors } from '../detectors.ts';
 import { documents, formats } from '../formats.ts';
+import { embeddingTable } from '../shipped.ts';
 
 interface ReplayOptions {
   readonly format: string;
   readonly detector?: readonly string[];
   readonly set?: readonly string[];
+  readonly embedding?: boolean;
   readonly blame?: boolean;
   readonly failOn: Severity | 'never';
   readonly output: 'pretty' | 'jsonl' | 'steps';
@@ -38,6 +41,7 @@ export function register(program: Command): void {
     .addOption(new Option('--format <name>', 'what the files hold').choices(['auto', ...Object.keys(formats)]).default('auto'))
     .option('--detector <id>', 'run only this detector (repeatable)', collect)
     .option('--set <path=value>', 'set a detector option, e.g. loop.min_repeats=5 (repeatable)', collect)
+    .option('--no-embedding', 'compare texts by their words alone')
     .option('--blame', 'say for every trace which agent and step made it go wrong')
     .addOption(
       new Option('--fail-on <severity>', 'exit 1 if a finding is at least this severe')
@@ -58,6 +62,7 @@ export function register(program: Command): void {
 export async function replay(files: readonly string[], options: ReplayOptions): Promise<number> {
   const detectors = configured(options);
   if (!detectors) return 2;
+  provideEmbedding(options.embedding === false ? undefined : embeddingTable);
   // `misstep replay … | head` ends when its reader does.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   let code = 0;

@@ -20,6 +20,7 @@ import { activate, type DetectorConfig, type ShippedDetector } from '../../src/d
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import { WireError } from '../../src/otlp/error.ts';
 import { type TraceIndex, walkTraces } from '../../src/otlp/traces.ts';
+import { provideEmbedding } from '../../src/text/embedding.ts';
 import { defaultWindowOptions } from '../../src/window/options.ts';
 
 /** Findings that wait for downstream to accept again. Beyond it the oldest are dropped and counted. */
@@ -27,11 +28,16 @@ const OUTBOX_LIMIT = 10_000;
 /** How often windows are looked at for idle, grace and lateness. */
 const TICK_MS = 1_000;
 
-/** `detect` with the given detectors. The live stream of findings is shared by all instances of the factory. */
+/**
+ * `detect` with the given detectors. The live stream of findings is shared by all instances of the factory, and so is the
+ * table of embeddings: it is taken away while an instance runs that says `embedding: false`.
+ */
 export function detectFactory(
   shipped: readonly ShippedDetector[],
+  embeddingTable?: () => Uint8Array,
 ): ProcessorFactory & { readonly findings$: Observable<Finding> } {
   const findings$ = new Subject<Finding>();
+  const embeddings = new Embeddings(embeddingTable);
   const options = z
     .strictObject({
       tiers: z
@@ -43,6 +49,10 @@ export function detectFactory(
         .record(z.string(), z.union([z.record(z.string(), z.unknown()), z.null()]))
         .default({})
         .describe('Options by detector id; `enabled: false` switches one off.'),
+      embedding: z
+        .boolean()
+        .default(true)
+        .describe('Compare texts by embeddings too. One `detect` that says false switches them off for the process.'),
       emit_above: z
         .number()
         .min(0)
@@ -89,7 +99,7 @@ export function detectFactory(
     summary: 'Runs the failure detectors over windows of steps and hands detections back in the stream.',
     signals: ['traces'],
     options,
-    create: (settings, value, next) => new Detect(settings, value as Options, next, shipped, findings$),
+    create: (settings, value, next) => new Detect(settings, value as Options, next, shipped, findings$, embeddings),
     findings$: findings$.asObservable(),
   };
 }
@@ -97,6 +107,7 @@ export function detectFactory(
 interface DetectOptions {
   readonly tiers: readonly Tier[];
   readonly detectors: unknown;
+  readonly embedding: boolean;
   readonly emit_above: number;
   readonly output: 'all' | 'detections';
   readonly idle: number;
@@ -110,12 +121,29 @@ interface DetectOptions {
   readonly openinference: boolean;
 }
 
+/** The table is one for the process, so all instances must want it. */
+class Embeddings {
+  private readonly table: (() => Uint8Array) | undefined;
+  private readonly refusals = new Set<object>();
+
+  constructor(table: (() => Uint8Array) | undefined) {
+    this.table = table;
+  }
+
+  want(owner: object, wanted: boolean): void {
+    if (wanted) this.refusals.delete(owner);
+    else this.refusals.add(owner);
+    provideEmbedding(this.refusals.size === 0 ? this.table : undefined);
+  }
+}
+
 class Detect implements Component, Consumer {
   private readonly settings: Settings;
   private readonly options: DetectOptions;
   private readonly next: Consumer;
   private readonly shipped: readonly ShippedDetector[];
   private readonly live: Subject<Finding>;
+  private readonly embeddings: Embeddings;
   private detectors: DetectorHost | undefined;
   private host: Host | undefined;
   private emit: EmitOptions | undefined;
@@ -132,17 +160,20 @@ class Detect implements Component, Consumer {
     next: Consumer,
     shipped: readonly ShippedDetector[],
     live: Subject<Finding>,
+    embeddings: Embeddings,
   ) {
     this.settings = settings;
     this.options = options;
     this.next = next;
     this.shipped = shipped;
     this.live = live;
+    this.embeddings = embeddings;
   }
 
   async start(host: Host): Promise<void> {
     const { options } = this;
     this.host = host;
+    this.embeddings.want(this, options.embedding);
     this.emit = { version: host.buildVersion, markError: new Set(options.mark_error), openinference: options.openinference };
     if (!this.detectors) {
       const { active } = activate(this.shipped, { tiers: options.tiers, detectors: options.detectors as DetectorConfig });
@@ -216,6 +247,7 @@ class Detect implements Component, Consumer {
     this.detectors = undefined;
     if (detectors) await this.carry(this.above(detectors.end('shutdown')));
     else await this.carry([]);
+    this.embeddings.want(this, true);
   }
 
   private walk(batch: Batch): TraceIndex {
