@@ -140,8 +140,19 @@ function judge(visits: State, root: Step, ctx: Ctx): void {
   const known = new Set([...visits.map(({ node }) => node), ...namesOf(root.extra['graph.nodes'])]);
   const [first] = visits;
   for (const { source, target } of edges)
-    if (first !== undefined && known.has(source) && !known.has(target) && !ends.includes(target.toLowerCase()) && !target.startsWith('worker'))
-      ctx.report('unknown_target', { at: visits.find(({ node }) => node === source) ?? first, key: target, score: 0.7, data: { node: source, target } });
+    if (
+      first !== undefined &&
+      known.has(source) &&
+      !known.has(target) &&
+      !ends.includes(target.toLowerCase()) &&
+      !target.startsWith('worker')
+    )
+      ctx.report('unknown_target', {
+        at: visits.find(({ node }) => node === source) ?? first,
+        key: target,
+        score: 0.7,
+        data: { node: source, target },
+      });
   const titles = new Map(visits.map(({ node, title }) => [node, title]));
   visits.forEach((visit, i) => {
     const later = visits.slice(i + 1).filter(({ superstep, ran }) => ran && superstep > visit.superstep);
