@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { defineDetector } from './detector.ts';
+import { Fold } from './fold.ts';
 import { activate } from './options.ts';
+import { toSteps } from './testing/builders.ts';
 
 const sample = defineDetector({
   meta: {
@@ -56,4 +58,30 @@ test('every wrong option is a problem with its path, and all come at once', () =
     'sample.limits: must be a map from name to number, got [1].',
     'sample.strict: must be true or false, got 1.',
   ]);
+});
+
+test('of a detector with messages of several tiers only those of the chosen ones are wanted and reported', () => {
+  const asked: string[] = [];
+  const text = { text: 'T.', severity: 'low', impact: '', action: '', taxonomy: {} } as const;
+  const both = defineDetector({
+    meta: { ...sample.meta, messages: { cheap: { ...text, tier: 1 }, dear: { ...text, tier: 3 } } },
+    init: () => undefined,
+    onStep(state, step, ctx) {
+      for (const message of ['cheap', 'dear'] as const) {
+        if (ctx.wants(message)) asked.push(message);
+        ctx.report(message, { at: step, key: 'k', score: 1, data: {} });
+      }
+      return state;
+    },
+  });
+  const { active } = activate([{ detector: both }], { tiers: [1, 2] });
+  const fold = new Fold(active, { tenant: 'default', key: 'session:s', sessionId: 's' }, () => undefined, {
+    onError: (_, __, error) => {
+      throw error;
+    },
+    onRefold: () => undefined,
+  });
+  fold.run(toSteps([{ kind: 'llm' }]), 0);
+  expect(asked).toEqual(['cheap']);
+  expect([...fold.findings.values()].map(({ message }) => message)).toEqual(['cheap']);
 });

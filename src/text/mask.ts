@@ -29,7 +29,10 @@ const durationUnits: ReadonlySet<string> = new Set([
   'milliseconds',
 ]);
 
-const unitStarts = 'smnuµ';
+/** s, m, n, u, µ */
+function startsUnit(code: number): boolean {
+  return code === 0x73 || code === 0x6d || code === 0x6e || code === 0x75 || code === 0xb5;
+}
 
 /**
  * The text with volatile tokens as `#`, runs of white space as one space, trimmed. Longer texts are cut
@@ -83,7 +86,11 @@ function mayMask(text: string, from: number, stop: number): boolean {
   if (stop - from < Math.min(LONG_DIGITS, HEX_ID)) {
     let i = from;
     while (i < stop && (isDigit(text.charCodeAt(i)) || text.charCodeAt(i) === 0x2e)) i++;
-    return i > from && (i === stop || text[i] === ':' || unitStarts.includes(text[i] as string));
+    if (i === from) return false;
+    // A number that short is masked only as `12 ms`.
+    if (i === stop) return text.charCodeAt(stop) === 0x20 && startsUnit(text.charCodeAt(stop + 1));
+    const code = text.charCodeAt(i);
+    return code === 0x3a || startsUnit(code);
   }
   for (let i = from; i < stop; i++) if (isDigit(text.charCodeAt(i))) return true;
   return false;
