@@ -49,6 +49,8 @@ import decompositionFit from '../detectors/planning/decomposition.fit.json' with
 import decomposition from '../detectors/planning/decomposition.ts';
 import specificationFit from '../detectors/planning/specification.fit.json' with { type: 'json' };
 import specification from '../detectors/planning/specification.ts';
+import workflowFit from '../detectors/planning/workflow.fit.json' with { type: 'json' };
+import workflow from '../detectors/planning/workflow.ts';
 import groundingFit from '../detectors/verification/grounding.fit.json' with { type: 'json' };
 import grounding from '../detectors/verification/grounding.ts';
 import hallucinationFit from '../detectors/verification/hallucination.fit.json' with { type: 'json' };
@@ -85,6 +87,7 @@ export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: openclawToolAbuse, fit: openclawToolAbuseFit as unknown as Fit },
   { detector: decomposition, fit: decompositionFit as unknown as Fit },
   { detector: specification, fit: specificationFit as unknown as Fit },
+  { detector: workflow, fit: workflowFit as unknown as Fit },
   { detector: grounding, fit: groundingFit as unknown as Fit },
   { detector: hallucination, fit: hallucinationFit as unknown as Fit },
   { detector: retrievalQuality, fit: retrievalQualityFit as unknown as Fit },
