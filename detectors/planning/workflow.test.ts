@@ -15,11 +15,15 @@ testDetector(
       { name: 'a line', steps: [drawn(['a', 'b', 'c'], ['a->b', 'b->c'])] },
       { name: 'branches that meet', steps: [drawn(['a', 'b', 'c', 'd'], ['a->b', 'a->c', 'b->d', 'c->d'])] },
       { name: 'two ends of one length', nearMiss: true, steps: [drawn(['a', 'b', 'c'], ['a->b', 'a->c'])] },
-      { name: 'edges that name no node', steps: [drawn(['a', 'b', 'c'], ['a->b', 'b->None'])] },
       { name: 'nodes that are drawn', steps: [ran('a'), ran('b'), drawn(['a', 'b'], [['a', 'b']])] },
       { name: 'a higher mark', options: { min_score: 0.99 }, steps: [drawn(['a', 'b', 'c'], ['a->b', 'b->a'])] },
     ],
     fires: [
+      {
+        name: 'an edge that leads nowhere',
+        steps: [drawn(['a', 'b', 'c'], ['a->b', 'b->None'])],
+        expect: [{ message: 'open_edge', data: { node: 'b' } }],
+      },
       {
         name: 'a node that nothing reaches',
         steps: [drawn(['a', 'b', 'x', 'c'], ['a->b', 'b->c', 'x->c'])],
