@@ -30,6 +30,8 @@ export interface DetectorFigures {
   readonly sets: readonly SetFigures[];
   /** Calibration error over findings with a verdict, mixed as for calibration (`examples.ts`). */
   readonly ece: number | null;
+  /** The same, cross-validated by source, as the last calibration left it. */
+  readonly ece_cv: number | null;
   /** Some message's confidence is still set by hand. */
   readonly provisional: boolean;
   readonly findings: number;
@@ -59,8 +61,8 @@ export function detectorFigures(pack: Pack, predictions: Predictions, shipped: r
     if (same) same.push(one);
     else examples.set(one.detector, [one]);
   }
-  const provisional = new Map(shipped.map(({ detector, fit }) => [detector.meta.id as string, fit?.provisional ?? true]));
-  return [...provisional.keys()].sort().map((detector) => {
+  const fits = new Map(shipped.map(({ detector, fit }) => [detector.meta.id as string, fit]));
+  return [...fits.keys()].sort().map((detector) => {
     const own = examples.get(detector) ?? [];
     const flagged = (threshold: number) => healthy.filter((trace) => predictions.score(trace, [detector]) >= threshold).length;
     const time = predictions.timing.get(detector);
@@ -68,7 +70,8 @@ export function detectorFigures(pack: Pack, predictions: Predictions, shipped: r
       detector,
       sets: itemSets.flatMap(({ set, all }) => setFigures(set, all, detector, predictions)),
       ece: calibrationError(mixed(own)),
-      provisional: provisional.get(detector) ?? true,
+      ece_cv: fits.get(detector)?.fitted?.ece_cv ?? null,
+      provisional: fits.get(detector)?.provisional ?? true,
       findings: own.length,
       alarms_per_trace: runs.length > 0 ? alarms(runs, detector, predictions) / runs.length : null,
       blind: blindShare(runs, detector, predictions),

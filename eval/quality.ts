@@ -1,7 +1,8 @@
 /** `docs/quality.md`: what was measured and how, the bad rows first. Aggregate figures only, never rows of a set. */
+import type { ShippedDetector } from '../src/detector/options.ts';
 import type { DetectorFigures } from './detectors.ts';
 import { grade } from './readiness.ts';
-import { detectorSetTable, detectorTable, setTables } from './report.ts';
+import { calibrationTable, detectorSetTable, detectorTable, setTables } from './report.ts';
 import type { Scores } from './score/score.ts';
 import { asMarkdown } from './table.ts';
 
@@ -24,10 +25,16 @@ each set is scored at each release.
 - **Not fitted here**: splits are by trace; labels are read by the scorers and never reach a detector.
 - Timings are left out: they are the business of \`bench/\`.
 
+## Layout of a pack
+
+A folder with a sub-folder a set. Runs: \`*.otlp.json.gz\` (one OTLP request a file), \`traces.jsonl.gz\` (one a line) or \`<format>.jsonl.gz\` (one payload a line of a
+format that \`replay --format\` reads). Labels: \`labels.json\` by trace id for sets of runs, \`labels.jsonl\` {id, trace_id, label, source, detectors} for items.
+\`misstep eval pack DIR\` scores it; \`--predictions FILE\` scores what \`replay --blame --output jsonl\` printed before.
+
 The same table from your own copy of a public set: \`misstep eval trail|whowhen|mast DIR\`.
 `;
 
-export function qualityPage(scores: Scores, figures: readonly DetectorFigures[]): string {
+export function qualityPage(scores: Scores, figures: readonly DetectorFigures[], shipped: readonly ShippedDetector[]): string {
   const bad = figures.filter((one) => ['failing', 'untested', 'experimental'].includes(grade(one).readiness));
   const reasons = [...bad]
     .sort((a, b) => RANK.indexOf(grade(a).readiness) - RANK.indexOf(grade(b).readiness) || (a.detector < b.detector ? -1 : 1))
@@ -39,6 +46,7 @@ export function qualityPage(scores: Scores, figures: readonly DetectorFigures[])
     '## By detector\n',
     asMarkdown(detectorTable(figures, false)),
     asMarkdown(detectorSetTable(figures)),
+    asMarkdown(calibrationTable(shipped)),
     '## By set\n',
     ...setTables(scores).map(asMarkdown),
   ]

@@ -37,6 +37,7 @@ export function grade(figures: DetectorFigures): { readonly readiness: Readiness
   if (toBeta.length > 0) return { readiness: 'experimental', reason: toBeta.join('; ') };
 
   const { pairs, precision } = figures.trail;
+  const error = figures.ece_cv ?? figures.ece;
   const independent = sets.some(
     ({ set, f1_ci, always_fire_f1, fpr }) =>
       set !== 'golden' && f1_ci !== null && f1_ci[0] > (always_fire_f1 ?? 1) && (fpr ?? 1) <= 0.05,
@@ -51,7 +52,7 @@ export function grade(figures: DetectorFigures): { readonly readiness: Readiness
       : undefined,
     figures.provisional ? 'calibration set by hand' : undefined,
     figures.findings < MIN_FINDINGS ? `calibration rests on ${figures.findings} findings` : undefined,
-    (figures.ece ?? 1) > 0.08 ? `calibration error ${(figures.ece ?? 1).toFixed(2)}` : undefined,
+    error !== null && error > 0.08 ? `calibration error ${error.toFixed(2)}` : undefined,
   ].filter((one) => one !== undefined);
   if (toProduction.length > 0) return { readiness: 'beta', reason: toProduction.join('; ') };
   return { readiness: 'production', reason: `measured on ${names(sets)}` };
@@ -91,7 +92,7 @@ function measuredOf(figures: DetectorFigures): Measured {
     ),
     healthy_runs: figures.healthy.runs,
     healthy_alarms: figures.healthy.likely,
-    calibration_error: round(figures.ece),
+    calibration_error: round(figures.ece_cv ?? figures.ece),
     findings: figures.findings,
   };
 }

@@ -1,4 +1,5 @@
 /** The figures of one evaluation as tables. No figure stands without its companions: see the notes. */
+import type { ShippedDetector } from '../src/detector/options.ts';
 import type { DetectorFigures } from './detectors.ts';
 import { grade, margin } from './readiness.ts';
 import type { ItemScore } from './score/items.ts';
@@ -19,6 +20,7 @@ export function detectorTable(all: readonly DetectorFigures[], timed: boolean): 
         readiness,
         count(one.findings),
         one.ece,
+        one.ece_cv,
         one.alarms_per_trace,
         one.blind,
         `${high}/${likely}/${possible} of ${runs}`,
@@ -36,6 +38,7 @@ export function detectorTable(all: readonly DetectorFigures[], timed: boolean): 
       'grade',
       'findings',
       'ECE',
+      'ECE, CV',
       'alarms/run',
       'blind',
       'healthy',
@@ -74,6 +77,22 @@ export function detectorSetTable(all: readonly DetectorFigures[]): Table {
         interval(set.fpr_ci),
         set.blind,
       ]),
+  };
+}
+
+export function calibrationTable(shipped: readonly ShippedDetector[]): Table {
+  return {
+    title: 'Calibration by message',
+    note: 'Findings with a verdict, by set; share right as mixed. Cross-validated error: of the detector, each finding judged by a fit without its source.',
+    head: ['detector', 'message', 'confidence', 'findings', 'right', 'cross-validated error'],
+    rows: shipped.flatMap(({ detector, fit }) =>
+      Object.keys(detector.meta.messages).map((message, i) => {
+        const one = fit?.fitted?.messages[message];
+        const findings = Object.entries(one?.findings ?? {}).map(([set, n]) => `${set} ${n}`);
+        const error = i === 0 ? fit?.fitted?.ece_cv : '';
+        return [detector.meta.id, message, one?.method ?? 'set by hand', findings.join(', ') || '-', one?.right, error];
+      }),
+    ),
   };
 }
 

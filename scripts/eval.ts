@@ -1,16 +1,12 @@
 // `npm run eval -- [DIR] [--set …] [--predictions FILE] [--json FILE] [--keep FILE] [--write]`: the table of the whole evaluation pack.
 // `--write` leaves what readiness and the docs show in config/baseline.json and docs/quality.md; only a whole pack may do that.
-import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { predict, printTables } from '../bin/commands/eval.ts';
 import { shippedDetectors } from '../bin/detectors.ts';
-import { detectorFigures } from '../eval/detectors.ts';
 import { openPack, SETS } from '../eval/pack.ts';
-import { qualityPage } from '../eval/quality.ts';
-import { baselineOf } from '../eval/readiness.ts';
-import { scoreAll } from '../eval/score/score.ts';
+import { writeMeasured } from './measured.ts';
 
 const root = dirname(fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, ''));
 const { values, positionals } = parseArgs({
@@ -35,9 +31,4 @@ if (values.write && pack.sets.length < SETS.length) {
 }
 const predictions = await predict(pack, values);
 await printTables(pack, predictions, values);
-if (values.write) {
-  const figures = detectorFigures(pack, predictions, shippedDetectors);
-  writeFileSync(join(root, 'config/baseline.json'), `${JSON.stringify(baselineOf(figures), null, 2)}\n`);
-  writeFileSync(join(root, 'docs/quality.md'), qualityPage(scoreAll(pack, predictions), figures));
-  console.error('wrote config/baseline.json and docs/quality.md');
-}
+if (values.write) writeMeasured(root, pack, predictions, shippedDetectors);
