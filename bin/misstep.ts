@@ -15,6 +15,7 @@ import { version } from './shipped.ts';
 /** Commands whose modules pull in the detectors: read only when asked for, so that `run` listens early. */
 const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): void }>>> = {
   demo: () => import('./commands/demo.ts'),
+  eval: () => import('./commands/eval.ts'),
   replay: () => import('./commands/replay.ts'),
 };
 

@@ -1,4 +1,5 @@
 // The documentation page of a detector, from its metadata alone.
+import { readinessOf } from '../config/readiness.ts';
 import type { DetectorMeta, MessageSpec, OptionSpec } from '../src/detector/detector.ts';
 
 export function detectorPage(meta: DetectorMeta): string {
@@ -29,6 +30,10 @@ ${meta.docs.fix.trim()}
 
 ${meta.docs.limits.trim()}
 
+## Measured
+
+${measured(meta.id)}
+
 ## Messages
 
 ${Object.entries(meta.messages).map(message).join('\n\n')}
@@ -45,16 +50,34 @@ ${meta.docs.sources.map((source) => `- ${source}`).join('\n')}
 
 export function detectorTable(metas: readonly DetectorMeta[]): string {
   const rows = metas.map(
-    (meta) => `| [\`${meta.id}\`](${meta.id}.md) | ${meta.family} | ${meta.scope} | ${tiers(meta)} | ${meta.summary} |`,
+    (meta) =>
+      `| [\`${meta.id}\`](${meta.id}.md) | ${meta.family} | ${meta.scope} | ${tiers(meta)} | ${readinessOf(meta.id).readiness} | ${meta.summary} |`,
   );
   return `# Detectors
 
 Pages written by \`npm run generate\` from the detectors' metadata.
 
-| detector | family | scope | tiers | finds |
-|---|---|---|---|---|
+| detector | family | scope | tiers | measured | finds |
+|---|---|---|---|---|---|
 ${rows.join('\n')}
 `;
+}
+
+/** From `config/baseline.json`; the whole of it is in `docs/quality.md`. */
+function measured(id: string): string {
+  const { readiness, reason, sets, healthy_runs, healthy_alarms } = readinessOf(id);
+  const show = (value: number | null): string => value?.toFixed(3) ?? '-';
+  const rows = Object.entries(sets).map(
+    ([set, { n, positives, precision, recall, f1, f1_interval, always_fire_f1, false_alarm_rate }]) =>
+      `| ${set} | ${n} | ${positives} | ${show(precision)} | ${show(recall)} | ${show(f1)} | ${f1_interval?.map((end) => end.toFixed(2)).join('–') ?? '-'} | ${show(always_fire_f1)} | ${show(false_alarm_rate)} |`,
+  );
+  const table = `
+
+| set | n | positive | precision | recall | F1 | 95 % | always-fire F1 | false-alarm rate |
+|---|---|---|---|---|---|---|---|---|
+${rows.join('\n')}`;
+  const healthy = healthy_runs > 0 ? ` LIKELY alarms on ${healthy_alarms} of ${healthy_runs} runs that passed.` : '';
+  return `**${readiness}**: ${reason}.${healthy} See [quality](../quality.md).${rows.length > 0 ? table : ''}`;
 }
 
 function message([id, spec]: [string, MessageSpec]): string {

@@ -1,5 +1,6 @@
 /** `misstep detectors [id]`: the table, or the page of one. */
 import { type Command, Option } from 'commander';
+import { readinessOf } from '../../config/readiness.ts';
 import type { DetectorMeta, OptionSpec } from '../../src/detector/detector.ts';
 
 export function register(program: Command): void {
@@ -8,25 +9,74 @@ export function register(program: Command): void {
     .description('List the detectors, or show one: what it finds, why it matters, what to do, when it is wrong.')
     .argument('[id]', 'a detector, e.g. loop')
     .addOption(new Option('--format <format>', 'how to print').choices(['text', 'json']).default('text'))
-    .addHelpText('after', '\nExamples:\n  misstep detectors\n  misstep detectors loop\n  misstep detectors --format json')
-    .action(async (id: string | undefined, { format }: { format: 'text' | 'json' }, command: Command) => {
-      const { detectors } = await import('../detectors.ts');
-      const metas = detectors.map((detector) => detector.meta as DetectorMeta);
-      const chosen = id === undefined ? metas : metas.filter((meta) => meta.id === id);
-      if (chosen.length === 0) {
-        command.error(`error: unknown detector '${id}'. There are: ${metas.map((meta) => meta.id).join(', ')}.`, { exitCode: 2 });
-      }
-      const [first] = chosen;
-      if (format === 'json') process.stdout.write(`${JSON.stringify(id === undefined ? chosen : first, null, 2)}\n`);
-      else process.stdout.write(id === undefined || first === undefined ? table(chosen) : page(first));
-    });
+    .option('--status', 'what was measured of each: grade, F1 beside that of firing on everything, alarms on healthy runs')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  misstep detectors\n  misstep detectors --status\n  misstep detectors loop\n  misstep detectors --format json',
+    )
+    .action(
+      async (id: string | undefined, { format, status }: { format: 'text' | 'json'; status?: boolean }, command: Command) => {
+        const { detectors } = await import('../detectors.ts');
+        const metas = detectors.map((detector) => detector.meta as DetectorMeta);
+        const chosen = id === undefined ? metas : metas.filter((meta) => meta.id === id);
+        if (chosen.length === 0) {
+          command.error(`error: unknown detector '${id}'. There are: ${metas.map((meta) => meta.id).join(', ')}.`, {
+            exitCode: 2,
+          });
+        }
+        const [first] = chosen;
+        if (status) {
+          if (format === 'text') process.stdout.write(statusTable(chosen));
+          else
+            process.stdout.write(
+              `${JSON.stringify(
+                chosen.map(({ id }) => ({ id, ...readinessOf(id) })),
+                null,
+                2,
+              )}\n`,
+            );
+        } else if (format === 'json') process.stdout.write(`${JSON.stringify(id === undefined ? chosen : first, null, 2)}\n`);
+        else process.stdout.write(id === undefined || first === undefined ? table(chosen) : page(first));
+      },
+    );
 }
 
 export function table(metas: readonly DetectorMeta[]): string {
   const rows = metas.map((meta) => [meta.id, meta.family, meta.scope, tiers(meta), meta.summary]);
   const head = ['DETECTOR', 'FAMILY', 'SCOPE', 'TIERS', 'FINDS'];
-  const widths = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)));
-  return [head, ...rows]
+  return columns([head, ...rows]);
+}
+
+/** The figures of `docs/quality.md` in short; the best set with 30 items speaks first. */
+export function statusTable(metas: readonly DetectorMeta[]): string {
+  const rows = metas.map(({ id }) => {
+    const { readiness, reason, sets, healthy_runs, healthy_alarms, calibration_error } = readinessOf(id);
+    const margin = ([, set]: [string, (typeof sets)[string]]): number => (set.f1 ?? 0) - (set.always_fire_f1 ?? 1);
+    const [best] = Object.entries(sets)
+      .filter(([, { n }]) => n >= 30)
+      .sort((a, b) => margin(b) - margin(a));
+    const show = (value: number | null | undefined): string => value?.toFixed(2) ?? '-';
+    const [set, figures] = best ?? [];
+    const interval = figures?.f1_interval?.map((end) => end.toFixed(2)).join('–');
+    return [
+      id,
+      readiness,
+      set ?? '-',
+      interval === undefined ? show(figures?.f1) : `${show(figures?.f1)} (${interval})`,
+      show(figures?.always_fire_f1),
+      show(figures?.false_alarm_rate),
+      `${healthy_alarms} of ${healthy_runs}`,
+      show(calibration_error),
+      reason,
+    ];
+  });
+  return columns([['DETECTOR', 'GRADE', 'SET', 'F1', 'ALWAYS-FIRE F1', 'FALSE ALARMS', 'HEALTHY RUNS', 'ECE', 'WHY'], ...rows]);
+}
+
+function columns(all: readonly (readonly string[])[]): string {
+  const [head = []] = all;
+  const widths = head.map((title, i) => Math.max(title.length, ...all.map((row) => row[i]?.length ?? 0)));
+  return all
     .map(
       (row) =>
         `${row

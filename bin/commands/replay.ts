@@ -17,6 +17,7 @@ import { provideEmbedding } from '../../src/text/embedding.ts';
 import { shippedDetectors } from '../detectors.ts';
 import { documents, formats } from '../formats.ts';
 import { embeddingTable } from '../shipped.ts';
+import { timeDetectors } from '../timing.ts';
 
 interface ReplayOptions {
   readonly format: string;
@@ -26,6 +27,7 @@ interface ReplayOptions {
   readonly blame?: boolean;
   readonly failOn: Severity | 'never';
   readonly output: 'pretty' | 'jsonl' | 'steps';
+  readonly timing?: boolean;
 }
 
 /** 1 GiB: a whole file is in memory while it is played. */
@@ -49,6 +51,7 @@ export function register(program: Command): void {
         .default('never'),
     )
     .addOption(new Option('--output <kind>', 'what to print').choices(['pretty', 'jsonl', 'steps']).default('pretty'))
+    .option('--timing', 'jsonl: what each detector cost, one line of kind timing a file')
     .addHelpText(
       'after',
       '\nExamples:\n  misstep replay trace.json\n  misstep replay --output jsonl --blame runs/*.json.gz > findings.jsonl\n  misstep replay --detector loop --set loop.min_repeats=3 --fail-on high trace.json\n',
@@ -60,8 +63,8 @@ export function register(program: Command): void {
 
 /** Exit code: 0, 1 if a finding reaches `--fail-on`, 2 if a file cannot be read or an option is wrong. */
 export async function replay(files: readonly string[], options: ReplayOptions): Promise<number> {
-  const detectors = configured(options);
-  if (!detectors) return 2;
+  const chosen = configured(options);
+  if (!chosen) return 2;
   provideEmbedding(options.embedding === false ? undefined : embeddingTable);
   // `misstep replay … | head` ends when its reader does.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
@@ -71,6 +74,8 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
     const findings = new Map<string, Finding>();
     const coverage: Coverage[] = [];
     const steps: NormalisedSpan[] = [];
+    const timed = options.timing ? timeDetectors(chosen) : undefined;
+    const detectors = timed?.detectors ?? chosen;
     const host = new DetectorHost({
       detectors,
       windows: { maxTail: 100_000, maxTailBytes: MAX_FILE_BYTES, maxSeen: 1_000_000, maxRuns: 200_000 },
@@ -94,6 +99,11 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
     }
     take(host.end('end_of_input'));
     print(file, options, findings, coverage, steps);
+    if (timed && options.output === 'jsonl') {
+      for (const [detector, us] of timed.microseconds()) {
+        line({ kind: 'timing', source: file, detector, steps: host.counts.steps, us: Math.round(us) });
+      }
+    }
     for (const { severity } of findings.values()) worst = Math.max(worst, severityScore(severity));
   }
   if (code === 0 && options.failOn !== 'never' && worst >= severityScore(options.failOn)) return 1;

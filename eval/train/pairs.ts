@@ -34,8 +34,8 @@ const detectors: Readonly<Record<string, { readonly family: string; readonly pai
   retrieval_quality: { family: 'verification', pairOf: retrieval },
 };
 const PENALTIES = [10, 30, 100];
-/** Healthy runs together weigh as much as this many golden entries: enough to be heard, not enough to decide. */
-const HEALTHY_WEIGHT = 20;
+/** Healthy runs and recordings together weigh as much as this many golden entries: enough to be heard, not enough to decide. */
+const HEALTHY_WEIGHT = 6;
 /** Calls of one run that are taken, so that one long run is not most of them. */
 const PER_RUN = 6;
 

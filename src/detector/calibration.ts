@@ -1,10 +1,26 @@
 /** Raw score → calibrated probability → tier (DESIGN §4). The numbers come from `<id>.fit.json`, written by `eval/`. */
 
 export interface Fit {
-  /** True while the numbers are set by hand. */
+  /** True while the numbers of some message are set by hand. */
   readonly provisional: boolean;
   /** Per message id, or `*` for all: points (score, probability), scores ascending; linear between them, flat outside. */
   readonly points: Readonly<Record<string, readonly (readonly [number, number])[]>>;
+  readonly fitted?: Fitted;
+}
+
+/** How the points of a message came to be; a message without an entry is set by hand. */
+export interface FittedMessage {
+  readonly method: 'isotonic' | 'platt';
+  /** Findings with a verdict, by set. */
+  readonly findings: Readonly<Record<string, number>>;
+  /** Share of them that was right, mixed (docs/adr). */
+  readonly right: number;
+}
+
+export interface Fitted {
+  readonly messages: Readonly<Record<string, FittedMessage>>;
+  /** Calibration error of all fitted messages together, each finding judged by a fit without its source. */
+  readonly ece_cv: number;
 }
 
 export type ConfidenceTier = 'HIGH' | 'LIKELY' | 'POSSIBLE' | 'LOW';

@@ -235,6 +235,7 @@ export function detectionRecord(finding: Finding, source: string): Readonly<Reco
     detector: finding.detector,
     confidence: Math.round(finding.confidence * 10_000) / 10_000,
     confidence_tier: confidenceTier(finding.confidence),
+    score: Math.round(finding.score * 1_000_000) / 1_000_000,
     severity: finding.severity,
     trace_id: finding.at.traceId,
     span_id: finding.at.spanId,

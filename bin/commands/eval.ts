@@ -1,0 +1,101 @@
+/** `misstep eval`: labelled runs through the same operators as live, and one table of what came out. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Command } from 'commander';
+import { detectorFigures } from '../../eval/detectors.ts';
+import { readMast } from '../../eval/layouts/mast.ts';
+import { type PublicRun, writeSet } from '../../eval/layouts/otlp.ts';
+import { readTrail } from '../../eval/layouts/trail.ts';
+import { readWhoWhen } from '../../eval/layouts/whowhen.ts';
+import { openPack, type Pack } from '../../eval/pack.ts';
+import { play } from '../../eval/play.ts';
+import { Predictions } from '../../eval/predictions.ts';
+import { detectorSetTable, detectorTable, setTables } from '../../eval/report.ts';
+import { scoreAll, scoresJson } from '../../eval/score/score.ts';
+import { asText } from '../../eval/table.ts';
+import { shippedDetectors } from '../detectors.ts';
+
+interface EvalOptions {
+  readonly set?: readonly string[];
+  readonly predictions?: string;
+  readonly keep?: string;
+  readonly json?: string;
+  readonly processes?: string;
+}
+
+export function register(program: Command): void {
+  const evaluate = program
+    .command('eval')
+    .description('Score the detectors on labelled runs.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  misstep eval pack ../shared/eval/dev --set trail golden\n  misstep eval pack DIR --predictions out.jsonl\n  misstep eval whowhen Agents_Failure_Attribution',
+    );
+  evaluate
+    .command('pack')
+    .description('A folder of labelled sets (layout: docs/quality.md).')
+    .argument('[dir]', 'folder that holds the sets', '../shared/eval/dev')
+    .option('--set <name...>', 'only these sets')
+    .option('--predictions <file>', 'score what `replay --blame --output jsonl` printed before, and play nothing')
+    .option('--keep <file>', 'also write every line that is scored to this file')
+    .option('--json <file>', 'also write the figures as JSON')
+    .option('--processes <n>', 'runs played at once; default: the number of cores')
+    .action(async (dir: string, options: EvalOptions) => {
+      const pack = openPack(dir, options.set);
+      await printTables(pack, await predict(pack, options), options);
+    });
+  for (const [set, { text, read }] of Object.entries(PUBLIC)) {
+    evaluate
+      .command(set)
+      .description(text)
+      .argument('<dir>', 'your copy of the data')
+      .option('--json <file>', 'also write the figures as JSON')
+      .option('--keep <file>', 'also write every line that is scored to this file')
+      .action(async (dir: string, options: EvalOptions) => {
+        const folder = await mkdtemp(join(tmpdir(), 'misstep-eval-'));
+        try {
+          const pack = writeSet(folder, set, read(dir));
+          await printTables(pack, await predict(pack, options), options);
+        } finally {
+          await rm(folder, { recursive: true, force: true });
+        }
+      });
+  }
+}
+
+const PUBLIC: Readonly<Record<string, { readonly text: string; readonly read: (dir: string) => PublicRun[] }>> = {
+  trail: { text: 'TRAIL, as github.com/patronus-ai/trail-benchmark lays it out.', read: readTrail },
+  whowhen: { text: 'Who&When, as github.com/ag2ai/Agents_Failure_Attribution lays it out.', read: readWhoWhen },
+  mast: { text: 'MAST: the folder or file of the MAD data set.', read: readMast },
+};
+
+/** `misstep.js` of this build. */
+const COMMAND = fileURLToPath(new URL('../misstep.js', import.meta.url));
+
+export async function predict(pack: Pack, { predictions: file, keep, processes }: EvalOptions): Promise<Predictions> {
+  const predictions = new Predictions(pack);
+  if (file !== undefined) {
+    for (const line of (await readFile(file, 'utf8')).split('\n')) predictions.add(line);
+    return predictions;
+  }
+  const problems = await play(pack, predictions, {
+    command: COMMAND,
+    ...(processes === undefined ? {} : { processes: Number(processes) }),
+    ...(keep === undefined ? {} : { keep }),
+    onSet: (set, seconds) => process.stderr.write(`misstep eval: ${set} ${seconds.toFixed(1)} s\n`),
+  });
+  for (const problem of problems) process.stderr.write(`misstep eval: not played: ${problem}\n`);
+  return predictions;
+}
+
+export async function printTables(pack: Pack, predictions: Predictions, { json }: EvalOptions): Promise<void> {
+  const scores = scoreAll(pack, predictions);
+  const figures = detectorFigures(pack, predictions, shippedDetectors);
+  const timed = predictions.timing.size > 0;
+  const all = [...setTables(scores), detectorSetTable(figures), detectorTable(figures, timed)];
+  const tables = all.filter(({ rows }) => rows.length > 0);
+  process.stdout.write(`${tables.map(asText).join('\n')}\n`);
+  if (json !== undefined) await writeFile(json, `${JSON.stringify({ ...scoresJson(scores), by_detector: figures }, null, 1)}\n`);
+}

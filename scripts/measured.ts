@@ -1,0 +1,17 @@
+// What `npm run eval -- --write` and `npm run calibrate` leave behind: readiness and the quality page.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { detectorFigures } from '../eval/detectors.ts';
+import type { Pack } from '../eval/pack.ts';
+import type { Predictions } from '../eval/predictions.ts';
+import { qualityPage } from '../eval/quality.ts';
+import { baselineOf } from '../eval/readiness.ts';
+import { scoreAll } from '../eval/score/score.ts';
+import type { ShippedDetector } from '../src/detector/options.ts';
+
+export function writeMeasured(root: string, pack: Pack, predictions: Predictions, shipped: readonly ShippedDetector[]): void {
+  const figures = detectorFigures(pack, predictions, shipped);
+  writeFileSync(join(root, 'config/baseline.json'), `${JSON.stringify(baselineOf(figures), null, 2)}\n`);
+  writeFileSync(join(root, 'docs/quality.md'), qualityPage(scoreAll(pack, predictions), figures, shipped));
+  console.error('wrote config/baseline.json and docs/quality.md');
+}
