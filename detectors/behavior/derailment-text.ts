@@ -1,0 +1,40 @@
+/** derailment, texts: an answer that leaves the request it answers. */
+import type { Step } from '../../src/step/step.ts';
+import { textFacts } from '../../src/text/facts.ts';
+import { outputText } from '../../src/text/features.ts';
+import { functionShare, headCoverage, wordHeads } from '../../src/text/heads.ts';
+import { lastUserText } from '../../src/text/turn.ts';
+
+/** A request or an answer of fewer content words has no subject to leave. */
+const MIN_REQUEST = 6;
+const MIN_ANSWER = 20;
+/** English prose has three to five function words in ten; below this it is a list, code or another language. */
+const PROSE = 0.2;
+const MAX_REQUEST = 2_048;
+
+/** The words by which the answer leaves its request, or `undefined`. */
+export function leavesTask(step: Step): string | undefined {
+  const text = outputText(step);
+  if (text === '') return undefined;
+  const { phrases } = textFacts(text);
+  const at = phrases.first('tangent');
+  return at < 0
+    ? undefined
+    : text
+        .slice(at, at + 24)
+        .split(/[.,;!?\n]/)[0]
+        ?.trim();
+}
+
+/** Share of the request's content words that the answer has too; `undefined` where that says nothing. */
+export function likenessToRequest(step: Step): number | undefined {
+  const request = lastUserText(step);
+  const answer = outputText(step);
+  if (request === undefined || request.length > MAX_REQUEST || answer.includes('```')) return undefined;
+  const asked = textFacts(request);
+  const said = textFacts(answer);
+  if (functionShare(asked) < PROSE || functionShare(said) < PROSE) return undefined;
+  const words = wordHeads(asked);
+  const answered = wordHeads(said);
+  return words.size < MIN_REQUEST || answered.size < MIN_ANSWER ? undefined : headCoverage(words, answered);
+}

@@ -1,0 +1,148 @@
+/**
+ * derailment: what the agent does is not what it says or was asked. Said and not done within one step; the conversation that begins anew
+ * (`derailment-course.ts`); the steps that leave the task, as a sustained drop of their likeness to it.
+ */
+import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
+import type { Step } from '../../src/step/step.ts';
+import { actionOf, toolsNamed } from '../../src/text/action.ts';
+import { textFacts } from '../../src/text/facts.ts';
+import { outputText } from '../../src/text/features.ts';
+import { type Course, openCourse, steer } from './derailment-course.ts';
+import { messages } from './derailment-messages.ts';
+import { leavesTask, likenessToRequest } from './derailment-text.ts';
+
+interface State {
+  course: Course | null;
+  /** Acting model calls so far. */
+  acted: number;
+}
+
+const options = {
+  restart_likeness: {
+    type: 'number',
+    text: 'Jaccard similarity of word 3-grams from which a later message repeats the one that opened the conversation.',
+    default: 0.35,
+    min: 0.1,
+    max: 1,
+    source: 'MAST dev: at .35 nine restarts are found and none is wrong where the role of the speaker is unknown.',
+  },
+  restart_likeness_leader: {
+    type: 'number',
+    text: 'The same where the opening agent is a planner, orchestrator, manager or supervisor by its name.',
+    default: 0.15,
+    min: 0.05,
+    max: 1,
+    source: 'MAST dev: at .15 all twelve restarts of planners are found and none is wrong.',
+  },
+  max_likeness: {
+    type: 'number',
+    text: 'Share of the content words of a request up to which its answer is off task.',
+    default: 0,
+    min: 0,
+    max: 1,
+    source:
+      'At 0 one answer in a hundred of 2,743 general questions is off task, at .1 five: poems and lists share no words with their request.',
+  },
+  drift_steps: {
+    type: 'integer',
+    text: 'Steps of a task before a drift away from it is reported.',
+    default: 8,
+    min: 4,
+    max: 200,
+    source: 'Page-Hinkley needs a mean before it can see a drop: four steps to learn, four to differ.',
+  },
+} as const;
+
+type Ctx = Context<typeof options, typeof messages>;
+
+export default defineDetector({
+  meta: {
+    id: 'derailment',
+    family: 'behavior',
+    scope: 'trace',
+    version: 1,
+    stateVersion: 1,
+    needs: ['messages.output'],
+    summary: 'Finds actions that are not what was said, conversations that begin anew, and steps that leave the task.',
+    docs: {
+      what: 'A tool that the model announces while its code only prints; an agent that sends its opening message again later; an answer that leaves its subject for another; steps whose likeness to the task drops and stays low.',
+      why: 'A run that left its task looks busy: every step succeeds (MAST FM-2.1, FM-2.3, FM-2.6).',
+      fix: 'Repeat the task and the open part of the plan in the context, check that an announced call was made, and end a run that begins anew.',
+      limits:
+        'Announced calls are known by tool names of the form `web_search`. Likeness is of words: a task solved in other words than it was put in looks far from it, therefore only a drop counts and never a level.',
+      sources: ['https://arxiv.org/abs/2503.13657', 'https://arxiv.org/abs/2505.08638'],
+    },
+    options,
+    messages,
+  },
+
+  init: (): State | undefined => undefined,
+
+  onStep(state, step, ctx) {
+    if ((step.kind !== 'llm' && step.kind !== 'agent') || step.rollup) return state;
+    const next = state ?? { course: null, acted: 0 };
+    if (step.kind === 'llm') onAction(next, step, ctx);
+    onCourse(next, step, ctx);
+    return next;
+  },
+});
+
+function onAction(state: State, step: Step, ctx: Ctx): void {
+  const action = actionOf(step);
+  if (action.code === '') {
+    if (action.calls.length === 0) onAnswer(step, ctx);
+    return;
+  }
+  const first = state.acted === 0;
+  state.acted++;
+  if (action.works || action.answers) return;
+  const named = toolsNamed(step);
+  const at = { traceId: step.traceId, spanId: step.spanId };
+  if (named.length > 0 && action.printsOnly)
+    ctx.report('said_not_done', { at, key: step.spanId, score: first ? 0.6 : 0.65, data: { tools: named.join(', ') } });
+  if (first && runsCode(step)) ctx.report('idle_start', { at, key: step.spanId, score: 0.44, data: {} });
+}
+
+/** The instructions show a code block: code in an answer is then an action, not a text. */
+function runsCode(step: Step): boolean {
+  return (step.system ?? step.input[0]?.text ?? '').includes('```') && step.input.length > 1;
+}
+
+/** A prose answer to a request. */
+function onAnswer(step: Step, ctx: Ctx): void {
+  const at = ref(step);
+  const words = leavesTask(step);
+  if (words !== undefined) ctx.report('tangent', { at, key: step.spanId, score: 0.65, data: { words } });
+  const likeness = likenessToRequest(step);
+  if (likeness === undefined || likeness > ctx.options.max_likeness) return;
+  ctx.report('off_task', { at, key: step.spanId, score: 0.62, data: { percent: Math.round(likeness * 100) } });
+}
+
+function onCourse(state: State, step: Step, ctx: Ctx): void {
+  const text = outputText(step);
+  if (state.course === null) {
+    state.course = openCourse(step, text);
+    return;
+  }
+  const turn = steer(state.course, step, textFacts(text), ctx.options);
+  if (turn.restart !== undefined)
+    ctx.report('restarted', {
+      at: ref(step),
+      key: turn.restart.from.spanId,
+      evidence: [turn.restart.from],
+      score: Math.min(0.9, 0.5 + turn.restart.likeness / 2),
+      data: { percent: Math.round(turn.restart.likeness * 100) },
+    });
+  if (turn.drift !== undefined)
+    ctx.report('drift', {
+      at: turn.drift.from,
+      key: turn.drift.from.spanId,
+      evidence: [ref(step)],
+      score: 0.5,
+      data: { steps: turn.drift.steps },
+    });
+}
+
+function ref({ traceId, spanId }: SpanRef): SpanRef {
+  return { traceId, spanId };
+}
