@@ -1,6 +1,6 @@
 /** derailment, texts: an answer that leaves the request it answers. */
 import type { Step } from '../../src/step/step.ts';
-import { textFacts } from '../../src/text/facts.ts';
+import { coverage, textFacts } from '../../src/text/facts.ts';
 import { outputText } from '../../src/text/features.ts';
 import { functionShare, headCoverage, wordHeads } from '../../src/text/heads.ts';
 import { lastUserText } from '../../src/text/turn.ts';
@@ -26,15 +26,18 @@ export function leavesTask(step: Step): string | undefined {
         ?.trim();
 }
 
-/** Share of the request's content words that the answer has too; `undefined` where that says nothing. */
-export function likenessToRequest(step: Step): number | undefined {
+/** Share of the request's content words that the answer has too; `undefined` where that says nothing, or is more than `max`. */
+export function likenessToRequest(step: Step, max: number): number | undefined {
   const request = lastUserText(step);
   const answer = outputText(step);
   if (request === undefined || request.length > MAX_REQUEST || answer.includes('```')) return undefined;
   const asked = textFacts(request);
   const said = textFacts(answer);
+  // Words that are equal begin equally: most answers are dismissed here.
+  if (coverage(asked, said) > max) return undefined;
   if (functionShare(asked) < PROSE || functionShare(said) < PROSE) return undefined;
   const words = wordHeads(asked);
   const answered = wordHeads(said);
-  return words.size < MIN_REQUEST || answered.size < MIN_ANSWER ? undefined : headCoverage(words, answered);
+  const share = headCoverage(words, answered);
+  return words.size < MIN_REQUEST || answered.size < MIN_ANSWER || share > max ? undefined : share;
 }

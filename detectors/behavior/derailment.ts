@@ -41,7 +41,7 @@ const options = {
     min: 0,
     max: 1,
     source:
-      'At 0 one answer in a hundred of 2,743 general questions is off task, at .1 five: poems and lists share no words with their request.',
+      'At 0, 57 of 2,743 answers to general questions are off task, at .1 more than 127: poems and lists share few words with their request.',
   },
   drift_steps: {
     type: 'integer',
@@ -100,7 +100,9 @@ function onAction(state: State, step: Step, ctx: Ctx): void {
   const at = { traceId: step.traceId, spanId: step.spanId };
   if (named.length > 0 && action.printsOnly)
     ctx.report('said_not_done', { at, key: step.spanId, score: first ? 0.6 : 0.65, data: { tools: named.join(', ') } });
-  if (first && runsCode(step)) ctx.report('idle_start', { at, key: step.spanId, score: 0.44, data: {} });
+  // Without an announced call the model works from its memory; with one the fault is the call that was not made.
+  if (first && runsCode(step))
+    ctx.report('idle_start', { at, key: step.spanId, score: named.length === 0 ? 0.6 : 0.4, data: {} });
 }
 
 /** The instructions show a code block: code in an answer is then an action, not a text. */
@@ -113,8 +115,8 @@ function onAnswer(step: Step, ctx: Ctx): void {
   const at = ref(step);
   const words = leavesTask(step);
   if (words !== undefined) ctx.report('tangent', { at, key: step.spanId, score: 0.65, data: { words } });
-  const likeness = likenessToRequest(step);
-  if (likeness === undefined || likeness > ctx.options.max_likeness) return;
+  const likeness = likenessToRequest(step, ctx.options.max_likeness);
+  if (likeness === undefined) return;
   ctx.report('off_task', { at, key: step.spanId, score: 0.62, data: { percent: Math.round(likeness * 100) } });
 }
 

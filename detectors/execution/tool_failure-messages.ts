@@ -20,6 +20,11 @@ export const messages = {
     ['Timeout Issues'],
     'Raise the limit or ask for less at once, and give the agent another way.',
   ),
+  limited: failure(
+    "'{{tool}}' reached a limit of its environment.",
+    ['Resource Exhaustion', 'Timeout Issues'],
+    'Ask for less at once: pages instead of everything, a bounded loop instead of an open one.',
+  ),
   rate_limited: failure(
     "'{{tool}}' was refused by a rate limit.",
     ['Rate Limiting'],

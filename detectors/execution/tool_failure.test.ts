@@ -70,6 +70,16 @@ testDetector(
         steps: [fetch('timed out'), tool('fetch', { url: 'a' }, { result: 'body' })],
         expect: [{ message: 'timeout', severity: 'low' }],
       },
+      {
+        name: 'a limit of the environment',
+        steps: [fetch('InterpreterError: Reached the maximum number of 10000000 operations')],
+        expect: [{ message: 'limited' }],
+      },
+      {
+        name: 'the provider of the model refuses, and answers later',
+        steps: [llm(undefined, { error: 'RateLimitError: rate limit exceeded' }), llm('Here it is.')],
+        expect: [{ message: 'rate_limited', at: 1, severity: 'low', data: { tool: 'gpt-4o' } }],
+      },
       { name: 'a rate limit', steps: [fetch('429 Too Many Requests')], expect: [{ message: 'rate_limited' }] },
       {
         name: 'a page that refuses, told as text',

@@ -51,6 +51,7 @@ const MAX_RESULT = 4_096;
 /** What a failure of each class is called here, and how likely a single one is a step that went wrong (TRAIL dev, share of spans labelled so). */
 const messageOf = {
   timeout: 'timeout',
+  limit: 'limited',
   rate_limit: 'rate_limited',
   authentication: 'refused',
   arguments: 'rejected',
@@ -63,6 +64,7 @@ const messageOf = {
 } as const satisfies Record<FailureClass, keyof typeof messages>;
 const single: Readonly<Record<FailureClass, number>> = {
   timeout: 0.5,
+  limit: 0.5,
   rate_limit: 0.5,
   authentication: 0.55,
   arguments: 0.44,
@@ -83,7 +85,7 @@ const carriedScore: Partial<Record<FailureClass, number>> = {
   other: 0.5,
 };
 /** Classes that say the system is broken, not the call. */
-const system: ReadonlySet<FailureClass> = new Set(['timeout', 'rate_limit', 'authentication', 'service', 'environment']);
+const system: ReadonlySet<FailureClass> = new Set(['timeout', 'limit', 'rate_limit', 'authentication', 'service', 'environment']);
 
 export default defineDetector({
   meta: {
@@ -110,7 +112,8 @@ export default defineDetector({
 
   onStep(state, step, ctx) {
     if (step.rollup) return state;
-    if (step.kind === 'llm') return onModel(state, step, ctx);
+    if (step.kind === 'llm')
+      return step.outcome === 'error' || step.outcome === 'timeout' ? onRefusal(state, step, ctx) : onModel(state, step, ctx);
     const tool = step.kind === 'tool' || step.kind === 'retriever' ? (step.tool?.name ?? step.name).slice(0, 80) : undefined;
     if (tool === undefined && (step.kind !== 'task' || state?.act?.parentId !== step.spanId)) return state;
     const kind = failureOf(step, tool !== undefined);
@@ -132,9 +135,17 @@ export default defineDetector({
   },
 });
 
+/** A call of the model itself that failed: its provider is a tool too. */
+function onRefusal(state: State | undefined, step: Step, ctx: Ctx): State {
+  const next = state ?? { open: [], act: null, news: null, carried: null };
+  fail(next, modelOf(step), failureOf(step, false) ?? 'other', spot(step), ctx);
+  return next;
+}
+
 /** A model call that was told of a failure and acts. */
 function onModel(state: State | undefined, step: Step, ctx: Ctx): State | undefined {
   const action = actionOf(step);
+  if (state !== undefined) state.open = state.open.filter((open) => open.tool !== modelOf(step));
   if (!acts(action)) return state;
   const told = toldResult(step);
   const kind = told === undefined ? undefined : statedFailure(told);
@@ -191,6 +202,7 @@ function fail(state: State, tool: string, kind: FailureClass, at: Spot, ctx: Ctx
   });
 }
 
+/** A success ends the failures of its tool, and the run does not end on one. */
 function succeed(state: State | undefined, tool: string): State | undefined {
   if (state === undefined) return state;
   state.open = state.open.filter((open) => open.tool !== tool);
@@ -255,6 +267,10 @@ function spelledOut(result: string): boolean {
     }
   }
   return false;
+}
+
+function modelOf(step: Step): string {
+  return (step.requestModel ?? step.responseModel ?? 'the model').slice(0, 80);
 }
 
 function spot({ traceId, spanId, parentId }: Step): Spot {

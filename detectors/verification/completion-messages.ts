@@ -85,6 +85,14 @@ export const messages = {
     action: 'Report the state as partial, with what is left.',
     taxonomy: taxonomy(['FM-3.1'], [], ['F14']),
   },
+  no_answer: {
+    text: 'The run ended without an answer: its last model call failed.',
+    tier: 1,
+    severity: 'high',
+    impact: 'Whoever asked gets nothing, and what was found is lost.',
+    action: 'Retry the call with back-off, and keep the state of the run so that it can go on.',
+    taxonomy: taxonomy(['FM-3.1'], ['Context Handling Failures', 'Instruction Non-compliance']),
+  },
   delayed: {
     text: 'Work went on after the final answer.',
     tier: 1,

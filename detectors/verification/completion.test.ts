@@ -97,6 +97,11 @@ testDetector(
         ],
       },
       {
+        name: 'a failed model call that is tried again',
+        nearMiss: true,
+        steps: [llm(undefined, { error: 'overloaded' }), llm('Here it is.')],
+      },
+      {
         name: 'a final answer that failed is tried again',
         nearMiss: true,
         steps: [
@@ -193,6 +198,11 @@ testDetector(
         name: 'done, but',
         steps: [prose('Add search to the shop.', 'Search is implemented. Filters are not yet supported.')],
         expect: [{ message: 'gap' }],
+      },
+      {
+        name: 'the last model call fails',
+        steps: [llm('Let me look.'), llm(undefined, { error: 'overloaded' })],
+        expect: [{ message: 'no_answer', at: 2 }],
       },
       {
         name: 'work after the answer',

@@ -22,6 +22,8 @@ interface State {
   todos: { readonly at: SpanRef; readonly open: number } | null;
   /** Conversations that gave their final answer. */
   ended: { readonly key: string; readonly at: SpanRef; readonly parentId: string }[];
+  /** The last model call, if it failed. */
+  broken: SpanRef | null;
   /** What the last message in prose claims, until another step shows that it was not the last. */
   last: { readonly at: SpanRef; readonly gap: string; readonly unmet: number; readonly items: number } | null;
 }
@@ -84,6 +86,8 @@ export default defineDetector({
   },
 
   onEnd(state, _reason, ctx) {
+    if (state?.broken && state.ended.length === 0)
+      ctx.report('no_answer', { at: state.broken, key: state.broken.spanId, score: 0.7, data: {} });
     if (!state?.last || state.used) return;
     const { at, gap, unmet, items } = state.last;
     if (gap !== '') ctx.report('gap', { at, key: at.spanId, score: 0.65, data: { words: gap } });
@@ -94,7 +98,7 @@ export default defineDetector({
 });
 
 function empty(): State {
-  return { used: false, acted: 0, planned: [], failed: null, todos: null, ended: [], last: null };
+  return { used: false, acted: 0, planned: [], failed: null, todos: null, ended: [], broken: null, last: null };
 }
 
 function onTool(state: State | undefined, step: Step): State {
@@ -115,6 +119,12 @@ function onTool(state: State | undefined, step: Step): State {
 }
 
 function onModel(state: State | undefined, step: Step, ctx: Ctx): State | undefined {
+  const broken = step.outcome === 'error' || step.outcome === 'timeout' || step.outcome === 'blocked';
+  if (broken || state?.broken) {
+    const next = state ?? empty();
+    next.broken = broken ? ref(step) : null;
+    if (broken) return next;
+  }
   const action = actionOf(step);
   if (!acts(action)) return onText(state, step, ctx);
   const next = state ?? empty();
@@ -126,9 +136,12 @@ function onModel(state: State | undefined, step: Step, ctx: Ctx): State | undefi
   }
   next.planned = next.planned.filter((tool) => !action.calls.includes(tool));
   if (action.answers) {
-    if (!action.works && (action.code !== '' || step.toolDefinitions.length > 1)) {
-      const signs = signsOf(step, action, { planned: next.planned, first: next.acted === 0 });
-      unsupported(step, signs, next.used, ctx);
+    const inText = !step.output.some(({ toolCalls }) => toolCalls.length > 0);
+    if (action.calls.length === 0 && (inText || step.toolDefinitions.length > 1)) {
+      const planned = [...new Set([...next.planned, ...toolsNamed(step)])];
+      const signs = signsOf(step, action, { planned, first: next.acted === 0 });
+      // What the same code computes is evidence, unless it computes with what the model assumes.
+      if (!action.works || signs.assumes) unsupported(step, signs, next.used, ctx);
     }
     if (next.used) against(next, step, ctx);
     next.ended = [...next.ended.filter((one) => one.key !== key), { key, at: ref(step), parentId: step.parentId }].slice(
@@ -170,7 +183,7 @@ function against(state: State, step: Step, ctx: Ctx): void {
 /** Calls of one conversation begin with the same messages. */
 function conversation(step: Step): string {
   const first = step.input.find(({ role }) => role === 'user');
-  return hashText(`${step.agent ?? ''}\u0000${step.system?.slice(0, 512) ?? ''}\u0000${first?.text.slice(0, 2_048) ?? ''}`);
+  return hashText(`${step.agent ?? ''}\u0000${step.system?.slice(0, 256) ?? ''}\u0000${first?.text.slice(0, 512) ?? ''}`);
 }
 
 function ref({ traceId, spanId }: SpanRef): SpanRef {

@@ -122,6 +122,11 @@ function read(step: Step): Action {
       } else calls.add(call.name);
     }
   const text = outputText(step);
+  // A final answer written as plain text ends some runs and breaks others; the model meant it either way.
+  if (!text.includes('```') && text.includes('final_answer(')) {
+    answers = true;
+    literal = true;
+  }
   if (!text.includes('```'))
     return calls.size === 0 && !answers ? none : { ...none, calls: [...calls], answers, literal, works: calls.size > 0 };
   const code = bare(fenced(text));

@@ -6,6 +6,7 @@
 
 export type FailureClass =
   | 'timeout'
+  | 'limit'
   | 'rate_limit'
   | 'authentication'
   | 'arguments'
@@ -22,6 +23,20 @@ const MAX_JSON = 65_536;
 
 /** In order of precedence: what names the cause before what names the symptom. Lower case. */
 const words: readonly (readonly [FailureClass, readonly string[]])[] = [
+  [
+    'limit',
+    [
+      'maximum number of',
+      'operations limit',
+      'out of memory',
+      'memoryerror',
+      'recursionerror',
+      'maximum recursion',
+      'resource exhausted',
+      'enospc',
+      'no space left',
+    ],
+  ],
   [
     'rate_limit',
     [
@@ -152,7 +167,7 @@ const words: readonly (readonly [FailureClass, readonly string[]])[] = [
       'max retries exceeded',
     ],
   ],
-  ['timeout', ['timed out', 'timeout', 'deadline exceeded', 'maximum number of', 'etimedout']],
+  ['timeout', ['timed out', 'timeout', 'deadline exceeded', 'etimedout']],
 ];
 
 /** Beginnings of a line by which a result says that it is an error. */
