@@ -30,14 +30,24 @@ export function leavesTask(step: Step): string | undefined {
 export function likenessToRequest(step: Step, max: number): number | undefined {
   const request = lastUserText(step);
   const answer = outputText(step);
-  if (request === undefined || request.length > MAX_REQUEST || answer.includes('```')) return undefined;
-  const asked = textFacts(request);
-  const said = textFacts(answer);
+  if (request === undefined || request.length > MAX_REQUEST) return undefined;
   // Words that are equal begin equally: most answers are dismissed here.
-  if (coverage(asked, said) > max) return undefined;
-  if (functionShare(asked) < PROSE || functionShare(said) < PROSE) return undefined;
+  if (coverage(textFacts(request), textFacts(answer)) > max) return undefined;
+  return likeness(request, subjectOf(answer), max);
+}
+
+/** The same for an answer whose words were kept. */
+export function likeness(request: string, answered: ReadonlySet<string>, max: number): number | undefined {
+  if (request.length > MAX_REQUEST || answered.size < MIN_ANSWER) return undefined;
+  const asked = textFacts(request);
   const words = wordHeads(asked);
-  const answered = wordHeads(said);
+  if (words.size < MIN_REQUEST || functionShare(asked) < PROSE) return undefined;
   const share = headCoverage(words, answered);
-  return words.size < MIN_REQUEST || answered.size < MIN_ANSWER || share > max ? undefined : share;
+  return share > max ? undefined : share;
+}
+
+/** Content words of a prose answer; none if it is a list, code or not English. */
+export function subjectOf(answer: string): ReadonlySet<string> {
+  const said = textFacts(answer);
+  return answer.includes('```') || functionShare(said) < PROSE ? new Set() : wordHeads(said);
 }

@@ -1,4 +1,4 @@
-import { agent, llm, type MessageLike, times, user } from '../../src/detector/testing/builders.ts';
+import { agent, llm, type MessageLike, step, times, user } from '../../src/detector/testing/builders.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import derailment from './derailment.ts';
 
@@ -136,6 +136,17 @@ testDetector(
           ),
         ],
         expect: [{ message: 'off_task', data: { percent: 0 } }],
+      },
+      {
+        name: 'an agent whose request stands in the step around it',
+        steps: [
+          agent('summarizer', {
+            output:
+              'On a grey morning the sailor left the harbour with two friends, a basket of bread and an old map that his grandmother had drawn when she was young, the lighthouse was white and nobody on the wooden pier waved back.',
+          }),
+          step('workflow', { input: 'Summarize the financial report of the third quarter in a few short paragraphs' }),
+        ],
+        expect: [{ message: 'off_task', at: 1 }],
       },
       {
         name: 'little of the request in the answer',

@@ -7,14 +7,19 @@ import type { Step } from '../../src/step/step.ts';
 import { actionOf, toolsNamed } from '../../src/text/action.ts';
 import { textFacts } from '../../src/text/facts.ts';
 import { outputText } from '../../src/text/features.ts';
+import { lastUserText } from '../../src/text/turn.ts';
 import { type Course, openCourse, steer } from './derailment-course.ts';
 import { messages } from './derailment-messages.ts';
-import { leavesTask, likenessToRequest } from './derailment-text.ts';
+import { leavesTask, likeness, likenessToRequest, subjectOf } from './derailment-text.ts';
 
 interface State {
   course: Course | null;
   /** Acting model calls so far. */
   acted: number;
+  /** Model calls are recorded: agents speak through them. */
+  models: boolean;
+  /** The last message of an agent whose model calls are not recorded, until the step around it, which may hold the request, ends. */
+  last: { readonly at: SpanRef; readonly words: readonly string[] } | null;
 }
 
 const options = {
@@ -55,6 +60,8 @@ const options = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
+const MAX_WORDS = 64;
+
 export default defineDetector({
   meta: {
     id: 'derailment',
@@ -79,13 +86,46 @@ export default defineDetector({
   init: (): State | undefined => undefined,
 
   onStep(state, step, ctx) {
-    if ((step.kind !== 'llm' && step.kind !== 'agent') || step.rollup) return state;
-    const next = state ?? { course: null, acted: 0 };
-    if (step.kind === 'llm') onAction(next, step, ctx);
+    if (step.rollup) return state;
+    if (step.kind !== 'llm' && step.kind !== 'agent' && step.kind !== 'workflow') return state;
+    if (!step.has('messages.output')) return onRequest(state, step, ctx);
+    const next = state ?? { course: null, acted: 0, models: false, last: null };
+    next.last = null;
+    if (step.kind === 'llm') {
+      next.models = true;
+      onAction(next, step, ctx);
+    } else if (next.models) return next;
+    else onAgent(next, step, ctx);
     onCourse(next, step, ctx);
     return next;
   },
 });
+
+/** An agent's own words, where no model call is recorded. */
+function onAgent(state: State, step: Step, ctx: Ctx): void {
+  if (step.has('messages.input')) {
+    onAnswer(step, ctx);
+    return;
+  }
+  const words = leavesTask(step);
+  if (words !== undefined) ctx.report('tangent', { at: ref(step), key: step.spanId, score: 0.65, data: { words } });
+  state.last = { at: ref(step), words: [...subjectOf(outputText(step))].slice(0, MAX_WORDS) };
+}
+
+/** A step that holds the request and not the answer. */
+function onRequest(state: State | undefined, step: Step, ctx: Ctx): State | undefined {
+  const request = state?.last && step.has('messages.input') ? lastUserText(step) : undefined;
+  if (!state?.last || request === undefined) return state;
+  const { at, words } = state.last;
+  state.last = null;
+  offTask(at, likeness(request, new Set(words), ctx.options.max_likeness), ctx);
+  return state;
+}
+
+function offTask(at: SpanRef, share: number | undefined, ctx: Ctx): void {
+  if (share === undefined) return;
+  ctx.report('off_task', { at, key: at.spanId, score: 0.62, data: { percent: Math.round(share * 100) } });
+}
 
 function onAction(state: State, step: Step, ctx: Ctx): void {
   const action = actionOf(step);
@@ -115,9 +155,7 @@ function onAnswer(step: Step, ctx: Ctx): void {
   const at = ref(step);
   const words = leavesTask(step);
   if (words !== undefined) ctx.report('tangent', { at, key: step.spanId, score: 0.65, data: { words } });
-  const likeness = likenessToRequest(step, ctx.options.max_likeness);
-  if (likeness === undefined) return;
-  ctx.report('off_task', { at, key: step.spanId, score: 0.62, data: { percent: Math.round(likeness * 100) } });
+  offTask(at, likenessToRequest(step, ctx.options.max_likeness), ctx);
 }
 
 function onCourse(state: State, step: Step, ctx: Ctx): void {

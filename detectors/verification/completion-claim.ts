@@ -40,7 +40,16 @@ const failedWords = [
   '"success":false',
   '"success": false',
 ];
-const passedWords = ['0 failed', 'no errors', '0 errors', '0 failures', 'all tests pass', 'all checks pass'];
+const passedWords = [
+  '0 failed',
+  'no errors',
+  '0 errors',
+  '0 failures',
+  'all tests pass',
+  'all checks pass',
+  'passed_with_warnings',
+  'passed with warnings',
+];
 const MAX_ARGS = 2_048;
 const MAX_RESULT = 4_096;
 const MAX_ITEMS = 24;
@@ -87,6 +96,14 @@ export function claimsDone(step: Step): boolean {
   return phrases.count('done') + phrases.count('delivered') > 0;
 }
 
+/** The output says that all is well, or goes on as if it were, and admits no failure. */
+export function claimsSuccess(step: Step): boolean {
+  const text = outputText(step);
+  if (text === '') return false;
+  const { phrases } = textFacts(text);
+  return phrases.count('done') + phrases.count('proceeds') > 0 && phrases.count('failed') === 0;
+}
+
 /** Words by which the same text says that something is left; `undefined` if there are none. */
 export function statesGap(step: Step): string | undefined {
   const text = outputText(step);
@@ -118,8 +135,11 @@ export function itemsOf(step: Step): string[] {
     .slice(0, MAX_ITEMS);
 }
 
-/** How many items the output does not speak of: fewer than `MENTIONED` of their content words are in it. */
-export function unmetItems(items: readonly string[], step: Step): number {
-  const said = wordHeads(textFacts(outputText(step)));
+/** How many items a text with these words does not speak of: fewer than `MENTIONED` of their content words are in it. */
+export function unmetItems(items: readonly string[], said: ReadonlySet<string>): number {
   return items.filter((item) => headCoverage(wordHeads(textFacts(item)), said) < MENTIONED).length;
+}
+
+export function wordsOf(step: Step): ReadonlySet<string> {
+  return wordHeads(textFacts(outputText(step)));
 }

@@ -1,4 +1,4 @@
-import { llm, type MessageLike, type StepLike, step, tool, user } from '../../src/detector/testing/builders.ts';
+import { agent, llm, type MessageLike, type StepLike, step, tool, user } from '../../src/detector/testing/builders.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import completion from './completion.ts';
 
@@ -198,6 +198,21 @@ testDetector(
         name: 'done, but',
         steps: [prose('Add search to the shop.', 'Search is implemented. Filters are not yet supported.')],
         expect: [{ message: 'gap' }],
+      },
+      {
+        name: 'a deployment after failed tests',
+        steps: [tests('15 passed, 3 failed'), agent('deployer', { output: 'Deploying to production now.' })],
+        expect: [{ message: 'failed_check', at: 2 }],
+      },
+      {
+        name: 'an agent whose request stands in the step around it',
+        steps: [
+          agent('writer', { output: 'Here is the report. Executive summary: good. Task complete!' }),
+          step('workflow', {
+            input: 'Write a report with executive summary, financial analysis, market trends, and recommendations',
+          }),
+        ],
+        expect: [{ message: 'partial', at: 1, data: { items: 5 } }],
       },
       {
         name: 'the last model call fails',

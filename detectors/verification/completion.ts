@@ -7,12 +7,23 @@ import type { Step } from '../../src/step/step.ts';
 import { actionOf, acts, isFinal, toolsNamed } from '../../src/text/action.ts';
 import { hashText } from '../../src/text/hash.ts';
 import { signsOf, unsupported } from './completion-answer.ts';
-import { checkOf, claimsDone, itemsOf, openTodos, statesGap, unmetItems } from './completion-claim.ts';
+import { checkOf, claimsDone, claimsSuccess, itemsOf, openTodos, statesGap, unmetItems, wordsOf } from './completion-claim.ts';
 import { messages } from './completion-messages.ts';
+
+interface Last {
+  readonly at: SpanRef;
+  readonly gap: string;
+  readonly unmet: number;
+  readonly items: number;
+  /** Words of an agent's message whose request stands in a step that ends later. */
+  readonly words: readonly string[];
+}
 
 interface State {
   /** Something was looked up, run or read. */
   used: boolean;
+  /** Model calls are recorded: agents speak through them. */
+  models: boolean;
   /** Acting model calls so far. */
   acted: number;
   /** Tools the plan named that were not called yet. */
@@ -25,7 +36,7 @@ interface State {
   /** The last model call, if it failed. */
   broken: SpanRef | null;
   /** What the last message in prose claims, until another step shows that it was not the last. */
-  last: { readonly at: SpanRef; readonly gap: string; readonly unmet: number; readonly items: number } | null;
+  last: Last | null;
 }
 
 const options = {
@@ -51,6 +62,7 @@ type Ctx = Context<typeof options, typeof messages>;
 
 const MAX_PLANNED = 8;
 const MAX_ENDED = 4;
+const MAX_WORDS = 64;
 
 export default defineDetector({
   meta: {
@@ -79,6 +91,7 @@ export default defineDetector({
     if (step.rollup) return state;
     if (step.kind === 'tool' || step.kind === 'retriever') return onTool(state, step);
     if (step.kind === 'llm') return onModel(state, step, ctx);
+    if (step.kind === 'agent' || step.kind === 'workflow') return onAgent(state, step, ctx);
     // Code that ran into an error has not ended the task.
     if (step.kind === 'task' && step.outcome !== 'ok' && state !== undefined)
       state.ended = state.ended.filter(({ parentId }) => parentId !== step.spanId);
@@ -98,7 +111,7 @@ export default defineDetector({
 });
 
 function empty(): State {
-  return { used: false, acted: 0, planned: [], failed: null, todos: null, ended: [], broken: null, last: null };
+  return { used: false, models: false, acted: 0, planned: [], failed: null, todos: null, ended: [], broken: null, last: null };
 }
 
 function onTool(state: State | undefined, step: Step): State {
@@ -125,9 +138,11 @@ function onModel(state: State | undefined, step: Step, ctx: Ctx): State | undefi
     next.broken = broken ? ref(step) : null;
     if (broken) return next;
   }
+  if (state !== undefined) state.models = true;
   const action = actionOf(step);
   if (!acts(action)) return onText(state, step, ctx);
   const next = state ?? empty();
+  next.models = true;
   const key = conversation(step);
   next.last = null;
   const ended = next.ended.find((one) => one.key === key);
@@ -143,7 +158,7 @@ function onModel(state: State | undefined, step: Step, ctx: Ctx): State | undefi
       // What the same code computes is evidence, unless it computes with what the model assumes.
       if (!action.works || signs.assumes) unsupported(step, signs, next.used, ctx);
     }
-    if (next.used) against(next, step, ctx);
+    if (claimsSuccess(step)) against(next, step, ctx);
     next.ended = [...next.ended.filter((one) => one.key !== key), { key, at: ref(step), parentId: step.parentId }].slice(
       -MAX_ENDED,
     );
@@ -154,16 +169,36 @@ function onModel(state: State | undefined, step: Step, ctx: Ctx): State | undefi
 
 /** A message in prose: it may name the tools of a plan, and may claim an end that the run contradicts. */
 function onText(state: State | undefined, step: Step, ctx: Ctx): State | undefined {
-  const done = claimsDone(step);
-  if (done && state !== undefined) against(state, step, ctx);
+  if (state !== undefined && claimsSuccess(step)) against(state, step, ctx);
   if (state?.used) return state;
+  const done = claimsDone(step);
   const planned = toolsNamed(step);
   if (!done && planned.length === 0 && !state?.last) return state;
   const next = state ?? empty();
   next.planned = [...new Set([...next.planned, ...planned])].slice(0, MAX_PLANNED);
-  const items = done ? itemsOf(step) : [];
-  next.last = done ? { at: ref(step), gap: statesGap(step) ?? '', unmet: unmetItems(items, step), items: items.length } : null;
+  next.last = null;
+  next.models ||= step.kind === 'llm';
+  if (!done) return next;
+  const items = itemsOf(step);
+  const said = items.length < ctx.options.min_items && step.kind === 'llm' ? new Set<string>() : wordsOf(step);
+  next.last = {
+    at: ref(step),
+    gap: statesGap(step) ?? '',
+    unmet: unmetItems(items, said),
+    items: items.length,
+    words: step.kind === 'llm' ? [] : [...said].slice(0, MAX_WORDS),
+  };
   return next;
+}
+
+/** Agents whose model calls are not recorded speak for themselves; the request may stand in the step around them, which ends later. */
+function onAgent(state: State | undefined, step: Step, ctx: Ctx): State | undefined {
+  if (step.has('messages.output')) return state?.models ? state : onText(state, step, ctx);
+  const last = state?.last;
+  if (!state || !last || last.words.length === 0 || last.items > 0 || !step.has('messages.input')) return state;
+  const items = itemsOf(step);
+  state.last = { ...last, unmet: unmetItems(items, new Set(last.words)), items: items.length, words: [] };
+  return state;
 }
 
 /** A claim of success against the last check and the todos. */

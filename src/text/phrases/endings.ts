@@ -1,4 +1,4 @@
-/** Wordings by which a text says that work is delivered, or that part of it is not; and by which it leaves its subject. */
+/** Wordings by which a text says that work is delivered or goes out, or that part of it is not done; and by which it leaves its subject. */
 export const endings = {
   delivered: [
     'is done',
@@ -31,6 +31,16 @@ export const endings = {
     'satisfied',
     "i've",
     "i'll",
+  ],
+  proceeds: [
+    'deploying',
+    'deployed to',
+    'deploy to production',
+    'merging',
+    'publishing',
+    'releasing',
+    'rolling out',
+    'promoting to',
   ],
   gap: [
     'not yet',
@@ -71,7 +81,6 @@ export const endings = {
     'on a related note',
     'on another note',
     'reminds me',
-    'fascinating',
     'incidentally',
     "while we're at it",
     'let me share',
@@ -82,7 +91,6 @@ export const endings = {
     'might be interested',
     'may be interested',
     'interesting article',
-    'exciting news',
     'what we really need',
     'have you considered',
     'have you looked into',
@@ -96,8 +104,6 @@ export const endings = {
     'let me rewrite',
     'went ahead and',
     'also went ahead',
-    'maybe we should',
     'philosophical question',
-    'once upon a time',
   ],
 } as const;
