@@ -41,6 +41,8 @@ const DROP = 0.3;
 const SUSTAINED = 3;
 /** An output of fewer content words has no subject. */
 const MIN_WORDS = 12;
+/** What an output is about shows in its first words. */
+const MAX_LOOKED = 128;
 
 /** `null` while there is no message long enough to open with. */
 export function openCourse(step: Step, text: string): Course | null {
@@ -90,8 +92,12 @@ export function steer(
   const restart = likeness >= wanted ? { restart: { from: opener.at, likeness } } : {};
   if (course.task.layers.length === 0 || facts.stems.size < MIN_WORDS) return restart;
   let known = 0;
-  for (const stem of facts.stems) if (hasSeen(course.task, stem)) known++;
-  const share = known / facts.stems.size;
+  let looked = 0;
+  for (const stem of facts.stems) {
+    if (hasSeen(course.task, stem)) known++;
+    if (++looked >= MAX_LOOKED) break;
+  }
+  const share = known / looked;
   course.steps++;
   course.mean += (share - course.mean) / course.steps;
   const below = course.mean - SLACK - share;

@@ -47,6 +47,9 @@ type Ctx = Context<typeof options, typeof messages>;
 
 const MAX_OPEN = 8;
 const MAX_RESULT = 4_096;
+const NEWLINE = 0x0a;
+const QUOTE = 0x27;
+const COMMA = 0x2c;
 
 /** What a failure of each class is called here, and how likely a single one is a step that went wrong (TRAIL dev, share of spans labelled so). */
 const messageOf = {
@@ -235,7 +238,7 @@ function failureOf(step: Step, isTool: boolean): FailureClass | undefined {
     return failureClass(text);
   }
   const result = isTool && step.has('tool.result') ? step.tool?.result : undefined;
-  return result === undefined ? undefined : statedFailure(result.length > MAX_RESULT * 16 ? result.slice(0, MAX_RESULT) : result);
+  return result === undefined ? undefined : statedFailure(result);
 }
 
 /** The last result that the model was told since it last spoke. */
@@ -252,16 +255,17 @@ function toldResult(step: Step): string | undefined {
 
 /** Six lines of one character, or eight one-character strings of a list, in a row: code that walked over a text as if it were a list. */
 function spelledOut(result: string): boolean {
-  const text = result.slice(0, MAX_RESULT * 4);
+  const end = Math.min(result.length, MAX_RESULT);
   let lines = 0;
   let items = 0;
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === '\n') {
-      lines = text[i + 2] === '\n' && text[i + 1] !== '\n' ? lines + 1 : 0;
+  for (let i = 0; i < end; i++) {
+    const code = result.charCodeAt(i);
+    if (code === NEWLINE) {
+      lines = result.charCodeAt(i + 2) === NEWLINE && result.charCodeAt(i + 1) !== NEWLINE ? lines + 1 : 0;
       if (lines >= 6) return true;
       if (lines > 0) i++;
-    } else if (text[i] === "'" && text[i + 2] === "'") {
-      items = text[i + 3] === ',' ? items + 1 : 0;
+    } else if (code === QUOTE && result.charCodeAt(i + 2) === QUOTE) {
+      items = result.charCodeAt(i + 3) === COMMA ? items + 1 : 0;
       if (items >= 8) return true;
       i += 2;
     }

@@ -2,7 +2,7 @@
 import type { Context } from '../../src/detector/detector.ts';
 import type { Step } from '../../src/step/step.ts';
 import type { Action } from '../../src/text/action.ts';
-import { textFacts } from '../../src/text/facts.ts';
+import { type TextFacts, textFacts } from '../../src/text/facts.ts';
 import { outputText } from '../../src/text/features.ts';
 import type { messages } from './completion-messages.ts';
 
@@ -20,28 +20,54 @@ export interface Signs {
   readonly literal: boolean;
 }
 
-/** Characters of each message in which the answer's numbers are looked for. */
+/** Characters of each message in which the answer's numbers are looked for, and numbers that are. */
 const MAX_TOLD = 32_768;
+const MAX_NUMBERS = 16;
 
 export function signsOf(
   step: Step,
   action: Action,
-  { planned, first }: { readonly planned: readonly string[]; readonly first: boolean },
+  { planned, first, used }: { readonly planned: readonly string[]; readonly first: boolean; readonly used: boolean },
 ): Signs {
   const facts = textFacts(outputText(step));
   const { phrases } = facts;
-  const told = new Set<number>();
-  for (const message of step.input)
-    for (const text of [message.text, ...message.toolResults.map((result) => result.text)])
-      for (const { value } of textFacts(text.slice(0, MAX_TOLD)).numbers) told.add(value);
   return {
     assumes: phrases.count('assume') + phrases.count('recall') + phrases.count('simulate') > 0,
     claims: phrases.count('verified') + phrases.count('sourced') > 0,
-    numbers: new Set(facts.numbers.filter(({ value }) => !told.has(value)).map(({ value }) => value)).size,
+    numbers: used ? 0 : unsourced(facts, step),
     planned,
     first,
     literal: action.literal,
   };
+}
+
+/** Numbers of the answer, in digits, that stand in nothing the model was told. */
+function unsourced({ text, numbers, tokens }: TextFacts, step: Step): number {
+  const left = new Set<string>();
+  for (const { at, token } of numbers.slice(0, MAX_NUMBERS)) {
+    const digits = text.slice(at, tokens.end[token]);
+    if (digits.charCodeAt(0) <= 0x39) left.add(digits);
+  }
+  for (const message of step.input) {
+    for (const told of [message.text, ...message.toolResults.map((result) => result.text)]) {
+      const searched = told.slice(0, MAX_TOLD);
+      for (const digits of left) if (standsIn(digits, searched)) left.delete(digits);
+    }
+    if (left.size === 0) break;
+  }
+  return left.size;
+}
+
+/** As a whole: 8 does not stand in 18. */
+function standsIn(digits: string, text: string): boolean {
+  for (let at = text.indexOf(digits); at >= 0; at = text.indexOf(digits, at + 1)) {
+    if (!isDigit(text.charCodeAt(at - 1)) && !isDigit(text.charCodeAt(at + digits.length))) return true;
+  }
+  return false;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 /**

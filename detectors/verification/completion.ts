@@ -5,6 +5,7 @@
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
 import type { Step } from '../../src/step/step.ts';
 import { actionOf, acts, isFinal, toolsNamed } from '../../src/text/action.ts';
+import { outputText } from '../../src/text/features.ts';
 import { hashText } from '../../src/text/hash.ts';
 import { signsOf, unsupported } from './completion-answer.ts';
 import { checkOf, claimsDone, claimsSuccess, itemsOf, openTodos, statesGap, unmetItems, wordsOf } from './completion-claim.ts';
@@ -63,6 +64,8 @@ type Ctx = Context<typeof options, typeof messages>;
 const MAX_PLANNED = 8;
 const MAX_ENDED = 4;
 const MAX_WORDS = 64;
+/** A longer message of an agent has too many words to keep. */
+const MAX_MESSAGE = 1_024;
 
 export default defineDetector({
   meta: {
@@ -154,7 +157,7 @@ function onModel(state: State | undefined, step: Step, ctx: Ctx): State | undefi
     const inText = !step.output.some(({ toolCalls }) => toolCalls.length > 0);
     if (action.calls.length === 0 && (inText || step.toolDefinitions.length > 1)) {
       const planned = [...new Set([...next.planned, ...toolsNamed(step)])];
-      const signs = signsOf(step, action, { planned, first: next.acted === 0 });
+      const signs = signsOf(step, action, { planned, first: next.acted === 0, used: next.used });
       // What the same code computes is evidence, unless it computes with what the model assumes.
       if (!action.works || signs.assumes) unsupported(step, signs, next.used, ctx);
     }
@@ -172,7 +175,7 @@ function onText(state: State | undefined, step: Step, ctx: Ctx): State | undefin
   if (state !== undefined && claimsSuccess(step)) against(state, step, ctx);
   if (state?.used) return state;
   const done = claimsDone(step);
-  const planned = toolsNamed(step);
+  const planned = step.kind === 'llm' ? toolsNamed(step) : [];
   if (!done && planned.length === 0 && !state?.last) return state;
   const next = state ?? empty();
   next.planned = [...new Set([...next.planned, ...planned])].slice(0, MAX_PLANNED);
@@ -180,7 +183,8 @@ function onText(state: State | undefined, step: Step, ctx: Ctx): State | undefin
   next.models ||= step.kind === 'llm';
   if (!done) return next;
   const items = itemsOf(step);
-  const said = items.length < ctx.options.min_items && step.kind === 'llm' ? new Set<string>() : wordsOf(step);
+  const wanted = step.kind === 'llm' ? items.length >= ctx.options.min_items : outputText(step).length <= MAX_MESSAGE;
+  const said = wanted ? wordsOf(step) : new Set<string>();
   next.last = {
     at: ref(step),
     gap: statesGap(step) ?? '',

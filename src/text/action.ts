@@ -78,8 +78,8 @@ export function acts(action: Action): boolean {
 }
 
 /** Longest text of instructions that is searched, and most names that are looked for. */
-const MAX_INSTRUCTIONS = 65_536;
-const MAX_NAMED = 16;
+const MAX_INSTRUCTIONS = 24_576;
+const MAX_NAMED = 8;
 
 /**
  * Tools that the output speaks of and does not call: words of the form `web_search` that the instructions describe as `web_search:` or
@@ -90,11 +90,19 @@ export function toolsNamed(step: Step): readonly string[] {
   const words = snakeWords(outputText(step)).filter((word) => !calls.includes(word) && !isFinal(word));
   if (words.length === 0) return words;
   const defined = new Set(step.toolDefinitions.map(({ name }) => name));
-  const told = [step.system, step.input[0]?.text, step.input[1]?.text].filter((text) => text !== undefined);
-  const instructions = told.map((text) => text.slice(0, MAX_INSTRUCTIONS));
-  return words.filter(
-    (word) => defined.has(word) || instructions.some((text) => text.includes(`${word}:`) || text.includes(`${word}(`)),
-  );
+  const first = step.input[0]?.text;
+  const told = first === undefined || first === step.system ? [step.system] : [step.system, first];
+  const instructions = told.map((text) => text?.slice(0, MAX_INSTRUCTIONS) ?? '');
+  return words.filter((word) => defined.has(word) || instructions.some((text) => describes(text, word)));
+}
+
+/** `word:` or `word(` in the text. */
+function describes(text: string, word: string): boolean {
+  for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) {
+    const next = text.charCodeAt(at + word.length);
+    if (next === 0x3a || next === 0x28) return true;
+  }
+  return false;
 }
 
 function snakeWords(text: string): string[] {

@@ -19,7 +19,8 @@ export type FailureClass =
 
 const HEAD = 600;
 const TAIL = 400;
-const MAX_JSON = 65_536;
+/** Longer results are payloads. */
+const MAX_JSON = 16_384;
 
 /** In order of precedence: what names the cause before what names the symptom. Lower case. */
 const words: readonly (readonly [FailureClass, readonly string[]])[] = [
