@@ -1,4 +1,6 @@
 // Every detector that is shipped. Written by `npm run generate`; do not edit.
+import derailmentFit from '../detectors/behavior/derailment.fit.json' with { type: 'json' };
+import derailment from '../detectors/behavior/derailment.ts';
 import injectionFit from '../detectors/behavior/injection.fit.json' with { type: 'json' };
 import injection from '../detectors/behavior/injection.ts';
 import personaDriftFit from '../detectors/behavior/persona_drift.fit.json' with { type: 'json' };
@@ -21,6 +23,8 @@ import loopFit from '../detectors/execution/loop.fit.json' with { type: 'json' }
 import loop from '../detectors/execution/loop.ts';
 import overflowFit from '../detectors/execution/overflow.fit.json' with { type: 'json' };
 import overflow from '../detectors/execution/overflow.ts';
+import toolFailureFit from '../detectors/execution/tool_failure.fit.json' with { type: 'json' };
+import toolFailure from '../detectors/execution/tool_failure.ts';
 import toolMisuseFit from '../detectors/execution/tool_misuse.fit.json' with { type: 'json' };
 import toolMisuse from '../detectors/execution/tool_misuse.ts';
 import langgraphEdgeMisrouteFit from '../detectors/langgraph/langgraph_edge_misroute.fit.json' with { type: 'json' };
@@ -51,6 +55,8 @@ import specificationFit from '../detectors/planning/specification.fit.json' with
 import specification from '../detectors/planning/specification.ts';
 import workflowFit from '../detectors/planning/workflow.fit.json' with { type: 'json' };
 import workflow from '../detectors/planning/workflow.ts';
+import completionFit from '../detectors/verification/completion.fit.json' with { type: 'json' };
+import completion from '../detectors/verification/completion.ts';
 import groundingFit from '../detectors/verification/grounding.fit.json' with { type: 'json' };
 import grounding from '../detectors/verification/grounding.ts';
 import hallucinationFit from '../detectors/verification/hallucination.fit.json' with { type: 'json' };
@@ -62,6 +68,7 @@ import type { AnyDetector } from '../src/detector/detector.ts';
 import type { ShippedDetector } from '../src/detector/options.ts';
 
 export const shippedDetectors: readonly ShippedDetector[] = [
+  { detector: derailment, fit: derailmentFit as unknown as Fit },
   { detector: injection, fit: injectionFit as unknown as Fit },
   { detector: personaDrift, fit: personaDriftFit as unknown as Fit },
   { detector: communication, fit: communicationFit as unknown as Fit },
@@ -73,6 +80,7 @@ export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: cost, fit: costFit as unknown as Fit },
   { detector: loop, fit: loopFit as unknown as Fit },
   { detector: overflow, fit: overflowFit as unknown as Fit },
+  { detector: toolFailure, fit: toolFailureFit as unknown as Fit },
   { detector: toolMisuse, fit: toolMisuseFit as unknown as Fit },
   { detector: langgraphEdgeMisroute, fit: langgraphEdgeMisrouteFit as unknown as Fit },
   { detector: langgraphParallelSync, fit: langgraphParallelSyncFit as unknown as Fit },
@@ -88,6 +96,7 @@ export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: decomposition, fit: decompositionFit as unknown as Fit },
   { detector: specification, fit: specificationFit as unknown as Fit },
   { detector: workflow, fit: workflowFit as unknown as Fit },
+  { detector: completion, fit: completionFit as unknown as Fit },
   { detector: grounding, fit: groundingFit as unknown as Fit },
   { detector: hallucination, fit: hallucinationFit as unknown as Fit },
   { detector: retrievalQuality, fit: retrievalQualityFit as unknown as Fit },

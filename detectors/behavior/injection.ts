@@ -64,7 +64,7 @@ const options = {
   },
 } as const;
 
-const taxonomy = { owasp: ['LLM01', 'ASI01'], modes: ['F15'], trail: ['Instruction Non-compliance'] } as const;
+const taxonomy = { owasp: ['LLM01', 'ASI01'], modes: ['F15'] } as const;
 
 const messages = {
   instruction_in_data: {

@@ -3,11 +3,12 @@
  * `~` before a word matches its stem, so that `~simulate` is also "simulating". Words of a phrase stand next to each other.
  */
 import { claims } from './phrases/claims.ts';
+import { endings } from './phrases/endings.ts';
 import { uncertainty } from './phrases/uncertainty.ts';
 import { isStopWord } from './stopwords.ts';
 import { stemHash, type Tokens, wordHash } from './tokens.ts';
 
-const table = { ...uncertainty, ...claims } as const;
+const table = { ...uncertainty, ...claims, ...endings } as const;
 
 export type PhraseClass = keyof typeof table;
 
