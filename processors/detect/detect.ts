@@ -8,6 +8,7 @@
  */
 import { type Observable, Subject } from 'rxjs';
 import { z } from 'zod';
+import { didYouMean } from '../../config/problem.ts';
 import { duration } from '../../config/units.ts';
 import type { Batch } from '../../src/batch/batch.ts';
 import type { Component, Consumer, Counter, Host, ProcessorFactory, Settings } from '../../src/component/component.ts';
@@ -74,11 +75,13 @@ export function detectFactory(
     })
     .superRefine((value, context) => {
       const { problems } = activate(shipped, { tiers: value.tiers, detectors: value.detectors as DetectorConfig });
-      for (const { path, message } of problems) context.addIssue({ code: 'custom', path: ['detectors', ...path], message });
+      for (const { path, message, unknown } of problems) {
+        context.addIssue({ code: 'custom', path: ['detectors', ...path], message, params: { key: unknown } });
+      }
+      const ids = shipped.map(({ detector }) => detector.meta.id as string);
       value.mark_error.forEach((id, i) => {
-        if (!shipped.some(({ detector }) => detector.meta.id === id)) {
-          context.addIssue({ code: 'custom', path: ['mark_error', i], message: `unknown detector '${id}'.` });
-        }
+        if (ids.includes(id)) return;
+        context.addIssue({ code: 'custom', path: ['mark_error', i], message: `unknown detector, ${id}. ${didYouMean(id, ids)}` });
       });
     });
   type Options = z.output<typeof options>;
