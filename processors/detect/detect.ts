@@ -22,6 +22,7 @@ import { dialectKeys } from '../../src/dialects/keys.ts';
 import { WireError } from '../../src/otlp/error.ts';
 import { type TraceIndex, walkTraces } from '../../src/otlp/traces.ts';
 import { defaultWindowOptions } from '../../src/window/options.ts';
+import { isSuppressed, type Suppression, suppression } from './suppress.ts';
 
 /** Findings that wait for downstream to accept again. Beyond it the oldest are dropped and counted. */
 const OUTBOX_LIMIT = 10_000;
@@ -68,6 +69,7 @@ export function detectFactory(
         .describe('Bytes of steps kept for late facts, all windows together.'),
       cooldown: duration('60s').describe('A growing finding is said again after this long at the soonest.'),
       mark_error: z.array(z.string()).default([]).describe('Detectors whose findings set the status of the span to ERROR.'),
+      suppress: z.array(suppression).default([]).describe('Findings not to hand on until a date; they are counted.'),
       openinference: z
         .boolean()
         .default(true)
@@ -79,9 +81,19 @@ export function detectFactory(
         context.addIssue({ code: 'custom', path: ['detectors', ...path], message, params: { key: unknown } });
       }
       const ids = shipped.map(({ detector }) => detector.meta.id as string);
-      value.mark_error.forEach((id, i) => {
+      const known = (id: string, path: (string | number)[]): void => {
         if (ids.includes(id)) return;
-        context.addIssue({ code: 'custom', path: ['mark_error', i], message: `unknown detector, ${id}. ${didYouMean(id, ids)}` });
+        context.addIssue({ code: 'custom', path, message: `unknown detector, ${id}. ${didYouMean(id, ids)}` });
+      };
+      value.mark_error.forEach((id, i) => {
+        known(id, ['mark_error', i]);
+      });
+      value.suppress.forEach(({ detector: id, message }, i) => {
+        known(id, ['suppress', i, 'detector']);
+        const messages = Object.keys(shipped.find(({ detector }) => detector.meta.id === id)?.detector.meta.messages ?? {});
+        if (message === undefined || messages.length === 0 || messages.includes(message)) return;
+        const what = `unknown message, ${message}. ${didYouMean(message, messages)}`;
+        context.addIssue({ code: 'custom', path: ['suppress', i, 'message'], message: what });
       });
     });
   type Options = z.output<typeof options>;
@@ -110,6 +122,7 @@ interface DetectOptions {
   readonly max_bytes: number;
   readonly cooldown: number;
   readonly mark_error: readonly string[];
+  readonly suppress: readonly Suppression[];
   readonly openinference: boolean;
 }
 
@@ -127,6 +140,8 @@ class Detect implements Component, Consumer {
   private dropped: Counter | undefined;
   private inPlace: Counter | undefined;
   private carried: Counter | undefined;
+  private suppressed: Counter | undefined;
+  private saidOwn = false;
 
   constructor(
     settings: Settings,
@@ -190,6 +205,7 @@ class Detect implements Component, Consumer {
     const index = this.walk(batch);
     const emissions = [...this.outbox, ...this.above(this.detectors.process(index, batch.tenant))];
     this.outbox = [];
+    if (this.detectors.counts.own > 0 && !this.saidOwn) this.reportOwn(this.host);
     if (emissions.length === 0) return this.options.output === 'all' ? this.next.consume(batch) : undefined;
     const nowMs = this.host.clock.now();
     if (this.options.output === 'detections') return this.send(this.ofCarriers(emissions, nowMs, batch), emissions);
@@ -218,6 +234,16 @@ class Detect implements Component, Consumer {
     else await this.carry([]);
   }
 
+  /** Once: a loop would say it at every turn, and the counter goes on. */
+  private reportOwn(host: Host): void {
+    this.saidOwn = true;
+    host.logger.log(
+      'warn',
+      "Spans of misstep's own come back in: something routes its output to its input. They are not examined; route them to the backend only.",
+      { metric: 'misstep_detect_own_spans' },
+    );
+  }
+
   private walk(batch: Batch): TraceIndex {
     if (batch.index && batch.index.keys === dialectKeys) return batch.index;
     const [first, ...rest] = batch.chunks;
@@ -231,7 +257,13 @@ class Detect implements Component, Consumer {
   }
 
   private above(emissions: readonly Emission[]): readonly Emission[] {
-    const kept = emissions.filter(({ finding }) => finding.confidence >= this.options.emit_above);
+    const nowMs = this.host?.clock.now() ?? 0;
+    const kept = emissions.filter(({ finding }) => {
+      if (finding.confidence < this.options.emit_above) return false;
+      if (!isSuppressed(this.options.suppress, finding, nowMs)) return true;
+      this.suppressed?.add(1);
+      return false;
+    });
     for (const { finding, label } of kept) if (label === 'fail') this.live.next(finding);
     return kept;
   }
@@ -305,6 +337,7 @@ class Detect implements Component, Consumer {
     this.dropped = meter.counter('misstep_detect_outbox_dropped', { processor }, 'Findings that no longer fit the outbox.');
     this.inPlace = meter.counter('misstep_detect_findings', { processor, way: 'in_place' }, 'Findings handed on.');
     this.carried = meter.counter('misstep_detect_findings', { processor, way: 'carrier' });
+    this.suppressed = meter.counter('misstep_detect_suppressed', { processor }, 'Findings held back by `suppress`.');
     meter.observe('misstep_detect_outbox_size', { processor }, () => this.outbox.length);
     meter.observe(
       'misstep_detect_windows_open',
