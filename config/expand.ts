@@ -48,11 +48,12 @@ class Expander {
 
   #text(whole: string, node: Node, path: Path, depth: number): Node {
     const { at } = node;
-    const bare = /(?:^|[^$])(?:\$\$)*(\$([A-Za-z_][A-Za-z0-9_]*|[0-9]))/.exec(whole);
-    if (bare?.[1] !== undefined && bare[2] !== undefined) {
-      const name = /^[0-9]/.test(bare[2]) ? '' : `\${env:${bare[2]}} for the variable, `;
-      const todo = `Write ${name}$${bare[1]} if the dollar is meant.`;
-      this.#problems.push(problem('warning', at, path, `only \${…} is substituted, ${bare[1]} stays as it is. ${todo}`));
+    for (const [dollars, word = ''] of whole.matchAll(/\$+([A-Za-z_][A-Za-z0-9_]*|[0-9])/g)) {
+      // An even number of dollars is so many halves of them.
+      if ((dollars.length - word.length) % 2 === 0) continue;
+      const name = /^[0-9]/.test(word) ? '' : `\${env:${word}} for the variable, `;
+      const todo = `Write ${name}$$${word} if the dollar is meant.`;
+      this.#problems.push(problem('warning', at, path, `only \${…} is substituted, $${word} stays as it is. ${todo}`));
     }
     const fail = (message: string): Node => {
       this.#problems.push(problem('error', at, path, message));
@@ -85,7 +86,9 @@ class Expander {
         text = got.text;
         continue;
       }
-      text = text.slice(0, found.start) + (got.text ?? '') + text.slice(found.start + found.uri.length);
+      // The end of a file's last line is no part of what it says: `Bearer ${file:token}` is one line.
+      const inner = found.opaque.startsWith('file:') ? got.text?.replace(/\r?\n$/, '') : got.text;
+      text = text.slice(0, found.start) + (inner ?? '') + text.slice(found.start + found.uri.length);
       if (text.length > MAX_TEXT)
         return fail(`the value grows beyond ${MAX_TEXT} characters. Break the circle of substitutions.`);
     }

@@ -64,19 +64,21 @@ function convert(scope: Scope, issue: Issue): Problem[] {
   switch (issue.code) {
     case 'custom': {
       const todo = typeof issue.params?.['todo'] === 'string' ? issue.params['todo'] : '';
-      return issue.message.endsWith('.') ? [problem('error', at, path, issue.message)] : say(issue.message, todo);
+      if (!isSentence(issue.message)) return say(issue.message, todo);
+      // `params.key`: the key itself is what is wrong.
+      return [problem('error', issue.params?.['key'] === true ? loaded.locate(path, 'key') : at, path, issue.message)];
     }
     case 'invalid_type':
       return say(`not ${named(issue.expected)}`, advice(issue.expected, node));
     case 'invalid_value':
-      return say(`not one of ${issue.values.join(', ')}`, choice(node, issue.values.map(String)));
+      return say(`not ${oneOf(issue.values)}`, choice(node, issue.values));
     case 'too_small':
       return say(
         `too ${sized(issue.origin, 'small')}`,
         `Write ${issue.inclusive === false ? 'more than' : 'at least'} ${issue.minimum}.`,
       );
     case 'too_big':
-      if (issue.message.endsWith('.')) return [problem('error', at, path, issue.message)];
+      if (isSentence(issue.message)) return [problem('error', at, path, issue.message)];
       return say(
         `too ${sized(issue.origin, 'large')}`,
         `Write ${issue.inclusive === false ? 'less than' : 'at most'} ${issue.maximum}.`,
@@ -92,7 +94,7 @@ function convert(scope: Scope, issue: Issue): Problem[] {
     case 'invalid_key':
       return say('not a valid key', '');
     default:
-      return issue.message.endsWith('.') ? [problem('error', at, path, issue.message)] : say(lower(issue.message), '');
+      return isSentence(issue.message) ? [problem('error', at, path, issue.message)] : say(lower(issue.message), '');
   }
 }
 
@@ -166,8 +168,16 @@ function advice(expected: string, node: Node | undefined): string {
   return expected === 'object' || expected === 'record' ? 'Write keys with values below it.' : '';
 }
 
-function choice(node: Node | undefined, values: readonly string[]): string {
-  const near = node?.kind === 'scalar' ? nearest(String(node.value), values) : undefined;
+/** `a, b or c`: a comma before the value seen must not read as one of the list. */
+function oneOf(values: readonly unknown[]): string {
+  const words = values.map((value) => (value === '' ? "''" : String(value)));
+  const last = words.pop() ?? '';
+  return words.length === 0 ? last : `${words.join(', ')} or ${last}`;
+}
+
+function choice(node: Node | undefined, values: readonly unknown[]): string {
+  const words = values.filter((value) => typeof value === 'string');
+  const near = node?.kind === 'scalar' ? nearest(String(node.value), words) : undefined;
   return near === undefined ? 'Write one of them.' : `Did you mean '${near}'?`;
 }
 
@@ -176,6 +186,8 @@ const sized = (origin: string, way: 'small' | 'large') => {
   return way;
 };
 
+/** A message that says all by itself; to others the value seen is added. */
+const isSentence = (text: string) => /[.?]$/.test(text);
 const lower = (text: string) => text.charAt(0).toLowerCase() + text.slice(1);
 const isMissing = (node: Node | undefined) => node === undefined || (node.kind === 'scalar' && node.value === null);
 
@@ -192,11 +204,12 @@ function isSecret(schema: Schema, inner: Path): boolean {
 
 const redacted = (node: Node | undefined) => (node?.kind === 'scalar' ? REDACTED : showNode(node));
 
-/** The value as it may be shown: no credentials in URLs, not long. */
+/** The value as it may be shown: no credentials in URLs, nothing out of a file or a variable that is named like a secret, not long. */
 export function showNode(node: Node | undefined): string {
   if (node === undefined) return 'nothing';
   if (node.kind !== 'scalar') return node.kind === 'map' ? 'a map' : 'a list';
   const from = node.via === undefined ? '' : ` (from ${node.via})`;
+  if (node.via !== undefined && (node.via.startsWith('${file:') || SECRET_KEY.test(node.via))) return `${REDACTED}${from}`;
   if (typeof node.value !== 'string') return `${String(node.value)}${from}`;
   const text = node.value.replace(/(:\/\/)[^/@\s]*@/, `$1${REDACTED}@`);
   return `'${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}'${from}`;

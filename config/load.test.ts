@@ -71,6 +71,19 @@ describe('substitution', () => {
     expect(lines).toEqual([]);
   });
 
+  test('the end of line of a file does not come into a longer text', () => {
+    writeFileSync(join(cwd, 'token.inc'), 'abc\n');
+    writeFileSync(join(cwd, 'two.inc'), 'a\nb\r\n');
+    const { tree } = load(['v: Bearer ${file:token.inc}\nw: ${file:token.inc}\nx: "<${file:two.inc}>"']);
+    expect(tree).toEqual({ v: 'Bearer abc', w: 'abc', x: '<a\nb>' });
+  });
+
+  test('every dollar that substitutes nothing is told', () => {
+    const { tree, lines } = load(['v: $HOME/$1/$$2/$$$three/$']);
+    expect(tree).toEqual({ v: '$HOME/$1/$2/$$three/$' });
+    expect(lines.map((line) => /substituted, (\S+) stays/.exec(line)?.[1])).toEqual(['$HOME', '$1', '$three']);
+  });
+
   test('the text stays beside what was read from it', () => {
     const { tree, origin } = load(['v: ${env:OCT}\nw: ${env:OCT}x'], env);
     expect(tree).toEqual({ v: 123, w: '0123x' });

@@ -1,6 +1,8 @@
 // Every file of testdata: a good one is accepted without a word, of the others every problem stands where it is told.
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: `${…}` is the syntax that is read here.
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { loadConfig } from './load.ts';
@@ -110,10 +112,24 @@ describe('problems name the place that can be edited', () => {
       env: { T: 'long' },
     });
     expect(lines).toEqual([
-      "yaml:exporters::otlp_http::compression:1:36 exporters.otlp_http.compression: not one of gzip, zstd, none, 'brotli'. Write one of them.",
+      "yaml:exporters::otlp_http::compression:1:36 exporters.otlp_http.compression: not gzip, zstd or none, 'brotli'. Write one of them.",
       "--set processors.batch.timeout:1:1 processors.batch.timeout: not a duration, 'long' (from ${env:T}). Write a number with a unit, for example 300ms, 5s or 1h30m.",
       '--set exporters.otlp_http.nope:1:1 exporters.otlp_http.nope: unknown key, nope. Known: compression, endpoint, headers, retry_on_failure, sending_queue, timeout, tls.',
     ]);
+  });
+
+  test('what came out of a file, or of a variable that is named like a secret, is not shown', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'misstep-secret-'));
+    try {
+      writeFileSync(join(folder, 'key'), 'hunter2\n');
+      const sets = [`processors.batch.timeout=\${file:${folder}/key}`, 'exporters.otlp_http.timeout=${env:API_TOKEN}'];
+      const { lines } = check(['agents.good.yaml'], { sets, env: { API_TOKEN: 'hunter2' } });
+      expect(lines).toHaveLength(2);
+      expect(lines.join('\n')).not.toContain('hunter2');
+      expect(lines[1]).toContain('not a duration, [REDACTED] (from ${env:API_TOKEN}).');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   test('a file that is missing or no YAML says nothing else', () => {

@@ -6,6 +6,7 @@ import { blame, blameRecord } from '../../src/detector/blame/blame.ts';
 import type { Severity } from '../../src/detector/detector.ts';
 import { detectionRecord } from '../../src/detector/emit.ts';
 import { type Finding, severityScore } from '../../src/detector/finding.ts';
+import type { ActiveDetector } from '../../src/detector/fold.ts';
 import { type Coverage, DetectorHost, type Emission } from '../../src/detector/host.ts';
 import { activate, type DetectorConfig } from '../../src/detector/options.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
@@ -71,43 +72,73 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
   let code = 0;
   let worst = 0;
   for (const file of files) {
-    const findings = new Map<string, Finding>();
-    const coverage: Coverage[] = [];
-    const steps: NormalisedSpan[] = [];
     const timed = options.timing ? timeDetectors(chosen) : undefined;
-    const detectors = timed?.detectors ?? chosen;
-    const host = new DetectorHost({
-      detectors,
-      windows: { maxTail: 100_000, maxTailBytes: MAX_FILE_BYTES, maxSeen: 1_000_000, maxRuns: 200_000 },
-      cooldownMs: 0,
-      onCoverage: (one) => coverage.push(one),
-      onError: (detector, window, error) =>
-        notice(`${file}: detector ${detector.meta.id} failed in ${window.key}: ${String(error)}`),
-      onStep: (step) => steps.push(step),
-    });
-    const take = (emissions: readonly Emission[]): void => {
-      for (const { finding, label } of emissions) {
-        if (label === 'fail') findings.set(finding.id, finding);
-        else findings.delete(finding.id);
-      }
-    };
-    try {
-      for await (const body of requests(file, options.format)) take(host.process(walkTraces(body, dialectKeys), 'default'));
-    } catch (error) {
-      notice(`${file}: ${error instanceof Error ? error.message : String(error)}`);
-      code = 2;
-    }
-    take(host.end('end_of_input'));
-    print(file, options, findings, coverage, steps);
+    const played = await play(file, timed?.detectors ?? chosen, options.format);
+    for (const problem of played.problems) notice(`${file}: ${problem}`);
+    if (played.broken) code = 2;
+    if (!played.broken || played.steps.length > 0) print(file, options, played);
     if (timed && options.output === 'jsonl') {
-      for (const [detector, us] of timed.microseconds()) {
-        line({ kind: 'timing', source: file, detector, steps: host.counts.steps, us: Math.round(us) });
-      }
+      for (const [detector, us] of timed.microseconds())
+        line({ kind: 'timing', source: file, detector, steps: played.steps.length, us: Math.round(us) });
     }
-    for (const { severity } of findings.values()) worst = Math.max(worst, severityScore(severity));
+    for (const { severity } of played.findings) worst = Math.max(worst, severityScore(severity));
   }
   if (code === 0 && options.failOn !== 'never' && worst >= severityScore(options.failOn)) return 1;
   return code;
+}
+
+export interface Played {
+  /** The last revision of each, without those withdrawn; by trace, then time. */
+  readonly findings: readonly Finding[];
+  readonly coverage: readonly Coverage[];
+  readonly steps: readonly NormalisedSpan[];
+  /** True if the file could not be read to its end; what came before stands above. */
+  readonly broken: boolean;
+  readonly problems: readonly string[];
+}
+
+/** One file through a host of its own. Time is that of the spans; the end of the file closes all windows. */
+export async function play(file: string, detectors: readonly ActiveDetector[], format = 'auto'): Promise<Played> {
+  const findings = new Map<string, Finding>();
+  const coverage: Coverage[] = [];
+  const steps: NormalisedSpan[] = [];
+  const problems: string[] = [];
+  let broken = false;
+  const host = new DetectorHost({
+    detectors,
+    windows: { maxTail: 100_000, maxTailBytes: MAX_FILE_BYTES, maxSeen: 1_000_000, maxRuns: 200_000 },
+    cooldownMs: 0,
+    onCoverage: (one) => coverage.push(one),
+    onError: (detector, window, error) => problems.push(`detector ${detector.meta.id} failed in ${window.key}: ${String(error)}`),
+    onStep: (step) => steps.push(step),
+  });
+  const take = (emissions: readonly Emission[]): void => {
+    for (const { finding, label } of emissions) {
+      if (label === 'fail') findings.set(finding.id, finding);
+      else findings.delete(finding.id);
+    }
+  };
+  try {
+    for await (const body of requests(file, format)) take(host.process(walkTraces(body, dialectKeys), 'default'));
+  } catch (error) {
+    broken = true;
+    problems.push(reason(error));
+  }
+  take(host.end('end_of_input'));
+  const sorted = [...findings.values()].sort((a, b) =>
+    a.at.traceId < b.at.traceId ? -1 : a.at.traceId > b.at.traceId ? 1 : a.atMs - b.atMs || (a.id < b.id ? -1 : 1),
+  );
+  return { findings: sorted, coverage, steps, broken, problems };
+}
+
+function reason(error: unknown): string {
+  const { code, message = String(error) } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return 'the file does not exist. Check the path.';
+  if (code === 'EISDIR') return 'a folder. Name the files in it, for example with *.json.';
+  if (code === 'EACCES') return 'the file may not be read. Check its permissions.';
+  return error instanceof SyntaxError
+    ? `not JSON: ${message}. Give OTLP/JSON or webhook bodies, one document or one a line.`
+    : message;
 }
 
 function configured(options: ReplayOptions): ReturnType<typeof activate>['active'] | undefined {
@@ -187,23 +218,14 @@ function wholeDocument(file: string, text: string): unknown {
   }
 }
 
-function print(
-  file: string,
-  options: ReplayOptions,
-  findings: ReadonlyMap<string, Finding>,
-  coverage: readonly Coverage[],
-  steps: readonly NormalisedSpan[],
-): void {
+function print(file: string, options: ReplayOptions, { findings, coverage, steps }: Played): void {
   if (options.output === 'steps') {
     for (const step of steps) line(stepRecord(step, file));
     return;
   }
-  const sorted = [...findings.values()].sort((a, b) =>
-    a.at.traceId < b.at.traceId ? -1 : a.at.traceId > b.at.traceId ? 1 : a.atMs - b.atMs || (a.id < b.id ? -1 : 1),
-  );
-  const blamed = options.blame ? blame(steps, sorted) : [];
+  const blamed = options.blame ? blame(steps, findings) : [];
   if (options.output === 'jsonl') {
-    for (const finding of sorted) line(detectionRecord(finding, file));
+    for (const finding of findings) line(detectionRecord(finding, file));
     for (const one of blamed) line(blameRecord(one, file));
     for (const { detector, outcome, reason, traceId, sessionId, agent } of coverage) {
       line({
@@ -222,8 +244,8 @@ function print(
   const blind = new Set(
     coverage.filter(({ outcome }) => outcome === 'insufficient_data').map(({ detector }) => detector.meta.id),
   );
-  process.stdout.write(`${file}: ${steps.length} steps, ${sorted.length} ${sorted.length === 1 ? 'finding' : 'findings'}\n`);
-  for (const finding of sorted) {
+  process.stdout.write(`${file}: ${steps.length} steps, ${findings.length} ${findings.length === 1 ? 'finding' : 'findings'}\n`);
+  for (const finding of findings) {
     const percent = Math.round(finding.confidence * 100);
     process.stdout.write(
       `  ${finding.severity.toUpperCase().padEnd(8)} ${finding.detector} (${percent} %) ${finding.agent ?? '-'}: ${finding.explanation}\n`,

@@ -8,6 +8,7 @@
  */
 import { type Observable, Subject } from 'rxjs';
 import { z } from 'zod';
+import { didYouMean } from '../../config/problem.ts';
 import { duration } from '../../config/units.ts';
 import type { Batch } from '../../src/batch/batch.ts';
 import type { Component, Consumer, Counter, Host, ProcessorFactory, Settings } from '../../src/component/component.ts';
@@ -22,6 +23,7 @@ import { WireError } from '../../src/otlp/error.ts';
 import { type TraceIndex, walkTraces } from '../../src/otlp/traces.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import { defaultWindowOptions } from '../../src/window/options.ts';
+import { isSuppressed, type Suppression, suppression } from './suppress.ts';
 
 /** Findings that wait for downstream to accept again. Beyond it the oldest are dropped and counted. */
 const OUTBOX_LIMIT = 10_000;
@@ -77,6 +79,7 @@ export function detectFactory(
         .describe('Bytes of steps kept for late facts, all windows together.'),
       cooldown: duration('60s').describe('A growing finding is said again after this long at the soonest.'),
       mark_error: z.array(z.string()).default([]).describe('Detectors whose findings set the status of the span to ERROR.'),
+      suppress: z.array(suppression).default([]).describe('Findings not to hand on until a date; they are counted.'),
       openinference: z
         .boolean()
         .default(true)
@@ -84,11 +87,23 @@ export function detectFactory(
     })
     .superRefine((value, context) => {
       const { problems } = activate(shipped, { tiers: value.tiers, detectors: value.detectors as DetectorConfig });
-      for (const { path, message } of problems) context.addIssue({ code: 'custom', path: ['detectors', ...path], message });
+      for (const { path, message, unknown } of problems) {
+        context.addIssue({ code: 'custom', path: ['detectors', ...path], message, params: { key: unknown } });
+      }
+      const ids = shipped.map(({ detector }) => detector.meta.id as string);
+      const known = (id: string, path: (string | number)[]): void => {
+        if (ids.includes(id)) return;
+        context.addIssue({ code: 'custom', path, message: `unknown detector, ${id}. ${didYouMean(id, ids)}` });
+      };
       value.mark_error.forEach((id, i) => {
-        if (!shipped.some(({ detector }) => detector.meta.id === id)) {
-          context.addIssue({ code: 'custom', path: ['mark_error', i], message: `unknown detector '${id}'.` });
-        }
+        known(id, ['mark_error', i]);
+      });
+      value.suppress.forEach(({ detector: id, message }, i) => {
+        known(id, ['suppress', i, 'detector']);
+        const messages = Object.keys(shipped.find(({ detector }) => detector.meta.id === id)?.detector.meta.messages ?? {});
+        if (message === undefined || messages.length === 0 || messages.includes(message)) return;
+        const what = `unknown message, ${message}. ${didYouMean(message, messages)}`;
+        context.addIssue({ code: 'custom', path: ['suppress', i, 'message'], message: what });
       });
     });
   type Options = z.output<typeof options>;
@@ -118,6 +133,7 @@ interface DetectOptions {
   readonly max_bytes: number;
   readonly cooldown: number;
   readonly mark_error: readonly string[];
+  readonly suppress: readonly Suppression[];
   readonly openinference: boolean;
 }
 
@@ -153,6 +169,7 @@ class Detect implements Component, Consumer {
   private dropped: Counter | undefined;
   private inPlace: Counter | undefined;
   private carried: Counter | undefined;
+  private suppressed: Counter | undefined;
 
   constructor(
     settings: Settings,
@@ -277,7 +294,13 @@ class Detect implements Component, Consumer {
   }
 
   private above(emissions: readonly Emission[]): readonly Emission[] {
-    const kept = emissions.filter(({ finding }) => finding.confidence >= this.options.emit_above);
+    const nowMs = this.host?.clock.now() ?? 0;
+    const kept = emissions.filter(({ finding }) => {
+      if (finding.confidence < this.options.emit_above) return false;
+      if (!isSuppressed(this.options.suppress, finding, nowMs)) return true;
+      this.suppressed?.add(1);
+      return false;
+    });
     for (const { finding, label } of kept) if (label === 'fail') this.live.next(finding);
     return kept;
   }
@@ -352,6 +375,7 @@ class Detect implements Component, Consumer {
     this.dropped = meter.counter('misstep_detect_outbox_dropped', { processor }, 'Findings that no longer fit the outbox.');
     this.inPlace = meter.counter('misstep_detect_findings', { processor, way: 'in_place' }, 'Findings handed on.');
     this.carried = meter.counter('misstep_detect_findings', { processor, way: 'carrier' });
+    this.suppressed = meter.counter('misstep_detect_suppressed', { processor }, 'Findings held back by `suppress`.');
     meter.observe('misstep_detect_outbox_size', { processor }, () => this.outbox.length);
     meter.observe(
       'misstep_detect_windows_open',

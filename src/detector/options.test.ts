@@ -50,9 +50,9 @@ test('every wrong option is a problem with its path, and all come at once', () =
     detectors: { sample: { min_repeat: 3, min_repeats: 1.5, names: 'x', limits: [1], strict: 1, enabled: 'no' }, lop: null },
   });
   expect(problems.map(({ path, message }) => `${path.join('.')}: ${message}`)).toEqual([
-    "lop: unknown detector 'lop'.",
+    'lop: unknown detector, lop. Known: sample.',
     'sample.enabled: must be true or false, got "no".',
-    "sample.min_repeat: unknown option 'min_repeat'. Did you mean 'min_repeats'?",
+    "sample.min_repeat: unknown option, min_repeat. Did you mean 'min_repeats'?",
     'sample.min_repeats: must be a whole number from 2 to 100, got 1.5.',
     'sample.names: must be a list of strings, got "x".',
     'sample.limits: must be a map from name to number, got [1].',

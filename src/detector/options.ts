@@ -1,4 +1,5 @@
 /** Options of detectors as users set them, checked against the detector's own spec. All problems at once. */
+import { didYouMean } from '../../config/problem.ts';
 import { type Fit, uncalibrated } from './calibration.ts';
 import type { AnyDetector, Messages, OptionSpec, Tier } from './detector.ts';
 import { configHash } from './finding.ts';
@@ -13,6 +14,8 @@ export interface ShippedDetector {
 export interface OptionProblem {
   /** Path below `detectors`. */
   readonly path: readonly string[];
+  /** The last part of the path is a name that nobody knows; else its value is wrong. */
+  readonly unknown?: true;
   readonly message: string;
 }
 
@@ -36,10 +39,10 @@ export function activate(
   const config = selection.detectors ?? {};
   const known = new Map(shipped.map((one) => [one.detector.meta.id as string, one]));
   for (const id of Object.keys(config)) {
-    if (!known.has(id)) problems.push({ path: [id], message: `unknown detector '${id}'.${near(id, [...known.keys()])}` });
+    if (!known.has(id)) problems.push({ path: [id], unknown: true, message: unknown('detector', id, [...known.keys()]) });
   }
   for (const id of selection.only ?? []) {
-    if (!known.has(id)) problems.push({ path: [], message: `unknown detector '${id}'.${near(id, [...known.keys()])}` });
+    if (!known.has(id)) problems.push({ path: [], unknown: true, message: unknown('detector', id, [...known.keys()]) });
   }
   const tiers = new Set<Tier>(selection.tiers ?? [1, 2, 3]);
   const active: ActiveDetector[] = [];
@@ -75,7 +78,7 @@ function readOptions(
   const options: Record<string, unknown> = {};
   for (const key of Object.keys(own)) {
     if (key !== 'enabled' && !Object.hasOwn(specs, key)) {
-      problems.push({ path: [id, key], message: `unknown option '${key}'.${near(key, Object.keys(specs))}` });
+      problems.push({ path: [id, key], unknown: true, message: unknown('option', key, [...Object.keys(specs), 'enabled']) });
     }
   }
   for (const [key, spec] of Object.entries(specs)) {
@@ -114,20 +117,6 @@ function shown(value: unknown): string {
   return text.length > 60 ? `${text.slice(0, 59)}…` : text;
 }
 
-function near(word: string, words: readonly string[]): string {
-  const best = words.map((one) => ({ one, distance: editDistance(word, one) })).sort((a, b) => a.distance - b.distance)[0];
-  return best && best.distance <= Math.max(2, word.length / 3) ? ` Did you mean '${best.one}'?` : '';
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1] ? 0 : 1;
-      next.push(Math.min((row[j] as number) + 1, (next[j - 1] as number) + 1, (row[j - 1] as number) + same));
-    }
-    row = next;
-  }
-  return row[b.length] as number;
+function unknown(what: string, name: string, known: readonly string[]): string {
+  return `unknown ${what}, ${name}. ${didYouMean(name, known)}`;
 }
