@@ -13,6 +13,18 @@ import coordinationFit from '../detectors/coordination/coordination.fit.json' wi
 import coordination from '../detectors/coordination/coordination.ts';
 import withholdingFit from '../detectors/coordination/withholding.fit.json' with { type: 'json' };
 import withholding from '../detectors/coordination/withholding.ts';
+import difyClassifierDriftFit from '../detectors/dify/dify_classifier_drift.fit.json' with { type: 'json' };
+import difyClassifierDrift from '../detectors/dify/dify_classifier_drift.ts';
+import difyIterationEscapeFit from '../detectors/dify/dify_iteration_escape.fit.json' with { type: 'json' };
+import difyIterationEscape from '../detectors/dify/dify_iteration_escape.ts';
+import difyModelFallbackFit from '../detectors/dify/dify_model_fallback.fit.json' with { type: 'json' };
+import difyModelFallback from '../detectors/dify/dify_model_fallback.ts';
+import difyRagPoisoningFit from '../detectors/dify/dify_rag_poisoning.fit.json' with { type: 'json' };
+import difyRagPoisoning from '../detectors/dify/dify_rag_poisoning.ts';
+import difyToolSchemaMismatchFit from '../detectors/dify/dify_tool_schema_mismatch.fit.json' with { type: 'json' };
+import difyToolSchemaMismatch from '../detectors/dify/dify_tool_schema_mismatch.ts';
+import difyVariableLeakFit from '../detectors/dify/dify_variable_leak.fit.json' with { type: 'json' };
+import difyVariableLeak from '../detectors/dify/dify_variable_leak.ts';
 import convergenceFit from '../detectors/execution/convergence.fit.json' with { type: 'json' };
 import convergence from '../detectors/execution/convergence.ts';
 import corruptionFit from '../detectors/execution/corruption.fit.json' with { type: 'json' };
@@ -75,6 +87,12 @@ export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: context, fit: contextFit as unknown as Fit },
   { detector: coordination, fit: coordinationFit as unknown as Fit },
   { detector: withholding, fit: withholdingFit as unknown as Fit },
+  { detector: difyClassifierDrift, fit: difyClassifierDriftFit as unknown as Fit },
+  { detector: difyIterationEscape, fit: difyIterationEscapeFit as unknown as Fit },
+  { detector: difyModelFallback, fit: difyModelFallbackFit as unknown as Fit },
+  { detector: difyRagPoisoning, fit: difyRagPoisoningFit as unknown as Fit },
+  { detector: difyToolSchemaMismatch, fit: difyToolSchemaMismatchFit as unknown as Fit },
+  { detector: difyVariableLeak, fit: difyVariableLeakFit as unknown as Fit },
   { detector: convergence, fit: convergenceFit as unknown as Fit },
   { detector: corruption, fit: corruptionFit as unknown as Fit },
   { detector: cost, fit: costFit as unknown as Fit },
