@@ -3,13 +3,12 @@ import type { SpanRef } from '../../src/detector/detector.ts';
 import type { Step } from '../../src/step/step.ts';
 import { type TextFacts, textFacts } from '../../src/text/facts.ts';
 import { outputSketch } from '../../src/text/features.ts';
-import { addSeen, emptySeen, hasSeen, type Seen } from '../../src/text/seen.ts';
 import { jaccard, type Sketch } from '../../src/text/shingles.ts';
 
 export interface Course {
   readonly opener: { readonly at: SpanRef; readonly agent: string; readonly text: Sketch };
   /** Content words of the task. */
-  readonly task: Seen;
+  readonly task: readonly number[];
   /** Messages since the opener, and whether another agent spoke among them. */
   messages: number;
   others: boolean;
@@ -29,10 +28,12 @@ export interface Turn {
 
 /** Shorter openers ("OK, let me begin") are said again without harm. */
 const MIN_OPENER = 120;
+/** Hashes of its sketch that are kept: the state is small, the error of the likeness below .08. */
+const OPENER = 48;
 /** Messages between: a question that is put again at once is a repetition, not a restart. */
 const MIN_DISTANCE = 8;
 /** Words of a task that are kept, and the least for which a likeness means something. */
-const MAX_TASK = 80;
+const MAX_TASK = 24;
 const MIN_TASK = 5;
 /** Slack and threshold of the Page-Hinkley test, in shares of words: a drop of .1 for six steps. */
 const SLACK = 0.05;
@@ -41,22 +42,19 @@ const DROP = 0.3;
 const SUSTAINED = 3;
 /** An output of fewer content words has no subject. */
 const MIN_WORDS = 12;
-/** What an output is about shows in its first words. */
-const MAX_LOOKED = 128;
 
 /** `null` while there is no message long enough to open with. */
 export function openCourse(step: Step, text: string): Course | null {
   if (text.length < MIN_OPENER) return null;
-  const task = emptySeen();
   const first = step.input.find(({ role }) => role === 'user')?.text ?? '';
-  let words = 0;
-  for (const stem of textFacts(first.slice(0, 4_096)).stems) {
-    if (++words > MAX_TASK) break;
-    addSeen(task, stem);
-  }
+  const stems = [...textFacts(first.slice(0, 4_096)).stems].slice(0, MAX_TASK);
   return {
-    opener: { at: { traceId: step.traceId, spanId: step.spanId }, agent: step.agent ?? '', text: outputSketch(step) },
-    task: words < MIN_TASK ? emptySeen() : task,
+    opener: {
+      at: { traceId: step.traceId, spanId: step.spanId },
+      agent: step.agent ?? '',
+      text: outputSketch(step).slice(0, OPENER),
+    },
+    task: stems.length < MIN_TASK ? [] : stems,
     messages: 0,
     others: false,
     steps: 0,
@@ -88,16 +86,12 @@ export function steer(
   const wanted = leads(agent) ? options.restart_likeness_leader : options.restart_likeness;
   const comparable =
     course.others && agent === opener.agent && course.messages >= MIN_DISTANCE && facts.text.length >= MIN_OPENER;
-  const likeness = comparable ? jaccard(opener.text, outputSketch(step)) : 0;
+  const likeness = comparable ? jaccard(opener.text, outputSketch(step).slice(0, OPENER), OPENER) : 0;
   const restart = likeness >= wanted ? { restart: { from: opener.at, likeness } } : {};
-  if (course.task.layers.length === 0 || facts.stems.size < MIN_WORDS) return restart;
+  if (course.task.length === 0 || facts.stems.size < MIN_WORDS) return restart;
   let known = 0;
-  let looked = 0;
-  for (const stem of facts.stems) {
-    if (hasSeen(course.task, stem)) known++;
-    if (++looked >= MAX_LOOKED) break;
-  }
-  const share = known / looked;
+  for (const stem of course.task) if (facts.stems.has(stem)) known++;
+  const share = known / course.task.length;
   course.steps++;
   course.mean += (share - course.mean) / course.steps;
   const below = course.mean - SLACK - share;

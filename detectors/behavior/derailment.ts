@@ -7,6 +7,7 @@ import type { Step } from '../../src/step/step.ts';
 import { actionOf, toolsNamed } from '../../src/text/action.ts';
 import { textFacts } from '../../src/text/facts.ts';
 import { outputText } from '../../src/text/features.ts';
+import { hashText } from '../../src/text/hash.ts';
 import { lastUserText } from '../../src/text/turn.ts';
 import { type Course, openCourse, steer } from './derailment-course.ts';
 import { messages } from './derailment-messages.ts';
@@ -37,7 +38,7 @@ const options = {
     default: 0.15,
     min: 0.05,
     max: 1,
-    source: 'MAST dev: at .15 all twelve restarts of planners are found and none is wrong.',
+    source: 'MAST dev: at .15 all twelve restarts of planners are found, and one that is none.',
   },
   max_likeness: {
     type: 'number',
@@ -108,7 +109,7 @@ function onAgent(state: State, step: Step, ctx: Ctx): void {
     return;
   }
   const words = leavesTask(step);
-  if (words !== undefined) ctx.report('tangent', { at: ref(step), key: step.spanId, score: 0.65, data: { words } });
+  if (words !== undefined) ctx.report('tangent', { at: ref(step), key: keyOf(step), score: 0.65, data: { words } });
   state.last = { at: ref(step), words: [...subjectOf(outputText(step))].slice(0, MAX_WORDS) };
 }
 
@@ -118,13 +119,13 @@ function onRequest(state: State | undefined, step: Step, ctx: Ctx): State | unde
   if (!state?.last || request === undefined) return state;
   const { at, words } = state.last;
   state.last = null;
-  offTask(at, likeness(request, new Set(words), ctx.options.max_likeness), ctx);
+  offTask(at, at.spanId, likeness(request, new Set(words), ctx.options.max_likeness), ctx);
   return state;
 }
 
-function offTask(at: SpanRef, share: number | undefined, ctx: Ctx): void {
+function offTask(at: SpanRef, key: string, share: number | undefined, ctx: Ctx): void {
   if (share === undefined) return;
-  ctx.report('off_task', { at, key: at.spanId, score: 0.62, data: { percent: Math.round(share * 100) } });
+  ctx.report('off_task', { at, key, score: 0.62, data: { percent: Math.round(share * 100) } });
 }
 
 function onAction(state: State, step: Step, ctx: Ctx): void {
@@ -153,9 +154,15 @@ function runsCode(step: Step): boolean {
 /** A prose answer to a request. */
 function onAnswer(step: Step, ctx: Ctx): void {
   const at = ref(step);
+  const key = keyOf(step);
   const words = leavesTask(step);
-  if (words !== undefined) ctx.report('tangent', { at, key: step.spanId, score: 0.65, data: { words } });
-  offTask(at, likenessToRequest(step, ctx.options.max_likeness), ctx);
+  if (words !== undefined) ctx.report('tangent', { at, key, score: 0.65, data: { words } });
+  offTask(at, key, likenessToRequest(step, ctx.options.max_likeness), ctx);
+}
+
+/** An agent and its model call that say the same are one finding. */
+function keyOf(step: Step): string {
+  return hashText(outputText(step).slice(0, 512));
 }
 
 function onCourse(state: State, step: Step, ctx: Ctx): void {
@@ -170,7 +177,8 @@ function onCourse(state: State, step: Step, ctx: Ctx): void {
       at: ref(step),
       key: turn.restart.from.spanId,
       evidence: [turn.restart.from],
-      score: Math.min(0.9, 0.5 + turn.restart.likeness / 2),
+      // On MAST dev twelve of thirteen found were labelled, at any likeness above the threshold.
+      score: Math.min(0.9, 0.6 + turn.restart.likeness * 0.3),
       data: { percent: Math.round(turn.restart.likeness * 100) },
     });
   if (turn.drift !== undefined)

@@ -71,7 +71,8 @@ function isDigit(code: number): boolean {
 }
 
 /**
- * Says the answer and its facets. Scores are the shares of such answers on TRAIL dev that people labelled so; each sign adds to the first.
+ * Says the answer and its facets. Scores are the shares of such answers on TRAIL dev that people labelled so; each sign adds to the first,
+ * but a claimed source alone is the way models talk.
  * An answer after tools were used is only said to assume when it is written out.
  */
 export function unsupported(
@@ -97,7 +98,7 @@ export function unsupported(
   ctx.report('unsupported', {
     at,
     key,
-    score: Math.min(0.9, 0.55 + 0.12 * strong),
+    score: strong === 0 ? 0.4 : Math.min(0.9, 0.55 + 0.12 * strong),
     ...(strong >= 2 ? { severity: 'high' as const } : {}),
     data: { signs: found.join(', ') },
   });

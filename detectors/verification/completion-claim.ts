@@ -53,6 +53,8 @@ const passedWords = [
 const MAX_ARGS = 2_048;
 const MAX_RESULT = 4_096;
 const MAX_ITEMS = 24;
+/** An order of more characters is a text, and its commas separate clauses. */
+const MAX_ORDER = 400;
 /** One word of three: `search_index` is mentioned by `indexing`. */
 const MENTIONED = 0.3;
 
@@ -128,6 +130,8 @@ export function itemsOf(step: Step): string[] {
     if (!criteria && /^([-*•]|\d{1,2}[.)])\s/.test(trimmed)) bullets.push(trimmed.replace(/^([-*•]|\d{1,2}[.)])\s+/, ''));
   }
   if (bullets.length > 0) return bullets.slice(0, MAX_ITEMS);
+  // A question lists what it is about, not what is to be delivered.
+  if (text.length > MAX_ORDER || text.includes('?')) return [];
   const parts = text.split('\n')[0]?.split(/,\s*(?:and\s+)?|\s+and\s+|\s+with\s+/) ?? [];
   return parts
     .map((part) => part.trim())

@@ -23,6 +23,8 @@ interface Last {
 interface State {
   /** Something was looked up, run or read. */
   used: boolean;
+  /** Messages by agents whose model calls are not recorded. */
+  spoken: number;
   /** Model calls are recorded: agents speak through them. */
   models: boolean;
   /** Acting model calls so far. */
@@ -114,7 +116,18 @@ export default defineDetector({
 });
 
 function empty(): State {
-  return { used: false, models: false, acted: 0, planned: [], failed: null, todos: null, ended: [], broken: null, last: null };
+  return {
+    used: false,
+    models: false,
+    spoken: 0,
+    acted: 0,
+    planned: [],
+    failed: null,
+    todos: null,
+    ended: [],
+    broken: null,
+    last: null,
+  };
 }
 
 function onTool(state: State | undefined, step: Step): State {
@@ -197,9 +210,16 @@ function onText(state: State | undefined, step: Step, ctx: Ctx): State | undefin
 
 /** Agents whose model calls are not recorded speak for themselves; the request may stand in the step around them, which ends later. */
 function onAgent(state: State | undefined, step: Step, ctx: Ctx): State | undefined {
-  if (step.has('messages.output')) return state?.models ? state : onText(state, step, ctx);
+  if (step.has('messages.output')) {
+    if (state?.models) return state;
+    const next = onText(state, step, ctx);
+    if (next?.last) next.spoken++;
+    return next;
+  }
   const last = state?.last;
-  if (!state || !last || last.words.length === 0 || last.items > 0 || !step.has('messages.input')) return state;
+  // Where several agents spoke, the last message is not the whole delivery.
+  if (!state || !last || state.spoken > 1 || last.words.length === 0 || last.items > 0) return state;
+  if (!step.has('messages.input')) return state;
   const items = itemsOf(step);
   state.last = { ...last, unmet: unmetItems(items, new Set(last.words)), items: items.length, words: [] };
   return state;
