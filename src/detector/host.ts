@@ -262,14 +262,19 @@ export class DetectorHost {
     if (step.parentId === '' && run.sessionId === undefined) run.rootMs = this.now(step);
   }
 
-  /** Late facts: steps that are still kept are folded again with them. */
+  /** Late facts: steps that are still kept are folded again with them, of those that are gone the detectors are told. */
   private note(run: Run, changes: ReturnType<Resolver['add']>): boolean {
     const before = run.dirtyFrom;
-    for (const { step } of changes) {
+    let told = false;
+    for (const { step, facts } of changes) {
       const at = run.rows.lastIndexOf(step);
-      if (at >= 0 && at < run.dirtyFrom) run.dirtyFrom = at;
+      if (at >= 0) run.dirtyFrom = Math.min(run.dirtyFrom, at);
+      else if (run.fold.update(step, facts)) {
+        told = true;
+        run.dirtyFrom = 0;
+      }
     }
-    return run.dirtyFrom < before;
+    return told || run.dirtyFrom < before;
   }
 
   private foldRun(run: Run): void {
