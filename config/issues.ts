@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { LoadedConfig } from './load.ts';
 import { type Node, nodeAt } from './node.ts';
 import { didYouMean, nearest, type Path, type Problem, problem } from './problem.ts';
-import { REDACTED } from './secret.ts';
+import { REDACTED, withoutCredentials } from './secret.ts';
 import { childOf, inputFor, keysOf, placesOf, type Schema, schemaAt, shapeOf } from './shape.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -211,7 +211,7 @@ export function showNode(node: Node | undefined): string {
   const from = node.via === undefined ? '' : ` (from ${node.via})`;
   if (node.via !== undefined && (node.via.startsWith('${file:') || SECRET_KEY.test(node.via))) return `${REDACTED}${from}`;
   if (typeof node.value !== 'string') return `${String(node.value)}${from}`;
-  const text = node.value.replace(/(:\/\/)[^/@\s]*@/, `$1${REDACTED}@`);
+  const text = withoutCredentials(node.value);
   return `'${text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text}'${from}`;
 }
 

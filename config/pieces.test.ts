@@ -267,6 +267,14 @@ describe('print-config', () => {
     expect(printConfig(loaded, factories, { format: 'yaml', unredacted: true })).toContain('Bearer x');
   });
 
+  test('credentials in a URL are not shown', () => {
+    const loaded = load(['agents.good.yaml', 'yaml:exporters::otlp_http::endpoint: http://user:hunter2@backend:4318']);
+    const text = printConfig(loaded, factories, { format: 'yaml' });
+    expect(text).toContain('http://[REDACTED]@backend:4318');
+    expect(text).not.toContain('hunter2');
+    expect(printConfig(loaded, factories, { format: 'yaml', unredacted: true })).toContain('hunter2');
+  });
+
   test('options are the same before and after', () => {
     const first = validateConfig(load(['agents.good.yaml']), factories, { container: false }).config;
     const text = printConfig(load(['agents.good.yaml']), factories, { format: 'json', unredacted: true });

@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import type { LoadedConfig } from './load.ts';
 import { nodeAt } from './node.ts';
-import { REDACTED, Secret } from './secret.ts';
+import { REDACTED, Secret, withoutCredentials } from './secret.ts';
 import { parseId, SECTIONS } from './section.ts';
 import type { ConfigFactory } from './service-config.ts';
 import { childOf, inputFor, keysOf, type Schema, shapeOf } from './shape.ts';
@@ -55,6 +55,7 @@ function fill(schema: Schema | undefined, input: unknown, show: boolean): unknow
   if (kind === 'headers') return show ? value : redactHeaders(value);
   if (kind === 'duration') return typeof value === 'number' ? formatDuration(value / 1e6) : value;
   if (Array.isArray(value)) return value.map((item, i) => fill(childOf(schema, i), item, show));
+  if (typeof value === 'string' && !show) return withoutCredentials(value);
   if (typeof value !== 'object') return value;
   const keys = new Set([...keysOf(schema), ...Object.keys(value)]);
   return Object.fromEntries(

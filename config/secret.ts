@@ -60,3 +60,8 @@ export function headers() {
     });
   return withKind(schema, 'headers').prefault({});
 }
+
+/** The text without what stands between `://` and `@`. */
+export function withoutCredentials(text: string): string {
+  return text.replace(/(:\/\/)[^/@\s]*@/, `$1${REDACTED}@`);
+}

@@ -68,7 +68,7 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
   if (!chosen) return 2;
   provideEmbedding(options.embedding === false ? undefined : embeddingTable);
   // `misstep replay … | head` ends when its reader does.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.stdout.off('error', endWithReader).on('error', endWithReader);
   let code = 0;
   let worst = 0;
   for (const file of files) {
@@ -85,6 +85,10 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
   }
   if (code === 0 && options.failOn !== 'never' && worst >= severityScore(options.failOn)) return 1;
   return code;
+}
+
+function endWithReader(error: NodeJS.ErrnoException): void {
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
 }
 
 export interface Played {
@@ -145,9 +149,10 @@ function configured(options: ReplayOptions): ReturnType<typeof activate>['active
   const config: Record<string, Record<string, unknown>> = {};
   const problems: string[] = [];
   for (const one of options.set ?? []) {
-    const match = /^([a-z0-9_]+)\.([a-z0-9_]+)=(.*)$/s.exec(one);
+    // As `run` takes it, or short.
+    const match = /^(?:(?:processors\.detect\.)?detectors\.)?([a-z0-9_]+)\.([a-z0-9_]+)=(.*)$/s.exec(one);
     if (!match) {
-      problems.push(`--set ${one}: must be <detector>.<option>=<value>, e.g. loop.min_repeats=5.`);
+      problems.push(`--set: not of the form <detector>.<option>=<value>, ${one}. Write for example loop.min_repeats=5.`);
       continue;
     }
     const [, id = '', option = '', text = ''] = match;

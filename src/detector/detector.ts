@@ -41,7 +41,10 @@ export interface Taxonomy {
   readonly modes?: readonly string[];
 }
 
-/** A fact without which the detector is blind. `settled`: wait for it until known or `grace` passed. */
+/**
+ * A fact without which the detector is blind. `settled`: it often comes later than its step. Nothing waits: the step is folded at
+ * once and folded again with the fact while it is kept, else `onUpdate` brings it.
+ */
 export type Need = Fact | { readonly fact: Fact; readonly settled: true };
 
 /** An option a user may set under `detectors: {<id>: {…}}`. */
@@ -157,7 +160,10 @@ export interface Detector<O extends Options = Options, M extends Messages = Mess
   /** `undefined` until there is something to remember. */
   init(options: OptionValues<O>): S | undefined;
   onStep(state: S | undefined, step: Step, ctx: Context<O, M>): S | undefined;
-  /** A late fact of a step that can no longer be folded again (it lies behind the kept tail). */
+  /**
+   * A late fact of a step that can no longer be folded again (it lies behind the kept tail). The step's light facts are there
+   * (ids, times, agent, model, tokens, tool name), its heavy ones read as absent. Never called for a step that is folded again.
+   */
   onUpdate?(state: S | undefined, step: Step, changed: readonly Fact[], ctx: Context<O, M>): S | undefined;
   /** The window closes; no step follows. */
   onEnd?(state: S | undefined, reason: EndReason, ctx: Context<O, M>): void;

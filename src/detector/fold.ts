@@ -157,7 +157,14 @@ export class Fold {
   private checkpoints: Checkpoint[];
   private folded = 0;
   private readonly detectors: readonly ActiveDetector[];
+<<<<<<< HEAD
   private readonly plan: Plan;
+=======
+  private readonly scopes: Readonly<Record<Scope, readonly number[]>>;
+  private readonly allNeeds: number;
+  /** True if a detector wants late facts of steps that are gone. */
+  private readonly listens: boolean;
+>>>>>>> config
   private readonly tenant: string;
   private readonly runKey: string;
   private readonly sessionId: string | undefined;
@@ -181,7 +188,18 @@ export class Fold {
     this.agentOf = agentOf;
     this.hooks = hooks;
     this.checkpoints = [{ at: 0, windows: new Map(), findings: new Map() }];
+<<<<<<< HEAD
     this.plan = planOf(detectors);
+=======
+    const byScope: Record<Scope, number[]> = { trace: [], session: [], agent: [] };
+    detectors.forEach((active, i) => {
+      byScope[active.detector.meta.scope as Scope].push(i);
+    });
+    this.scopes = byScope;
+    this.allNeeds = detectors.reduce((mask, active) => mask | active.needs, 0);
+    this.listens = detectors.some((active) => active.detector.onUpdate !== undefined);
+    this.contexts = detectors.map((active, i) => this.contextOf(active, i));
+>>>>>>> config
   }
 
   /**
@@ -203,6 +221,43 @@ export class Fold {
       this.fold(rows[i] as Step);
     }
     this.folded = rows.length;
+  }
+
+  /**
+   * A late fact of a step that was released: told to the detectors at the oldest checkpoint, which lies after that step. True if one
+   * of them listens; then every row must be folded again.
+   */
+  update(step: Step, changed: readonly Fact[]): boolean {
+    if (!this.listens) return false;
+    const again = this.folded;
+    this.restore(0);
+    if (again > 0) this.hooks.onRefold(again);
+    this.step = step;
+    this.nowMs = step.endMs;
+    let mask = 0;
+    for (const fact of changed) if (step.has(fact)) mask |= bits.get(fact) ?? 0;
+    const keys = [`trace:${step.traceId}`, this.runKey, `${this.runKey}|agent:${step.agent ?? ''}`];
+    for (const key of new Set(keys)) {
+      const window = this.windows.get(key);
+      if (window) this.updateIn(window, step, changed, mask & this.allNeeds);
+    }
+    this.checkpoints = [this.snapshot(0)];
+    this.folded = 0;
+    return true;
+  }
+
+  private updateIn(window: Window, step: Step, changed: readonly Fact[], mask: number): void {
+    window.seen |= mask;
+    this.window = window;
+    for (const i of this.scopes[window.scope]) {
+      const { detector } = this.detectors[i] as ActiveDetector;
+      if (!detector.onUpdate || this.hasFailed(window, i)) continue;
+      try {
+        window.states[i] = detector.onUpdate(window.states[i], step, changed, this.contexts[i] as never);
+      } catch (error) {
+        this.fail(i, window, error);
+      }
+    }
   }
 
   /** How many leading rows may be forgotten if all rows before `settled` are final; they are then gone from the caller's list. */

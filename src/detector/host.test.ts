@@ -210,6 +210,27 @@ describe('windows', () => {
     expect(one.keptBytes).toBe(0);
   });
 
+  test('a late fact of a step behind the kept tail comes as onUpdate, once, and outlives folding again', () => {
+    const heard = defineDetector({
+      meta: { ...thrice.meta, id: 'heard', scope: 'trace' },
+      init: () => [] as string[],
+      onStep: (state) => state ?? [],
+      onUpdate(state, step, changed, ctx) {
+        const all = [...(state ?? []), `${step.spanId.slice(-1)} ${changed.join()} ${step.agent}`];
+        ctx.report('thrice', { at: step, key: 'k', score: 0.9, data: { tool: all.join('; '), count: all.length } });
+        return all;
+      },
+    });
+    // No bytes for a tail: every step is final at once.
+    const final = { detectors: activate([{ detector: heard }], {}).active, windows: { maxTailBytes: 1 } };
+    const kept = { detectors: final.detectors };
+    const bodies = [body([tool(1, 10)]), body([agent(99, 50, 'researcher')]), body([tool(2, 20)])];
+    expect(play(bodies, kept)).toEqual([]);
+    expect(play(bodies, final)).toMatchObject([
+      { revision: 0, explanation: "'1 agent.name researcher' ran 1 times.", at: { spanId: '0000000000000001' } },
+    ]);
+  });
+
   test("misstep's own spans that come back in are counted and never examined", () => {
     const one = host();
     one.process(walkTraces(body(run, 'misstep'), dialectKeys), 'default');

@@ -270,6 +270,7 @@ export class DetectorHost {
     if (step.parentId === '' && run.sessionId === undefined) run.rootMs = this.now(step);
   }
 
+<<<<<<< HEAD
   /** Copies what was folded and may be folded again; what is final already has no bytes. */
   private keep(run: Run): void {
     // Closed while the request was taken in: nothing of it is folded again.
@@ -285,13 +286,21 @@ export class DetectorHost {
   }
 
   /** Late facts: steps that are still kept are folded again with them. */
+=======
+  /** Late facts: steps that are still kept are folded again with them, of those that are gone the detectors are told. */
+>>>>>>> config
   private note(run: Run, changes: ReturnType<Resolver['add']>): boolean {
     const before = run.dirtyFrom;
-    for (const { step } of changes) {
+    let told = false;
+    for (const { step, facts } of changes) {
       const at = run.rows.lastIndexOf(step);
-      if (at >= 0 && at < run.dirtyFrom) run.dirtyFrom = at;
+      if (at >= 0) run.dirtyFrom = Math.min(run.dirtyFrom, at);
+      else if (run.fold.update(step, facts)) {
+        told = true;
+        run.dirtyFrom = 0;
+      }
     }
-    return run.dirtyFrom < before;
+    return told || run.dirtyFrom < before;
   }
 
   private foldRun(run: Run): void {
