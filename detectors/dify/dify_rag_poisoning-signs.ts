@@ -40,7 +40,7 @@ const signs: readonly Sign[] = [
       'for ai',
     ],
     pattern:
-      /\[(?:system|inst|admin|hidden|override|ai)\b|<(?:system|instructions?)\b|<<sys|^\s*system\s*:|(?:system|hidden|ai|secret)\s+(?:note|instruction|directive|override|prompt|message)|note to (?:the )?(?:ai|assistant|model)|<!--[^>]{0,200}\b(?:instruct|ignore|respond|say|always|you)/i,
+      /\[(?:system|inst|admin|hidden|override|ai)\b|<(?:system|instructions?)\b|<<sys|\bSYSTEM(?:[ _](?:PROMPT|OVERRIDE))*\s*[:-]|\bsystem_override\b|(?:system|hidden|ai|secret)\s+(?:note|instruction|directive|override|prompt|message)|note to (?:the )?(?:ai|assistant|model)|<!--[^>]{0,200}\b(?:instruct|ignore|respond|say|always|you)/i,
   },
   {
     sign: 'order to the model',
@@ -103,6 +103,12 @@ const signs: readonly Sign[] = [
     needs: ['system prompt', 'api key', 'credential', 'password', 'internal instruction', 'reveal'],
     pattern:
       /\b(?:reveal|show|print|output|include|share|display|leak|provide|return|append)\b[^.\n]{0,50}\b(?:system prompt|api[ _]keys?|credentials?|passwords?|internal (?:instruction|data|prompt)|environment variables|database (?:credentials|password))/i,
+  },
+  {
+    sign: 'promotion',
+    score: 0.7,
+    needs: ['affiliate', 'discount code', 'promo code', 'promotional link', 'sponsored'],
+    pattern: /\baffiliate link\b|\b(?:discount|promo) code\b|\bpromotional link\b|\bsponsored (?:content|link)\b/i,
   },
   {
     sign: 'a competitor recommended',

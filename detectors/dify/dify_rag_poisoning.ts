@@ -64,6 +64,8 @@ type Ctx = Context<typeof options, typeof messages>;
 
 const MAX_TAINTS = 8;
 const MAX_CHARS = 6_000;
+/** Invisible characters in a document; one or two come with copied text. */
+const MIN_HIDDEN = 3;
 /** Stems of a suspicious sentence that an output must hold to have taken it up. */
 const ECHO = 0.6;
 
@@ -100,7 +102,13 @@ export default defineDetector({
 
 function read(former: State | undefined, step: Step, ctx: Ctx): State | undefined {
   let state = former;
-  const texts = step.documents.flatMap(({ content }) => (content === undefined ? [] : [normalise(content, MAX_CHARS).text]));
+  const texts = step.documents.flatMap(({ content }) => {
+    if (content === undefined) return [];
+    const { text, hidden } = normalise(content, MAX_CHARS);
+    if (hidden >= MIN_HIDDEN)
+      ctx.report('instruction', { at: step, key: hashText(content), score: 0.85, data: { sign: 'hidden characters' } });
+    return [text];
+  });
   for (const text of texts) {
     for (const { text: unit } of splitUnits(text)) {
       const order = orderIn(unit);

@@ -96,6 +96,8 @@ export interface FoldHooks {
 interface Plan {
   readonly scopes: Readonly<Record<Scope, readonly number[]>>;
   readonly needs: number;
+  /** True if a detector wants late facts of steps that are gone. */
+  readonly listens: boolean;
   readonly contexts: readonly Context<never, never>[];
   /** The fold that calls a detector now: its contexts speak to it. */
   current: Fold | undefined;
@@ -119,7 +121,8 @@ function createPlan(detectors: readonly ActiveDetector[]): Plan {
   });
   const needs = detectors.reduce((mask, active) => mask | active.needs, 0);
   const contexts: Context<never, never>[] = [];
-  const plan: Plan = { scopes, needs, contexts, current: undefined };
+  const listens = detectors.some((active) => active.detector.onUpdate !== undefined);
+  const plan: Plan = { scopes, needs, listens, contexts, current: undefined };
   for (const active of detectors) contexts.push(contextOf(active, plan));
   return plan;
 }
@@ -157,14 +160,7 @@ export class Fold {
   private checkpoints: Checkpoint[];
   private folded = 0;
   private readonly detectors: readonly ActiveDetector[];
-<<<<<<< HEAD
   private readonly plan: Plan;
-=======
-  private readonly scopes: Readonly<Record<Scope, readonly number[]>>;
-  private readonly allNeeds: number;
-  /** True if a detector wants late facts of steps that are gone. */
-  private readonly listens: boolean;
->>>>>>> config
   private readonly tenant: string;
   private readonly runKey: string;
   private readonly sessionId: string | undefined;
@@ -188,18 +184,7 @@ export class Fold {
     this.agentOf = agentOf;
     this.hooks = hooks;
     this.checkpoints = [{ at: 0, windows: new Map(), findings: new Map() }];
-<<<<<<< HEAD
     this.plan = planOf(detectors);
-=======
-    const byScope: Record<Scope, number[]> = { trace: [], session: [], agent: [] };
-    detectors.forEach((active, i) => {
-      byScope[active.detector.meta.scope as Scope].push(i);
-    });
-    this.scopes = byScope;
-    this.allNeeds = detectors.reduce((mask, active) => mask | active.needs, 0);
-    this.listens = detectors.some((active) => active.detector.onUpdate !== undefined);
-    this.contexts = detectors.map((active, i) => this.contextOf(active, i));
->>>>>>> config
   }
 
   /**
@@ -228,18 +213,19 @@ export class Fold {
    * of them listens; then every row must be folded again.
    */
   update(step: Step, changed: readonly Fact[]): boolean {
-    if (!this.listens) return false;
+    if (!this.plan.listens) return false;
+    this.plan.current = this;
     const again = this.folded;
-    this.restore(0);
+    if (this.checkpoints.length > 0) this.restore(0);
     if (again > 0) this.hooks.onRefold(again);
     this.step = step;
     this.nowMs = step.endMs;
     let mask = 0;
     for (const fact of changed) if (step.has(fact)) mask |= bits.get(fact) ?? 0;
-    const keys = [`trace:${step.traceId}`, this.runKey, `${this.runKey}|agent:${step.agent ?? ''}`];
+    const keys = [`trace:${step.traceId}`, slotOf('session', this.runKey), `${this.runKey}|agent:${step.agent ?? ''}`];
     for (const key of new Set(keys)) {
       const window = this.windows.get(key);
-      if (window) this.updateIn(window, step, changed, mask & this.allNeeds);
+      if (window) this.updateIn(window, step, changed, mask & this.plan.needs);
     }
     this.checkpoints = [this.snapshot(0)];
     this.folded = 0;
@@ -249,11 +235,11 @@ export class Fold {
   private updateIn(window: Window, step: Step, changed: readonly Fact[], mask: number): void {
     window.seen |= mask;
     this.window = window;
-    for (const i of this.scopes[window.scope]) {
+    for (const i of this.plan.scopes[window.scope]) {
       const { detector } = this.detectors[i] as ActiveDetector;
       if (!detector.onUpdate || this.hasFailed(window, i)) continue;
       try {
-        window.states[i] = detector.onUpdate(window.states[i], step, changed, this.contexts[i] as never);
+        window.states[i] = detector.onUpdate(window.states[i], step, changed, this.plan.contexts[i] as never);
       } catch (error) {
         this.fail(i, window, error);
       }

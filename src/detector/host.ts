@@ -270,7 +270,6 @@ export class DetectorHost {
     if (step.parentId === '' && run.sessionId === undefined) run.rootMs = this.now(step);
   }
 
-<<<<<<< HEAD
   /** Copies what was folded and may be folded again; what is final already has no bytes. */
   private keep(run: Run): void {
     // Closed while the request was taken in: nothing of it is folded again.
@@ -285,10 +284,7 @@ export class DetectorHost {
     if (run.rows.length > 0) this.tails.add(run);
   }
 
-  /** Late facts: steps that are still kept are folded again with them. */
-=======
   /** Late facts: steps that are still kept are folded again with them, of those that are gone the detectors are told. */
->>>>>>> config
   private note(run: Run, changes: ReturnType<Resolver['add']>): boolean {
     const before = run.dirtyFrom;
     let told = false;
