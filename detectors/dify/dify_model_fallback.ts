@@ -31,7 +31,7 @@ const messages = {
     taxonomy: taxonomy,
   },
   after_failure: {
-    text: "{{requested}} failed at node '{{node}}', and {{used}} answered instead.",
+    text: "Model {{requested}} failed at node '{{node}}', and {{used}} answered instead.",
     tier: 1,
     severity: 'medium',
     impact: 'The app works on its second choice; nobody may have noticed.',

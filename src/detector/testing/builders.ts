@@ -51,6 +51,7 @@ export interface Common {
 
 export interface LlmLike extends Common {
   readonly model?: string;
+  readonly responseModel?: string;
   readonly tokens?: { readonly input?: number; readonly output?: number; readonly cacheRead?: number };
   readonly cost?: number;
   readonly finish?: string;
@@ -170,7 +171,7 @@ function toStep(like: StepLike, spanId: string, { startMs, endMs }: { readonly s
     agentId: undefined,
     provider: undefined,
     requestModel: like.model,
-    responseModel: undefined,
+    responseModel: like.responseModel,
     finishReasons: like.finish === undefined ? [] : [like.finish],
     tokens:
       like.tokens === undefined
