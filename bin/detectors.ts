@@ -49,6 +49,18 @@ import langgraphStateCorruptionFit from '../detectors/langgraph/langgraph_state_
 import langgraphStateCorruption from '../detectors/langgraph/langgraph_state_corruption.ts';
 import langgraphToolFailureFit from '../detectors/langgraph/langgraph_tool_failure.fit.json' with { type: 'json' };
 import langgraphToolFailure from '../detectors/langgraph/langgraph_tool_failure.ts';
+import n8nComplexityFit from '../detectors/n8n/n8n_complexity.fit.json' with { type: 'json' };
+import n8nComplexity from '../detectors/n8n/n8n_complexity.ts';
+import n8nCycleFit from '../detectors/n8n/n8n_cycle.fit.json' with { type: 'json' };
+import n8nCycle from '../detectors/n8n/n8n_cycle.ts';
+import n8nErrorFit from '../detectors/n8n/n8n_error.fit.json' with { type: 'json' };
+import n8nError from '../detectors/n8n/n8n_error.ts';
+import n8nResourceFit from '../detectors/n8n/n8n_resource.fit.json' with { type: 'json' };
+import n8nResource from '../detectors/n8n/n8n_resource.ts';
+import n8nSchemaFit from '../detectors/n8n/n8n_schema.fit.json' with { type: 'json' };
+import n8nSchema from '../detectors/n8n/n8n_schema.ts';
+import n8nTimeoutFit from '../detectors/n8n/n8n_timeout.fit.json' with { type: 'json' };
+import n8nTimeout from '../detectors/n8n/n8n_timeout.ts';
 import openclawChannelMismatchFit from '../detectors/openclaw/openclaw_channel_mismatch.fit.json' with { type: 'json' };
 import openclawChannelMismatch from '../detectors/openclaw/openclaw_channel_mismatch.ts';
 import openclawElevatedRiskFit from '../detectors/openclaw/openclaw_elevated_risk.fit.json' with { type: 'json' };
@@ -105,6 +117,12 @@ export const shippedDetectors: readonly ShippedDetector[] = [
   { detector: langgraphRecursion, fit: langgraphRecursionFit as unknown as Fit },
   { detector: langgraphStateCorruption, fit: langgraphStateCorruptionFit as unknown as Fit },
   { detector: langgraphToolFailure, fit: langgraphToolFailureFit as unknown as Fit },
+  { detector: n8nComplexity, fit: n8nComplexityFit as unknown as Fit },
+  { detector: n8nCycle, fit: n8nCycleFit as unknown as Fit },
+  { detector: n8nError, fit: n8nErrorFit as unknown as Fit },
+  { detector: n8nResource, fit: n8nResourceFit as unknown as Fit },
+  { detector: n8nSchema, fit: n8nSchemaFit as unknown as Fit },
+  { detector: n8nTimeout, fit: n8nTimeoutFit as unknown as Fit },
   { detector: openclawChannelMismatch, fit: openclawChannelMismatchFit as unknown as Fit },
   { detector: openclawElevatedRisk, fit: openclawElevatedRiskFit as unknown as Fit },
   { detector: openclawSandboxEscape, fit: openclawSandboxEscapeFit as unknown as Fit },
