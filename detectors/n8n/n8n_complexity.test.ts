@@ -1,19 +1,63 @@
-import { times, tool } from '../../src/detector/testing/builders.ts';
+import { type StepLike, step } from '../../src/detector/testing/builders.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import n8nComplexity from './n8n_complexity.ts';
+
+const node = (name: string, kind: string, more: Record<string, unknown> = {}) => ({
+  name,
+  type: `n8n-nodes-base.${kind}`,
+  ...more,
+});
+const edges = (...list: [string, string][]) =>
+  list.map(([source, target]) => ({ source, target, type: 'main', branch: 0, index: 0 }));
+const flow = (
+  nodes: readonly unknown[],
+  links: readonly unknown[] = [],
+  extra: Record<string, unknown> = {},
+  more: Partial<StepLike> = {},
+): StepLike => ({
+  ...step('workflow', { name: 'flow' }),
+  ...more,
+  extra: { 'run.format': 'n8n', 'graph.nodes': nodes, 'graph.edges': links, ...extra },
+});
 
 testDetector(
   n8nComplexity,
   {
     quiet: [
-      { name: 'one short of it', nearMiss: true, steps: times(2, tool('search', { q: 'x' }, { result: 'y' })) },
-      { name: 'a higher limit', options: { min_count: 4 }, steps: times(3, tool('search', { q: 'x' }, { result: 'y' })) },
+      { name: 'a small workflow', steps: [flow([node('a', 'webhook'), node('b', 'set')], edges(['a', 'b']))] },
+      { name: '26 nodes', nearMiss: true, steps: [flow(Array.from({ length: 26 }, (_, i) => node(`n${i}`, 'set')))] },
+      {
+        name: 'notes do not count',
+        steps: [flow(Array.from({ length: 60 }, (_, i) => node(`n${i}`, 'stickyNote')).concat([node('a', 'set')]))],
+      },
+      {
+        name: 'a higher limit',
+        options: { max_nodes: 100 },
+        steps: [flow(Array.from({ length: 40 }, (_, i) => node(`n${i}`, 'set')))],
+      },
     ],
     fires: [
       {
-        name: 'as often as it takes',
-        steps: times(3, tool('search', { q: 'x' }, { result: 'y' })),
-        expect: [{ message: 'found', data: { count: 3 } }],
+        name: '27 nodes',
+        steps: [flow(Array.from({ length: 27 }, (_, i) => node(`n${i}`, 'set')))],
+        expect: [{ message: 'too_large', at: 1, data: { nodes: 27 } }],
+      },
+      {
+        name: 'four branches',
+        steps: [flow([1, 2, 3, 4].map((i) => node(`n${i}`, 'if')))],
+        expect: [{ message: 'too_large', data: { branches: 4 } }],
+      },
+      {
+        name: 'two branches by option',
+        options: { max_branches: 2 },
+        steps: [flow([1, 2].map((i) => node(`n${i}`, 'if')))],
+        expect: [{ message: 'too_large' }],
+      },
+      {
+        name: 'paths by option',
+        options: { max_paths: 2 },
+        steps: [flow([node('a', 'set'), node('b', 'set')], edges(['a', 'b'], ['a', 'b']))],
+        expect: [{ message: 'too_large' }],
       },
     ],
   },

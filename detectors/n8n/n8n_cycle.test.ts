@@ -1,19 +1,72 @@
-import { times, tool } from '../../src/detector/testing/builders.ts';
+import { type StepLike, step, times } from '../../src/detector/testing/builders.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import n8nCycle from './n8n_cycle.ts';
+
+const node = (name: string, kind: string, more: Record<string, unknown> = {}) => ({
+  name,
+  type: `n8n-nodes-base.${kind}`,
+  ...more,
+});
+const edges = (...list: [string, string][]) =>
+  list.map(([source, target]) => ({ source, target, type: 'main', branch: 0, index: 0 }));
+const flow = (
+  nodes: readonly unknown[],
+  links: readonly unknown[] = [],
+  extra: Record<string, unknown> = {},
+  more: Partial<StepLike> = {},
+): StepLike => ({
+  ...step('workflow', { name: 'flow' }),
+  ...more,
+  extra: { 'run.format': 'n8n', 'graph.nodes': nodes, 'graph.edges': links, ...extra },
+});
+const ran = (name: string, extra: Record<string, unknown> = {}, more: Partial<StepLike> = {}): StepLike => ({
+  ...step('task', { name }),
+  ...more,
+  extra: { 'run.format': 'n8n', 'node.name': name, ...extra },
+});
 
 testDetector(
   n8nCycle,
   {
     quiet: [
-      { name: 'one short of it', nearMiss: true, steps: times(2, tool('search', { q: 'x' }, { result: 'y' })) },
-      { name: 'a higher limit', options: { min_count: 4 }, steps: times(3, tool('search', { q: 'x' }, { result: 'y' })) },
+      { name: 'a line', steps: [flow([node('a', 'webhook'), node('b', 'set')], edges(['a', 'b']))] },
+      {
+        name: 'a loop over batches',
+        nearMiss: true,
+        steps: [flow([node('a', 'splitInBatches'), node('b', 'set')], edges(['a', 'b'], ['b', 'a']))],
+      },
+      {
+        name: 'a node that is switched off',
+        steps: [flow([node('a', 'set'), node('b', 'set', { disabled: true })], edges(['a', 'b'], ['b', 'a']))],
+      },
+      { name: '19 runs of a node', nearMiss: true, steps: [...times(19, ran('a')), flow([node('a', 'set')])] },
     ],
     fires: [
       {
-        name: 'as often as it takes',
-        steps: times(3, tool('search', { q: 'x' }, { result: 'y' })),
-        expect: [{ message: 'found', data: { count: 3 } }],
+        name: 'a circle without an end',
+        steps: [flow([node('a', 'set'), node('b', 'code')], edges(['a', 'b'], ['b', 'a']))],
+        expect: [{ message: 'endless', at: 1, data: { count: 2 } }],
+      },
+      {
+        name: 'a circle with a condition',
+        steps: [flow([node('a', 'if'), node('b', 'set'), node('c', 'set')], edges(['a', 'b'], ['b', 'a'], ['a', 'c']))],
+        expect: [{ message: 'unbounded', at: 1 }],
+      },
+      {
+        name: 'a loop inside a loop',
+        steps: [flow([node('a', 'splitInBatches'), node('b', 'splitInBatches')], edges(['a', 'b'], ['b', 'a']))],
+        expect: [{ message: 'nested', at: 1 }],
+      },
+      {
+        name: 'many runs of a node',
+        steps: [...times(20, ran('a')), flow([node('a', 'set')])],
+        expect: [{ message: 'many_runs', at: 20, data: { count: 20 } }],
+      },
+      {
+        name: 'fewer by option',
+        options: { max_runs: 3 },
+        steps: [...times(3, ran('a')), flow([node('a', 'set')])],
+        expect: [{ message: 'many_runs' }],
       },
     ],
   },

@@ -1,19 +1,83 @@
-import { times, tool } from '../../src/detector/testing/builders.ts';
+import { type StepLike, step } from '../../src/detector/testing/builders.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import n8nError from './n8n_error.ts';
+
+const node = (name: string, kind: string, more: Record<string, unknown> = {}) => ({
+  name,
+  type: `n8n-nodes-base.${kind}`,
+  ...more,
+});
+const flow = (
+  nodes: readonly unknown[],
+  links: readonly unknown[] = [],
+  extra: Record<string, unknown> = {},
+  more: Partial<StepLike> = {},
+): StepLike => ({
+  ...step('workflow', { name: 'flow' }),
+  ...more,
+  extra: { 'run.format': 'n8n', 'graph.nodes': nodes, 'graph.edges': links, ...extra },
+});
+const ran = (name: string, extra: Record<string, unknown> = {}, more: Partial<StepLike> = {}): StepLike => ({
+  ...step('task', { name }),
+  ...more,
+  extra: { 'run.format': 'n8n', 'node.name': name, ...extra },
+});
 
 testDetector(
   n8nError,
   {
     quiet: [
-      { name: 'one short of it', nearMiss: true, steps: times(2, tool('search', { q: 'x' }, { result: 'y' })) },
-      { name: 'a higher limit', options: { min_count: 4 }, steps: times(3, tool('search', { q: 'x' }, { result: 'y' })) },
+      {
+        name: 'nodes that work',
+        steps: [ran('a'), ran('b'), flow([node('a', 'manualTrigger')], [], { 'run.status': 'success' })],
+      },
+      {
+        name: 'somebody is told',
+        nearMiss: true,
+        steps: [flow([node('a', 'webhook'), node('b', 'httpRequest')], [], { 'workflow.settings': { errorWorkflow: 'x' } })],
+      },
+      { name: 'a person starts it', nearMiss: true, steps: [flow([node('a', 'manualTrigger'), node('b', 'httpRequest')])] },
     ],
     fires: [
       {
-        name: 'as often as it takes',
-        steps: times(3, tool('search', { q: 'x' }, { result: 'y' })),
-        expect: [{ message: 'found', data: { count: 3 } }],
+        name: 'a failure that is hidden',
+        steps: [ran('a', {}, { error: 'refused' }), flow([node('a', 'manualTrigger')], [], { 'run.status': 'success' })],
+        expect: [{ message: 'hidden', at: 1 }],
+      },
+      {
+        name: 'items with an error',
+        steps: [ran('a', { 'node.items.errors': 2 }), flow([node('a', 'manualTrigger')], [], { 'run.status': 'success' })],
+        expect: [{ message: 'hidden', at: 1 }],
+      },
+      {
+        name: 'the run failed',
+        steps: [ran('a', {}, { error: 'refused' }), flow([node('a', 'manualTrigger')], [], { 'run.status': 'error' })],
+        expect: [{ message: 'failed', at: 1 }],
+      },
+      {
+        name: 'many failures',
+        steps: [
+          ran('a', {}, { error: 'refused' }),
+          ran('b', {}, { error: 'refused' }),
+          flow([node('a', 'manualTrigger')], [], { 'run.status': 'error' }),
+        ],
+        expect: [{ message: 'failed', at: 1 }, { message: 'many_failures' }],
+      },
+      {
+        name: 'a higher share',
+        options: { error_share: 0.9 },
+        steps: [
+          ran('a', {}, { error: 'x' }),
+          ran('b', {}, { error: 'x' }),
+          ran('c'),
+          flow([node('a', 'manualTrigger')], [], { 'run.status': 'error' }),
+        ],
+        expect: [{ message: 'failed' }],
+      },
+      {
+        name: 'nobody is told',
+        steps: [flow([node('a', 'webhook'), node('b', 'httpRequest')])],
+        expect: [{ message: 'unprepared', at: 1 }],
       },
     ],
   },

@@ -1,19 +1,82 @@
-import { times, tool } from '../../src/detector/testing/builders.ts';
+import { type StepLike, step } from '../../src/detector/testing/builders.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import n8nResource from './n8n_resource.ts';
+
+const node = (name: string, kind: string, more: Record<string, unknown> = {}) => ({
+  name,
+  type: `n8n-nodes-base.${kind}`,
+  ...more,
+});
+const flow = (
+  nodes: readonly unknown[],
+  links: readonly unknown[] = [],
+  extra: Record<string, unknown> = {},
+  more: Partial<StepLike> = {},
+): StepLike => ({
+  ...step('workflow', { name: 'flow' }),
+  ...more,
+  extra: { 'run.format': 'n8n', 'graph.nodes': nodes, 'graph.edges': links, ...extra },
+});
+const ran = (name: string, extra: Record<string, unknown> = {}, more: Partial<StepLike> = {}): StepLike => ({
+  ...step('task', { name }),
+  ...more,
+  extra: { 'run.format': 'n8n', 'node.name': name, ...extra },
+});
 
 testDetector(
   n8nResource,
   {
     quiet: [
-      { name: 'one short of it', nearMiss: true, steps: times(2, tool('search', { q: 'x' }, { result: 'y' })) },
-      { name: 'a higher limit', options: { min_count: 4 }, steps: times(3, tool('search', { q: 'x' }, { result: 'y' })) },
+      { name: 'items as they came', steps: [ran('a', { 'node.items.input': 10, 'node.items.output': 10 })] },
+      { name: 'a list of 40 is split', nearMiss: true, steps: [ran('a', { 'node.items.input': 1, 'node.items.output': 40 })] },
+      {
+        name: '99 calls',
+        nearMiss: true,
+        steps: [ran('a', { 'node.items.input': 99 }, { kind: 'tool', tool: 'x' } as Partial<StepLike>)],
+      },
+      {
+        name: 'a model with a limit',
+        steps: [flow([node('m', 'lmChatOpenAi', { parameters: { options: { maxTokens: 100 } } })])],
+      },
     ],
     fires: [
       {
-        name: 'as often as it takes',
-        steps: times(3, tool('search', { q: 'x' }, { result: 'y' })),
-        expect: [{ message: 'found', data: { count: 3 } }],
+        name: 'items that multiply',
+        steps: [ran('a', { 'node.items.input': 2, 'node.items.output': 500 })],
+        expect: [{ message: 'growth', at: 1 }],
+      },
+      {
+        name: 'by option',
+        options: { max_growth: 5 },
+        steps: [ran('a', { 'node.items.input': 10, 'node.items.output': 60 })],
+        expect: [{ message: 'growth' }],
+      },
+      {
+        name: 'a large output',
+        steps: [ran('a', { 'node.output_bytes': 6_000_000 })],
+        expect: [{ message: 'large_output', at: 1 }],
+      },
+      {
+        name: 'a smaller one by option',
+        options: { max_bytes: 1_024 },
+        steps: [ran('a', { 'node.output_bytes': 2_000 })],
+        expect: [{ message: 'large_output' }],
+      },
+      {
+        name: 'many calls',
+        steps: [ran('a', { 'node.items.input': 100 }, { kind: 'tool', tool: 'x' } as Partial<StepLike>)],
+        expect: [{ message: 'many_calls', at: 1, data: { count: 100 } }],
+      },
+      {
+        name: 'fewer by option',
+        options: { max_calls: 3 },
+        steps: [ran('a', { 'node.items.input': 3 }, { kind: 'tool', tool: 'x' } as Partial<StepLike>)],
+        expect: [{ message: 'many_calls' }],
+      },
+      {
+        name: 'a model without a limit',
+        steps: [flow([node('m', 'lmChatOpenAi')])],
+        expect: [{ message: 'unbounded_model', at: 1 }],
       },
     ],
   },

@@ -1,19 +1,75 @@
-import { times, tool } from '../../src/detector/testing/builders.ts';
+import { type StepLike, step } from '../../src/detector/testing/builders.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import n8nSchema from './n8n_schema.ts';
+
+const node = (name: string, kind: string, more: Record<string, unknown> = {}) => ({
+  name,
+  type: `n8n-nodes-base.${kind}`,
+  ...more,
+});
+const edges = (...list: [string, string][]) =>
+  list.map(([source, target]) => ({ source, target, type: 'main', branch: 0, index: 0 }));
+const flow = (
+  nodes: readonly unknown[],
+  links: readonly unknown[] = [],
+  extra: Record<string, unknown> = {},
+  more: Partial<StepLike> = {},
+): StepLike => ({
+  ...step('workflow', { name: 'flow' }),
+  ...more,
+  extra: { 'run.format': 'n8n', 'graph.nodes': nodes, 'graph.edges': links, ...extra },
+});
+const ran = (name: string, extra: Record<string, unknown> = {}, more: Partial<StepLike> = {}): StepLike => ({
+  ...step('task', { name }),
+  ...more,
+  extra: { 'run.format': 'n8n', 'node.name': name, ...extra },
+});
 
 testDetector(
   n8nSchema,
   {
     quiet: [
-      { name: 'one short of it', nearMiss: true, steps: times(2, tool('search', { q: 'x' }, { result: 'y' })) },
-      { name: 'a higher limit', options: { min_count: 4 }, steps: times(3, tool('search', { q: 'x' }, { result: 'y' })) },
+      {
+        name: 'expressions that find their nodes',
+        nearMiss: true,
+        steps: [flow([node('A', 'set'), node('B', 'set', { parameters: { value: "={{ $('A').item.json.x }}" } })])],
+      },
+      { name: 'a computed name', steps: [flow([node('B', 'set', { parameters: { value: '={{ $(`{{x}}`).item }}' } })])] },
+      {
+        name: 'a field that is there',
+        steps: [
+          ran('A', { 'node.outputs': [{ json: { x: 1 } }] }),
+          ran('B'),
+          flow([node('A', 'set'), node('B', 'set', { parameters: { v: '={{ $json.x }}' } })], edges(['A', 'B'])),
+        ],
+      },
+      { name: 'an error of another kind', steps: [ran('A', {}, { error: 'connection refused' })] },
     ],
     fires: [
       {
-        name: 'as often as it takes',
-        steps: times(3, tool('search', { q: 'x' }, { result: 'y' })),
-        expect: [{ message: 'found', data: { count: 3 } }],
+        name: 'a node that is not there',
+        steps: [flow([node('B', 'set', { parameters: { value: "={{ $('Gone').item.json.x }}" } })])],
+        expect: [{ message: 'missing_node', at: 1, data: { target: 'Gone' } }],
+      },
+      {
+        name: 'one at most by option',
+        options: { max_missing: 1 },
+        steps: [flow([node('B', 'set', { parameters: { a: "={{ $('Gone').x }}", b: "={{ $('Lost').x }}" } })])],
+        expect: [{ message: 'missing_node' }],
+      },
+      {
+        name: 'a field that is missing',
+        steps: [
+          ran('A', { 'node.outputs': [{ json: { y: 1 } }] }),
+          ran('B', { 'node.outputs': [{ json: { z: 1 } }] }),
+          flow([node('A', 'set'), node('B', 'set', { parameters: { v: '={{ $json.x }}' } })], edges(['A', 'B'])),
+        ],
+        expect: [{ message: 'missing_field', at: 1, data: { field: 'x' } }],
+      },
+      {
+        name: 'an error that says so',
+        steps: [ran('A', {}, { error: 'Cannot read properties of undefined (reading x)' })],
+        expect: [{ message: 'data_error', at: 1 }],
       },
     ],
   },

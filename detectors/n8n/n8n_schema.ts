@@ -129,9 +129,7 @@ function references({ nodes }: Workflow, step: Step, ctx: Ctx): void {
     if (disabled || left === 0) continue;
     const text = JSON.stringify(parameters).slice(0, MAX_TEXT);
     if (!text.includes('$')) continue;
-    for (const match of text.matchAll(
-      /\$(?:node|items)?\s*(?:\(|\[)\s*(?:\\\\?["'`])([^"'`\\\\]{1,80})(?:\\\\?["'`])\s*(?:\)|\])/g,
-    )) {
+    for (const match of text.matchAll(/\$(?:node|items)?\s*[([]\s*\\?["'`]([^"'`\\]{1,80})\\?["'`]\s*[)\]]/g)) {
       const target = match[1] as string;
       if (names.has(target) || target.includes('{')) continue;
       ctx.report('missing_node', { at: step, key: `${name}:${target}`, score: 0.85, data: { node: name.slice(0, 60), target } });
