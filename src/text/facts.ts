@@ -86,8 +86,11 @@ export class TextFacts {
   }
 }
 
-/** Characters of texts whose facts are kept, in each of two generations. */
-const KEPT_CHARS = 4 * 1024 * 1024;
+/**
+ * Characters of texts whose facts are kept, in each of two generations. With its facts a text takes five times its length; what comes again
+ * comes in the next calls of the same session.
+ */
+const KEPT_CHARS = 1024 * 1024;
 
 let young = new Map<string, TextFacts>();
 let old = new Map<string, TextFacts>();

@@ -33,15 +33,16 @@ export function unitBounds(text: string, limits: SplitLimits = unitLimits): numb
   const bounds: number[] = [];
   const { length } = text;
   let from = 0;
-  for (let i = 0; i < length; i++) {
+  // What is shorter than `min` ends no unit: those characters are passed over. The rest of a text is a unit of any length.
+  for (let i = limits.min - 1; i < length; i++) {
     const code = text.charCodeAt(i);
     const kind = code < 0x80 ? (kinds[code] as number) : isWideStop(code) ? ALWAYS : 0;
     if (kind === 0 && i - from + 1 < limits.max) continue;
     const end = kind === ALWAYS || (kind === STOP && isSpaceOrQuote(text.charCodeAt(i + 1)));
     if (!end && i - from + 1 < limits.max) continue;
-    if (end && i - from + 1 < limits.min && length - i > 1) continue;
     push(bounds, text, from, i + 1);
     from = i + 1;
+    i += limits.min - 1;
   }
   push(bounds, text, from, length);
   if (bounds.length <= 2 * limits.count) return bounds;
