@@ -51,7 +51,7 @@ const GATE = 8_192;
 const gate = new Uint8Array(GATE);
 const lists = [negations, warnings, praise, self] as const;
 lists.forEach((list, bit) => {
-  for (const hash of list.values) gate[hash & (GATE - 1)] = (gate[hash & (GATE - 1)] as number) | (1 << bit);
+  for (const hash of list) gate[hash & (GATE - 1)] = (gate[hash & (GATE - 1)] as number) | (1 << bit);
 });
 
 function hashes(words: string): HashSet {

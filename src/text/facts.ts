@@ -4,6 +4,7 @@
  */
 import { HashSet } from './hash-set.ts';
 import { countPhrases, type PhraseCounts } from './phrases.ts';
+import { cutNumbers } from './slab.ts';
 import { CAPITAL, CODE, FIRST, NUMBER, type Tokens, tokenise, UPPER, wordHash } from './tokens.ts';
 
 /** A number as it stands in a text, in one unit: 3.4 million is 3400000, 12 % is 12 with `percent`. */
@@ -92,24 +93,37 @@ export class TextFacts {
  */
 const KEPT_CHARS = 1024 * 1024;
 
-let young = new Map<string, TextFacts>();
-let old = new Map<string, TextFacts>();
+let young = new Map<number, TextFacts>();
+let old = new Map<number, TextFacts>();
 let youngChars = 0;
 
 /** The facts of a text; the same object while it is remembered. */
 export function textFacts(text: string): TextFacts {
-  const found = young.get(text);
-  if (found) return found;
-  const facts = old.get(text) ?? new TextFacts(text);
+  const key = sampleOf(text);
+  const found = young.get(key);
+  if (found?.text === text) return found;
+  const former = old.get(key);
+  const facts = former?.text === text ? former : new TextFacts(text);
   // Two generations: what was not asked for during a whole generation is forgotten with it.
   if (youngChars > KEPT_CHARS) {
     old = young;
     young = new Map();
     youngChars = 0;
   }
-  young.set(text, facts);
+  // Of two texts with one key the later is remembered.
+  young.set(key, facts);
   youngChars += text.length + 64;
   return facts;
+}
+
+const SAMPLES = 32;
+
+/** A hash of the length and a few characters, so that a long text is not read once more only to be found; equality decides. */
+function sampleOf(text: string): number {
+  const stride = Math.max(1, Math.floor(text.length / SAMPLES));
+  let hash = text.length;
+  for (let i = 0; i < text.length; i += stride) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619);
+  return hash;
 }
 
 /** Share of the stems of `part` that `whole` has too, 0–1; 1 if `part` has none. */
@@ -132,7 +146,7 @@ function nameStemsOf(names: readonly NameFact[], { stem }: Tokens): Int32Array {
 }
 
 function pairsOf(stem: Int32Array): Int32Array {
-  const pairs = new Int32Array(stem.length);
+  const pairs = cutNumbers(stem.length);
   let count = 0;
   let before = 0;
   for (let i = 0; i < stem.length; i++) {

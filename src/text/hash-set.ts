@@ -1,10 +1,13 @@
+import { cutNumbers } from './slab.ts';
+
 /**
  * A set of 32-bit hashes that is made once and read often: open addressing in one array, a third of the cost of a `Set`.
  * 0 stands for "no hash" and is left out.
  */
 export class HashSet implements Iterable<number> {
-  /** The members, in the order in which they came. */
-  readonly values: Int32Array;
+  readonly size: number;
+  /** The members, in the order in which they came; zeros follow them. */
+  private readonly values: Int32Array;
   private readonly slots: Int32Array;
   /** Takes the high bits of a multiplied hash: the low ones of similar words are similar. */
   private readonly shift: number;
@@ -13,8 +16,8 @@ export class HashSet implements Iterable<number> {
     let bits = 4;
     while (1 << bits < hashes.length * 2) bits++;
     this.shift = 32 - bits;
-    this.slots = new Int32Array(1 << bits);
-    const values = new Int32Array(hashes.length);
+    this.slots = cutNumbers(1 << bits);
+    const values = cutNumbers(hashes.length);
     let size = 0;
     for (let i = 0; i < hashes.length; i++) {
       const hash = hashes[i] as number;
@@ -24,11 +27,8 @@ export class HashSet implements Iterable<number> {
       this.slots[at] = hash;
       values[size++] = hash;
     }
-    this.values = values.subarray(0, size);
-  }
-
-  get size(): number {
-    return this.values.length;
+    this.values = values;
+    this.size = size;
   }
 
   has(hash: number): boolean {
@@ -37,14 +37,14 @@ export class HashSet implements Iterable<number> {
 
   /** How many of its members the other set lacks. */
   missingIn(other: HashSet): number {
-    const { values } = this;
+    const { values, size } = this;
     let count = 0;
-    for (let i = 0; i < values.length; i++) if (!other.has(values[i] as number)) count++;
+    for (let i = 0; i < size; i++) if (!other.has(values[i] as number)) count++;
     return count;
   }
 
   [Symbol.iterator](): IterableIterator<number> {
-    return this.values[Symbol.iterator]();
+    return this.values.subarray(0, this.size)[Symbol.iterator]();
   }
 
   /** Where the hash stands or would stand. At most half of the slots are taken, so a search ends. */

@@ -4,6 +4,7 @@
  * integers to the engine. Linear; at most `TOKEN_LIMIT` words.
  */
 import { FNV_START } from './hash.ts';
+import { cutBytes, cutNumbers } from './slab.ts';
 import { isStopWord } from './stopwords.ts';
 
 export interface Tokens {
@@ -13,8 +14,8 @@ export interface Tokens {
   /** Hash of its stem (plural, -ed, -ing, -ly, final -e cut); 0 for stop words and for words of one letter. Computed when first asked for. */
   readonly stem: Int32Array;
   /** Offsets in the text. */
-  readonly start: Uint32Array;
-  readonly end: Uint32Array;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
   readonly flags: Uint8Array;
 }
 
@@ -39,8 +40,8 @@ const INVERSE = 899433627;
 
 // Filled word by word, then copied at their length: a text is read once.
 const words = new Int32Array(TOKEN_LIMIT);
-const starts = new Uint32Array(TOKEN_LIMIT);
-const ends = new Uint32Array(TOKEN_LIMIT);
+const starts = new Int32Array(TOKEN_LIMIT);
+const ends = new Int32Array(TOKEN_LIMIT);
 const flags = new Uint8Array(TOKEN_LIMIT);
 
 /** ASCII letters and digits and `_`, lower-case; 0 for what is in no word. One read instead of up to seven comparisons a character. */
@@ -135,8 +136,8 @@ function innerCode(text: string, at: number, isNumber: boolean): number {
 class Words implements Tokens {
   readonly count: number;
   readonly word: Int32Array;
-  readonly start: Uint32Array;
-  readonly end: Uint32Array;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
   readonly flags: Uint8Array;
   private readonly text: string;
   private stems: Int32Array | undefined;
@@ -145,10 +146,14 @@ class Words implements Tokens {
   constructor(text: string, count: number) {
     this.text = text;
     this.count = count;
-    this.word = words.slice(0, count);
-    this.start = starts.slice(0, count);
-    this.end = ends.slice(0, count);
-    this.flags = flags.slice(0, count);
+    this.word = cutNumbers(count);
+    this.start = cutNumbers(count);
+    this.end = cutNumbers(count);
+    this.flags = cutBytes(count);
+    this.word.set(words.subarray(0, count));
+    this.start.set(starts.subarray(0, count));
+    this.end.set(ends.subarray(0, count));
+    this.flags.set(flags.subarray(0, count));
   }
 
   get stem(): Int32Array {
@@ -158,7 +163,7 @@ class Words implements Tokens {
 }
 
 function stemsOf(text: string, { count, word, start, end }: Words): Int32Array {
-  const stems = new Int32Array(count);
+  const stems = cutNumbers(count);
   for (let i = 0; i < count; i++) stems[i] = stemOf(text, start[i] as number, end[i] as number, word[i] as number);
   return stems;
 }
