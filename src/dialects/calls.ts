@@ -24,7 +24,8 @@ type Changed = (step: SpanStep, fact: Fact) => void;
 
 export class Calls {
   private readonly maxWants: number;
-  private readonly wants = new Map<string, Want[]>();
+  /** By call id; made when the first tool step wants something. */
+  private wants: Map<string, Want[]> | undefined;
   private count = 0;
   /** Model calls with messages; `undefined` until somebody wanted to know what they mention. */
   private readonly models = new Map<SpanStep, Mentions | undefined>();
@@ -44,12 +45,12 @@ export class Calls {
   forget(step: SpanStep): void {
     this.models.delete(step);
     const id = step.light.callId;
-    const list = id === undefined ? undefined : this.wants.get(id);
+    const list = id === undefined ? undefined : this.wants?.get(id);
     const at = list?.findIndex((want) => want.step === step) ?? -1;
     if (list === undefined || at < 0) return;
     list.splice(at, 1);
     this.count--;
-    if (list.length === 0) this.wants.delete(id!);
+    if (list.length === 0) this.wants?.delete(id!);
   }
 
   private mentions(step: SpanStep): Mentions {
@@ -94,6 +95,7 @@ export class Calls {
     if (!needsCall && !needsResult) return;
     if (this.count >= this.maxWants) this.forgetFirst();
     const want: Want = { step, needsCall, needsResult, call: undefined, result: undefined };
+    this.wants ??= new Map();
     const others = this.wants.get(id);
     if (others === undefined) this.wants.set(id, [want]);
     else others.push(want);
@@ -106,15 +108,15 @@ export class Calls {
     if (this.count === 0) return;
     const said = this.mentions(step);
     for (const ids of [said.calls, said.results]) {
-      for (const id of ids) for (const want of this.wants.get(id) ?? []) this.match(want, step, said, changed);
+      for (const id of ids) for (const want of this.wants?.get(id) ?? []) this.match(want, step, said, changed);
     }
   }
 
   private forgetFirst(): void {
-    for (const [id, list] of this.wants) {
+    for (const [id, list] of this.wants ?? []) {
       list.shift();
       this.count--;
-      if (list.length === 0) this.wants.delete(id);
+      if (list.length === 0) this.wants?.delete(id);
       return;
     }
   }
