@@ -1,4 +1,5 @@
-// What a step costs in the detectors: `node dist/bench/step.js [rounds]` after a build.
+// What a step costs in the detectors: `node dist/bench/step.js [rounds] [row ...]` after a build; rows are ids of detectors,
+// `none`, `all` and `history`, every one if none is named.
 //
 // First: µs a step for each shipped detector alone and for all together, on steps with 4 KB of text that was never seen
 // before (model calls and tool calls in turn, sessions of 20 steps, one step a request); `none` is the host by itself
@@ -16,6 +17,8 @@ import { attribute, hex, prose, requestOf } from './bodies.ts';
 const STEPS = 2_000;
 const SESSION = 20;
 const rounds = Number(process.argv[2] ?? 3);
+const rows = new Set(process.argv.slice(3));
+const wanted = (row: string): boolean => rows.size === 0 || rows.has(row);
 
 function message(role: string, content: string): object {
   return { role, parts: [{ type: 'text', content }] };
@@ -114,15 +117,17 @@ function history(turns: number): { readonly ms: number; readonly megabytes: numb
 
 console.log(`${'detector'.padEnd(28)} ${'mean µs'.padStart(8)} ${'p99 µs'.padStart(8)}   (a step with 4 KB of new text)`);
 measure('warm-up', shippedDetectors);
-measure('none', []);
-for (const shipped of shippedDetectors) measure(shipped.detector.meta.id, [shipped]);
-measure('all', shippedDetectors);
-console.log(
-  `\n${'turns'.padEnd(8)} ${'ms'.padStart(9)} ${'ms/turn'.padStart(9)} ${'MB sent'.padStart(9)}   (a session that sends its history again)`,
-);
-for (const turns of [500, 1_000, 2_000]) {
-  const { ms, megabytes } = history(turns);
+if (wanted('none')) measure('none', []);
+for (const shipped of shippedDetectors) if (wanted(shipped.detector.meta.id)) measure(shipped.detector.meta.id, [shipped]);
+if (wanted('all')) measure('all', shippedDetectors);
+if (wanted('history')) {
   console.log(
-    `${String(turns).padEnd(8)} ${ms.toFixed(0).padStart(9)} ${(ms / turns).toFixed(2).padStart(9)} ${megabytes.toFixed(0).padStart(9)}`,
+    `\n${'turns'.padEnd(8)} ${'ms'.padStart(9)} ${'ms/turn'.padStart(9)} ${'MB sent'.padStart(9)}   (a session that sends its history again)`,
   );
+  for (const turns of [500, 1_000, 2_000]) {
+    const { ms, megabytes } = history(turns);
+    console.log(
+      `${String(turns).padEnd(8)} ${ms.toFixed(0).padStart(9)} ${(ms / turns).toFixed(2).padStart(9)} ${megabytes.toFixed(0).padStart(9)}`,
+    );
+  }
 }

@@ -202,6 +202,10 @@ export const MAX_HITS = 8;
 /** Packed word start → rules to try there, one bit each. */
 const stemRules = new Map<number, number>();
 const markRules = new Map<number, number>();
+/** Most words and characters start no rule: one read tells. */
+const GATE = 8_192;
+const stemGate = new Uint8Array(GATE);
+const markGate = new Uint8Array(128);
 let clauseRules = 0;
 rules.forEach(({ stems: words, marks, after }, i) => {
   if (after !== undefined) clauseRules |= 1 << i;
@@ -209,37 +213,64 @@ rules.forEach(({ stems: words, marks, after }, i) => {
     let key = 0;
     for (let k = 0; k < Math.min(4, word.length); k++) key = (key << 8) | word.charCodeAt(k);
     stemRules.set(key, (stemRules.get(key) ?? 0) | (1 << i));
+    stemGate[gateOf(key)] = 1;
   }
-  for (const mark of marks) markRules.set(mark.charCodeAt(0), (markRules.get(mark.charCodeAt(0)) ?? 0) | (1 << i));
+  for (const mark of marks) {
+    const code = mark.charCodeAt(0);
+    markRules.set(code, (markRules.get(code) ?? 0) | (1 << i));
+    if (code < 0x80) markGate[code] = 1;
+  }
 });
 
-/** Hits of every rule in the text, 0 to `MAX_HITS`, in the order of `rules`. */
-export function countHits(text: string): Uint8Array {
-  const hits = new Uint8Array(rules.length);
-  const ends = new Int32Array(rules.length);
-  let i = 0;
-  while (i < text.length) {
-    const code = text.charCodeAt(i);
-    if (!isWord(code)) {
-      const mask = code === 32 ? undefined : markRules.get(code);
-      if (mask !== undefined) tryRules(text, i, mask, hits, ends);
-      i++;
-      continue;
-    }
+function gateOf(key: number): number {
+  return Math.imul(key, 0x9e3779b1) >>> 19;
+}
+
+/** ASCII letters and digits, lower-case; 0 for all others. */
+const folded = new Uint8Array(128);
+for (let code = 48; code <= 57; code++) folded[code] = code;
+for (let code = 97; code <= 122; code++) folded[code] = folded[code - 32] = code;
+
+/** What `countHits` returns where nothing was hit. Not to be written to. */
+export const noHits: Uint8Array = new Uint8Array(rules.length);
+const ends = new Int32Array(rules.length);
+
+/** Hits of every rule in text[from, to) as if it stood alone, 0 to `MAX_HITS`, in the order of `rules`; `noHits` if there are none. */
+export function countHits(text: string, from = 0, to = text.length): Uint8Array {
+  let hits: Uint8Array = noHits;
+  /** text[from, to), cut when the first pattern is tried. */
+  let piece: string | undefined;
+  let i = from;
+  while (i < to) {
     const start = i;
     let key = 0;
-    for (; i < text.length; i++) {
-      const letter = text.charCodeAt(i);
-      if (!isWord(letter)) break;
-      if (i - start < 4) key = (key << 8) | (letter >= 65 && letter <= 90 ? letter + 32 : letter);
+    let code = 0;
+    for (; i < to; i++) {
+      code = text.charCodeAt(i);
+      const lower = code < 0x80 ? (folded[code] as number) : 0;
+      if (lower === 0) break;
+      if (i - start < 4) key = (key << 8) | lower;
     }
-    const mask = stemRules.get(key);
-    if (mask !== undefined) tryRules(text, start, mask, hits, ends);
+    let mask: number | undefined;
+    if (i > start) {
+      if (stemGate[gateOf(key)] === 1) mask = stemRules.get(key);
+    } else {
+      i++;
+      if (code < 0x80 ? markGate[code] === 1 : true) mask = markRules.get(code);
+    }
+    if (mask === undefined) continue;
+    if (piece === undefined) {
+      piece = text.slice(from, to);
+      ends.fill(0);
+    }
+    hits = tryRules(piece, start - from, mask, hits);
   }
   return hits;
 }
 
-function tryRules(text: string, at: number, mask: number, hits: Uint8Array, ends: Int32Array): void {
+/** `hits`, or a copy of `noHits`, with what is hit at this place added. */
+function tryRules(text: string, at: number, mask: number, before: Uint8Array): Uint8Array {
+  let hits: Uint8Array = before;
   for (let left = mask; left !== 0; left &= left - 1) {
     const i = 31 - Math.clz32(left & -left);
     if ((hits[i] as number) >= MAX_HITS || at < (ends[i] as number)) continue;
@@ -247,9 +278,11 @@ function tryRules(text: string, at: number, mask: number, hits: Uint8Array, ends
     if ((clauseRules & (1 << i)) !== 0 && !opens(text, at, after ?? '')) continue;
     pattern.lastIndex = at;
     if (!pattern.test(text)) continue;
+    if (hits === noHits) hits = new Uint8Array(rules.length);
     hits[i] = (hits[i] as number) + 1;
     ends[i] = pattern.lastIndex;
   }
+  return hits;
 }
 
 /** True at the start of the text, or up to three white-space characters after one of `after`. */
@@ -260,8 +293,4 @@ function opens(text: string, at: number, after: string): boolean {
     if (char !== ' ' && char !== '\t') return false;
   }
   return at < 4 && text.slice(0, at).trim() === '';
-}
-
-function isWord(code: number): boolean {
-  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57);
 }

@@ -4,10 +4,10 @@
  * from `injection.fit.json`; those of attack features are never negative, so more evidence never
  * lowers a score.
  */
-import { splitUnits } from '../../src/text/sentences.ts';
+import { unitBounds } from '../../src/text/sentences.ts';
 import fit from './injection.fit.json' with { type: 'json' };
 import { apartness } from './injection-apart.ts';
-import { countHits, MAX_HITS, rules } from './injection-rules.ts';
+import { countHits, MAX_HITS, noHits, rules } from './injection-rules.ts';
 import { added, countShape, sharesOf } from './injection-shape.ts';
 
 export interface Head {
@@ -143,13 +143,16 @@ export function featuresOf(text: string, hits: Uint8Array = countHits(text)): Fl
 
 /** Units of a tool's text with their features; units without any sign are left out. */
 export function unitFeatures(text: string, hidden: number): { readonly unit: string; readonly x: Float64Array }[] {
-  const units = splitUnits(text.slice(0, 4 * TEXT_LIMIT)).map((unit) => unit.text);
-  const hits = units.map(countHits);
-  if (!hits.some(some)) return [];
+  const cut = text.slice(0, 4 * TEXT_LIMIT);
+  const bounds = unitBounds(cut);
+  const hits: Uint8Array[] = [];
+  for (let k = 0; k < bounds.length; k += 2) hits.push(countHits(cut, bounds[k], bounds[k + 1]));
+  if (hits.every((one) => one === noHits)) return [];
+  const units = hits.map((_, i) => cut.slice(bounds[2 * i], bounds[2 * i + 1]));
   const place = apartness(units);
   const result: { unit: string; x: Float64Array }[] = [];
   units.forEach((unit, i) => {
-    if (!some(hits[i] as Uint8Array)) return;
+    if (hits[i] === noHits) return;
     const { apart, words } = place[i] as { apart: number; words: number };
     const x = featuresOf(unit, hits[i]);
     x[UNIT_AT] = units.length < MIN_UNITS ? 0 : apart;
@@ -162,11 +165,6 @@ export function unitFeatures(text: string, hidden: number): { readonly unit: str
     result.push({ unit, x });
   });
   return result;
-}
-
-function some(hits: Uint8Array): boolean {
-  for (const count of hits) if (count > 0) return true;
-  return false;
 }
 
 /** Fewer units have no surroundings that one of them could be unlike. */

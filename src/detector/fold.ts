@@ -60,7 +60,7 @@ export interface Window {
   readonly traceId: string;
   readonly sessionId: string | undefined;
   readonly agent: string | undefined;
-  /** By detector index; `undefined` for those of another scope. */
+  /** By place among the detectors of its scope; `undefined` until a detector remembers something. */
   readonly states: unknown[];
   /** Facts seen in any step. */
   seen: number;
@@ -69,7 +69,7 @@ export interface Window {
 
 interface SavedWindow {
   readonly window: Window;
-  /** As JSON, by detector index. */
+  /** As JSON, by place among the detectors of the scope. */
   readonly states: readonly (string | undefined)[];
   readonly seen: number;
   readonly steps: number;
@@ -155,7 +155,7 @@ export class Fold {
   /** True if anything was said or taken back since the flag was cleared. */
   changed = false;
   /** `<window key> <detector index>` of what threw. An error is never undone, not even by folding again. */
-  private readonly failed = new Set<string>();
+  private failed: Set<string> | undefined;
   /** Empty after everything was released: the next run begins with one. Most windows get no step after that. */
   private checkpoints: Checkpoint[];
   private folded = 0;
@@ -270,13 +270,15 @@ export class Fold {
     this.nowMs = nowMs;
     for (const window of this.windows.values()) {
       this.window = window;
-      for (const i of this.plan.scopes[window.scope]) {
+      const indexes = this.plan.scopes[window.scope];
+      for (let k = 0; k < indexes.length; k++) {
+        const i = indexes[k] as number;
         const { detector } = this.detectors[i] as ActiveDetector;
-        if (!detector.onEnd || (this.failed.size > 0 && this.hasFailed(window, i))) continue;
+        if (!detector.onEnd || (this.failed !== undefined && this.hasFailed(window, i))) continue;
         try {
-          detector.onEnd(window.states[i], reason, this.plan.contexts[i] as never);
+          detector.onEnd(window.states[k], reason, this.plan.contexts[i] as never);
         } catch (error) {
-          this.fail(i, window, error);
+          this.fail(k, window, error);
         }
       }
     }
@@ -284,7 +286,7 @@ export class Fold {
 
   /** True if detector `i` was switched off in this window. */
   hasFailed(window: Window, i: number): boolean {
-    return this.failed.has(`${window.key} ${i}`);
+    return this.failed?.has(`${window.key} ${i}`) === true;
   }
 
   private fold(step: Step): void {
@@ -306,14 +308,14 @@ export class Fold {
     const indexes = this.plan.scopes[window.scope];
     for (let k = 0; k < indexes.length; k++) {
       const i = indexes[k] as number;
-      if (this.failed.size > 0 && this.hasFailed(window, i)) continue;
+      if (this.failed !== undefined && this.hasFailed(window, i)) continue;
       const active = this.detectors[i] as ActiveDetector;
       try {
-        let state = window.states[i];
+        let state = window.states[k];
         if (state === undefined) state = active.detector.init(active.options as never);
-        window.states[i] = active.detector.onStep(state, step, this.plan.contexts[i] as never);
+        window.states[k] = active.detector.onStep(state, step, this.plan.contexts[i] as never);
       } catch (error) {
-        this.fail(i, window, error);
+        this.fail(k, window, error);
       }
     }
   }
@@ -323,7 +325,7 @@ export class Fold {
     const slot = slotOf(scope, key);
     let window = this.windows.get(slot);
     if (!window) {
-      const n = this.detectors.length;
+      const n = this.plan.scopes[scope].length;
       window = {
         key,
         scope,
@@ -339,20 +341,22 @@ export class Fold {
     return window;
   }
 
-  private fail(i: number, window: Window, error: unknown): void {
+  private fail(k: number, window: Window, error: unknown): void {
+    const i = this.plan.scopes[window.scope][k] as number;
+    this.failed ??= new Set();
     this.failed.add(`${window.key} ${i}`);
-    window.states[i] = undefined;
+    window.states[k] = undefined;
     this.hooks.onError((this.detectors[i] as ActiveDetector).detector, window, error);
   }
 
   private snapshot(at: number): Checkpoint {
     const windows = new Map<string, SavedWindow>();
     for (const window of this.windows.values()) {
-      const states = window.states.map((state, i) => {
+      const states = window.states.map((state, k) => {
         if (state === undefined) return undefined;
         const text = JSON.stringify(state);
         if (text.length <= STATE_LIMIT_BYTES) return text;
-        this.fail(i, window, new Error(`state of ${text.length} bytes is over ${STATE_LIMIT_BYTES}`));
+        this.fail(k, window, new Error(`state of ${text.length} bytes is over ${STATE_LIMIT_BYTES}`));
         return undefined;
       });
       windows.set(slotOf(window.scope, window.key), { window, states, seen: window.seen, steps: window.steps });
@@ -371,8 +375,9 @@ export class Fold {
       const { window } = saved;
       window.seen = saved.seen;
       window.steps = saved.steps;
-      saved.states.forEach((text, i) => {
-        window.states[i] = text === undefined || this.hasFailed(window, i) ? undefined : JSON.parse(text);
+      const indexes = this.plan.scopes[window.scope];
+      saved.states.forEach((text, k) => {
+        window.states[k] = text === undefined || this.hasFailed(window, indexes[k] as number) ? undefined : JSON.parse(text);
       });
       this.windows.set(key, window);
     }

@@ -105,7 +105,8 @@ interface Run {
   /** Steps of the request at hand: they read from its body until they are folded, and are copied only then. */
   readonly fresh: NormalisedSpan[];
   readonly seen: Set<string>;
-  readonly said: Map<string, Said>;
+  /** By finding id; made with the first finding. */
+  said: Map<string, Said> | undefined;
   readonly targets: Map<string, Target>;
   /** Event order below which steps are final. */
   finalMs: number;
@@ -128,6 +129,10 @@ interface Target {
 
 const noTarget: Target = { resource: new Uint8Array(0), traceState: '', flags: 0 };
 
+function sameTarget(a: Target, b: Target): boolean {
+  return a.flags === b.flags && a.traceState === b.traceState && Buffer.compare(a.resource, b.resource) === 0;
+}
+
 export class DetectorHost {
   readonly counts: HostCounts = {
     spans: 0,
@@ -148,6 +153,7 @@ export class DetectorHost {
   private readonly runOfTrace = new Map<string, string>();
   private readonly wheel = createWheel();
   private readonly reader: SpanReader = spanReader();
+  private target: Target = noTarget;
   private tailBytes = 0;
   /** Runs that keep steps, the one fed least recently first. */
   private readonly tails = new Set<Run>();
@@ -194,7 +200,7 @@ export class DetectorHost {
       }
       if (reader.has(ownMark)) this.counts.own++;
       steps.push(step);
-      targets.push({ resource: reader.resourceBytes(), traceState: reader.traceState(), flags: reader.flags() });
+      targets.push(this.targetOf(reader));
     }
     this.counts.spans += index.spanCount;
     const touched = new Set<Run>();
@@ -206,6 +212,13 @@ export class DetectorHost {
     }
     if (this.tailBytes > this.limits.maxTailBytes) this.shed();
     return this.flush();
+  }
+
+  /** One object for spans of one resource that follow each other, of whatever request: runs keep it. */
+  private targetOf(reader: SpanReader): Target {
+    const target: Target = { resource: reader.resourceBytes(), traceState: reader.traceState(), flags: reader.flags() };
+    if (!sameTarget(target, this.target)) this.target = target;
+    return this.target;
   }
 
   /** Wall time passes: closes windows that are over, forgets what is final. Call about once a second. */
@@ -327,7 +340,7 @@ export class DetectorHost {
     this.release(old);
     for (const step of old.rows) this.add(run, step, old.targets.get(step.traceId) ?? noTarget);
     for (const id of old.seen) run.seen.add(id);
-    for (const [id, said] of old.said) run.said.set(id, said);
+    if (old.said !== undefined) run.said = new Map([...(run.said ?? []), ...old.said]);
     run.traces.add(traceId);
     touched.delete(old);
     touched.add(run);
@@ -380,7 +393,7 @@ export class DetectorHost {
       rows,
       fresh: [],
       seen: new Set(),
-      said: new Map(),
+      said: undefined,
       targets: new Map(),
       finalMs: Number.NEGATIVE_INFINITY,
       bytes: 0,
@@ -478,11 +491,11 @@ export class DetectorHost {
     fold.changed = false;
     const cooldown = this.options.cooldownMs ?? COOLDOWN_MS;
     for (const finding of fold.findings.values()) {
-      const before = run.said.get(finding.id);
+      const before = run.said?.get(finding.id);
       if (before && before.emission.label === 'fail' && !this.worthSaying(before, finding, last, cooldown)) continue;
       this.emit(run, finding, 'fail');
     }
-    for (const [id, { emission }] of run.said) {
+    for (const [id, { emission }] of run.said ?? []) {
       if (emission.label === 'fail' && !fold.findings.has(id)) this.emit(run, emission.finding, 'withdrawn');
     }
   }
@@ -498,6 +511,7 @@ export class DetectorHost {
     const target = run.targets.get(finding.at.traceId) ?? noTarget;
     const active = this.options.detectors.find(({ detector }) => detector.meta.id === finding.detector);
     const emission: Emission = { finding, label, configHash: active?.configHash ?? '', ...target };
+    run.said ??= new Map();
     run.said.set(finding.id, { emission, atMs: finding.atMs });
     this.out.push(emission);
   }

@@ -22,27 +22,47 @@ interface Mentions {
 
 type Changed = (step: SpanStep, fact: Fact) => void;
 
-export interface Calls {
-  add(step: SpanStep, changed: Changed): void;
-  forget(step: SpanStep): void;
-}
-
-export function createCalls(maxWants: number): Calls {
-  const wants = new Map<string, Want[]>();
-  let count = 0;
+export class Calls {
+  private readonly maxWants: number;
+  /** By call id; made when the first tool step wants something. */
+  private wants: Map<string, Want[]> | undefined;
+  private count = 0;
   /** Model calls with messages; `undefined` until somebody wanted to know what they mention. */
-  const models = new Map<SpanStep, Mentions | undefined>();
+  private readonly models = new Map<SpanStep, Mentions | undefined>();
 
-  function mentions(step: SpanStep): Mentions {
-    let known = models.get(step);
+  constructor(maxWants: number) {
+    this.maxWants = maxWants;
+  }
+
+  add(step: SpanStep, changed: Changed): void {
+    if (step.kind === 'tool') this.addWant(step, changed);
+    // An agent's roll-up repeats the conversation of its calls; it may be all there is.
+    else if ((step.kind === 'llm' || step.kind === 'agent') && (step.has('messages.input') || step.has('messages.output'))) {
+      this.addModel(step, changed);
+    }
+  }
+
+  forget(step: SpanStep): void {
+    this.models.delete(step);
+    const id = step.light.callId;
+    const list = id === undefined ? undefined : this.wants?.get(id);
+    const at = list?.findIndex((want) => want.step === step) ?? -1;
+    if (list === undefined || at < 0) return;
+    list.splice(at, 1);
+    this.count--;
+    if (list.length === 0) this.wants?.delete(id!);
+  }
+
+  private mentions(step: SpanStep): Mentions {
+    let known = this.models.get(step);
     if (known === undefined) {
       known = readMentions(step);
-      models.set(step, known);
+      this.models.set(step, known);
     }
     return known;
   }
 
-  function match(want: Want, model: SpanStep, said: Mentions, changed: Changed): void {
+  private match(want: Want, model: SpanStep, said: Mentions, changed: Changed): void {
     const id = want.step.light.callId!;
     if (want.needsCall && said.calls.has(id) && (want.call === undefined || callsBetter(want.step, model, want.call))) {
       want.call = model;
@@ -67,58 +87,39 @@ export function createCalls(maxWants: number): Calls {
     model.release();
   }
 
-  function addWant(step: SpanStep, changed: Changed): void {
+  private addWant(step: SpanStep, changed: Changed): void {
     const id = step.light.callId;
     if (id === undefined) return;
     const needsCall = step.light.reportedTool === undefined || !step.hasArguments();
     const needsResult = !step.hasResult();
     if (!needsCall && !needsResult) return;
-    if (count >= maxWants) forgetFirst();
+    if (this.count >= this.maxWants) this.forgetFirst();
     const want: Want = { step, needsCall, needsResult, call: undefined, result: undefined };
-    const others = wants.get(id);
-    if (others === undefined) wants.set(id, [want]);
+    this.wants ??= new Map();
+    const others = this.wants.get(id);
+    if (others === undefined) this.wants.set(id, [want]);
     else others.push(want);
-    count++;
-    for (const model of models.keys()) match(want, model, mentions(model), changed);
+    this.count++;
+    for (const model of this.models.keys()) this.match(want, model, this.mentions(model), changed);
   }
 
-  function addModel(step: SpanStep, changed: Changed): void {
-    models.set(step, undefined);
-    if (count === 0) return;
-    const said = mentions(step);
+  private addModel(step: SpanStep, changed: Changed): void {
+    this.models.set(step, undefined);
+    if (this.count === 0) return;
+    const said = this.mentions(step);
     for (const ids of [said.calls, said.results]) {
-      for (const id of ids) for (const want of wants.get(id) ?? []) match(want, step, said, changed);
+      for (const id of ids) for (const want of this.wants?.get(id) ?? []) this.match(want, step, said, changed);
     }
   }
 
-  function forgetFirst(): void {
-    for (const [id, list] of wants) {
+  private forgetFirst(): void {
+    for (const [id, list] of this.wants ?? []) {
       list.shift();
-      count--;
-      if (list.length === 0) wants.delete(id);
+      this.count--;
+      if (list.length === 0) this.wants?.delete(id);
       return;
     }
   }
-
-  return {
-    add(step, changed) {
-      if (step.kind === 'tool') addWant(step, changed);
-      // An agent's roll-up repeats the conversation of its calls; it may be all there is.
-      else if ((step.kind === 'llm' || step.kind === 'agent') && (step.has('messages.input') || step.has('messages.output'))) {
-        addModel(step, changed);
-      }
-    },
-    forget(step) {
-      models.delete(step);
-      const id = step.light.callId;
-      const list = id === undefined ? undefined : wants.get(id);
-      const at = list?.findIndex((want) => want.step === step) ?? -1;
-      if (list === undefined || at < 0) return;
-      list.splice(at, 1);
-      count--;
-      if (list.length === 0) wants.delete(id!);
-    },
-  };
 }
 
 function readMentions(step: SpanStep): Mentions {

@@ -7,7 +7,7 @@
  * Ownership: one resolver a window; it keeps its steps until `limits.spans` forces the oldest out.
  */
 import type { Fact } from '../step/step.ts';
-import { createCalls } from './calls.ts';
+import { Calls } from './calls.ts';
 import { type NormalisedSpan, SpanStep } from './span.ts';
 
 export interface ResolverLimits {
@@ -51,9 +51,9 @@ interface Trace {
   spans: number;
   /** The step whose session binds the trace: the earliest that names one. */
   binding: SpanStep | undefined;
-  readonly unbound: Set<SpanStep>;
-  readonly agents: Set<SpanStep>;
-  readonly handoffs: Set<SpanStep>;
+  unbound: Set<SpanStep> | undefined;
+  agents: Set<SpanStep> | undefined;
+  handoffs: Set<SpanStep> | undefined;
 }
 
 /** Different tool names below one span that are told apart. */
@@ -65,26 +65,79 @@ const none: readonly never[] = [];
 const maxDepth = 1000;
 
 export function createResolver(limits: Partial<ResolverLimits> = {}): Resolver {
-  const maxSpans = limits.spans ?? 10_000;
-  const nodes = new Map<string, Node>();
-  const traces = new Map<string, Trace>();
-  const calls = createCalls(limits.calls ?? 1000);
-  let changes: Map<SpanStep, Set<Fact>> | undefined;
-  // Made when needed: few windows have handoffs or failures, and each weak map costs every collection.
-  let targets: WeakMap<SpanStep, SpanStep> | undefined;
-  let failures: WeakMap<SpanStep, SpanStep> | undefined;
-  let forgotten = 0;
-  let unnamed = 0;
+  return new WindowResolver(limits.spans ?? 10_000, limits.calls ?? 1000);
+}
 
-  function changed(step: SpanStep, fact: Fact): void {
-    changes ??= new Map();
-    const facts = changes.get(step);
-    if (facts === undefined) changes.set(step, new Set([fact]));
+/** Most windows are small and many are open: what few of them need is made when it is needed. */
+class WindowResolver implements Resolver {
+  private readonly maxSpans: number;
+  private readonly nodes = new Map<string, Node>();
+  private readonly traces = new Map<string, Trace>();
+  private readonly calls: Calls;
+  private changes: Map<SpanStep, Set<Fact>> | undefined;
+  // A weak map costs every collection.
+  private targets: WeakMap<SpanStep, SpanStep> | undefined;
+  private failures: WeakMap<SpanStep, SpanStep> | undefined;
+  private unnamed = 0;
+  forgotten = 0;
+
+  constructor(maxSpans: number, maxCalls: number) {
+    this.maxSpans = maxSpans;
+    this.calls = new Calls(maxCalls);
+  }
+
+  get size(): number {
+    return this.nodes.size;
+  }
+
+  addLink(spanId: string, parentId: string, traceId: string): Changed[] {
+    if (spanId === '') return [];
+    const node = this.nodeOf(traceId + spanId);
+    if (node.known) return [];
+    this.link(node, traceId, parentId);
+    this.rise(node);
+    this.lendAround(node);
+    if (node.parent !== undefined && this.inherit(node, node.parent)) this.sink(node);
+    return this.take(undefined);
+  }
+
+  add(given: NormalisedSpan): Changed[] {
+    if (!(given instanceof SpanStep)) throw new TypeError('resolver: not a step of normalise()');
+    const step = given;
+    // A zero id names nobody: such a step has a place of its own.
+    const node = this.nodeOf(step.spanId === '' ? `${step.traceId}#${this.unnamed++}` : step.traceId + step.spanId);
+    if (node.known) return [];
+    node.step = step;
+    this.link(node, step.traceId, step.parentId);
+    let trace = this.traces.get(step.traceId);
+    if (trace === undefined) {
+      trace = { spans: 0, binding: undefined, unbound: undefined, agents: undefined, handoffs: undefined };
+      this.traces.set(step.traceId, trace);
+    }
+    trace.spans++;
+    this.wrap(node);
+    this.rise(node);
+    this.lendAround(node);
+    if (node.parent !== undefined) this.inherit(node, node.parent);
+    this.passOn(node, step);
+    this.sink(node);
+    this.fail(node);
+    for (const child of node.children ?? none) this.fail(child);
+    this.bindSession(trace, step);
+    this.handOver(trace, step);
+    this.calls.add(step, (other, fact) => this.changed(other, fact));
+    return this.take(step);
+  }
+
+  private changed(step: SpanStep, fact: Fact): void {
+    this.changes ??= new Map();
+    const facts = this.changes.get(step);
+    if (facts === undefined) this.changes.set(step, new Set([fact]));
     else facts.add(fact);
   }
 
-  function nodeOf(id: string): Node {
-    let node = nodes.get(id);
+  private nodeOf(id: string): Node {
+    let node = this.nodes.get(id);
     if (node === undefined) {
       node = {
         id,
@@ -97,45 +150,45 @@ export function createResolver(limits: Partial<ResolverLimits> = {}): Resolver {
         agent: undefined,
         hint: undefined,
       };
-      nodes.set(id, node);
-      if (nodes.size > maxSpans) forgetOldest(node);
+      this.nodes.set(id, node);
+      if (this.nodes.size > this.maxSpans) this.forgetOldest(node);
     }
     return node;
   }
 
-  function forgetOldest(but: Node): void {
-    for (const node of nodes.values()) {
+  private forgetOldest(but: Node): void {
+    for (const node of this.nodes.values()) {
       if (node === but) continue;
-      nodes.delete(node.id);
+      this.nodes.delete(node.id);
       node.parent?.children?.delete(node);
       for (const child of node.children ?? none) child.parent = undefined;
-      if (node.known) forgotten++;
-      if (node.step !== undefined) forgetStep(node.step);
+      if (node.known) this.forgotten++;
+      if (node.step !== undefined) this.forgetStep(node.step);
       return;
     }
   }
 
-  function forgetStep(step: SpanStep): void {
-    calls.forget(step);
-    const trace = traces.get(step.traceId);
+  private forgetStep(step: SpanStep): void {
+    this.calls.forget(step);
+    const trace = this.traces.get(step.traceId);
     if (trace === undefined) return;
-    trace.unbound.delete(step);
-    trace.agents.delete(step);
-    trace.handoffs.delete(step);
-    if (--trace.spans === 0) traces.delete(step.traceId);
+    trace.unbound?.delete(step);
+    trace.agents?.delete(step);
+    trace.handoffs?.delete(step);
+    if (--trace.spans === 0) this.traces.delete(step.traceId);
   }
 
-  function link(node: Node, traceId: string, parentId: string): void {
+  private link(node: Node, traceId: string, parentId: string): void {
     node.known = true;
     if (parentId === '' || traceId + parentId === node.id) return;
-    const parent = nodeOf(traceId + parentId);
+    const parent = this.nodeOf(traceId + parentId);
     node.parent = parent;
     parent.children ??= new Set();
     parent.children.add(node);
   }
 
   /** What is at or below `node` marks everything above it. */
-  function rise(node: Node): void {
+  private rise(node: Node): void {
     const own = node.step;
     const isLlm = node.llmBelow || own?.kind === 'llm';
     let names: readonly string[] = none;
@@ -156,30 +209,30 @@ export function createResolver(limits: Partial<ResolverLimits> = {}): Resolver {
         grew = true;
       }
       if (!grew) return;
-      wrap(above);
+      this.wrap(above);
     }
   }
 
-  function wrap(node: Node): void {
+  private wrap(node: Node): void {
     const step = node.step;
     if (step === undefined || step.wraps || !isWrapper(node, step)) return;
     const before = step.rollup;
     step.wraps = true;
-    if (!before) changed(step, 'rollup');
+    if (!before) this.changed(step, 'rollup');
   }
 
   /** Wrappers around `node`, itself included, lend what tools of the same name below them lack (MCP's inner span has a name and no more). */
-  function lendAround(node: Node): void {
+  private lendAround(node: Node): void {
     if (node.toolsBelow === undefined && node.step?.kind !== 'tool') return;
     let at: Node | undefined = node;
     // Deeper nesting of tools than this is a cycle.
     for (let level = 0; at !== undefined && level < maxDepth; level++) {
-      if (at.step?.kind === 'tool' && at.step.wraps) lend(at, at.step);
+      if (at.step?.kind === 'tool' && at.step.wraps) this.lend(at, at.step);
       at = at.parent;
     }
   }
 
-  function lend(wrapper: Node, from: SpanStep): void {
+  private lend(wrapper: Node, from: SpanStep): void {
     const name = from.light.toolName;
     const open: [Node, SpanStep | undefined, SpanStep | undefined][] = [];
     const seen = new Set<Node>([wrapper]);
@@ -192,7 +245,7 @@ export function createResolver(limits: Partial<ResolverLimits> = {}): Resolver {
       seen.add(node);
       const step = node.step;
       if (step?.kind === 'tool' && step.light.toolName === name) {
-        borrow(step, args, result);
+        this.borrow(step, args, result);
         if (step.hasArguments()) args = step;
         if (step.hasResult()) result = step;
       }
@@ -200,147 +253,104 @@ export function createResolver(limits: Partial<ResolverLimits> = {}): Resolver {
     }
   }
 
-  function borrow(step: SpanStep, args: SpanStep | undefined, result: SpanStep | undefined): void {
+  private borrow(step: SpanStep, args: SpanStep | undefined, result: SpanStep | undefined): void {
     if (args !== undefined && !step.hasArguments() && step.argumentsLender !== args) {
       step.argumentsLender = args;
-      changed(step, 'tool.arguments');
+      this.changed(step, 'tool.arguments');
     }
     if (result !== undefined && !step.hasResult() && step.resultLender !== result) {
       step.resultLender = result;
-      changed(step, 'tool.result');
+      this.changed(step, 'tool.result');
     }
   }
 
   /** The agent's name goes down to every span below that does not name one itself. */
-  function sink(from: Node): void {
+  private sink(from: Node): void {
     const open = [from];
     for (let node = open.pop(); node !== undefined; node = open.pop()) {
-      for (const child of node.children ?? none) if (inherit(child, node)) open.push(child);
+      for (const child of node.children ?? none) if (this.inherit(child, node)) open.push(child);
     }
   }
 
   /** Takes over what the parent passes on; false if nothing changed by it. */
-  function inherit(node: Node, parent: Node): boolean {
+  private inherit(node: Node, parent: Node): boolean {
     const agent = parent.step?.light.statedAgent ?? parent.agent;
     const hint = parent.step?.light.spawns ?? parent.step?.light.agentHint ?? parent.hint;
     if (node.agent === agent && node.hint === hint) return false;
     node.agent = agent;
     node.hint = hint;
-    if (node.step !== undefined) passOn(node, node.step);
+    if (node.step !== undefined) this.passOn(node, node.step);
     return true;
   }
 
-  function passOn(node: Node, step: SpanStep): void {
+  private passOn(node: Node, step: SpanStep): void {
     const before = step.agent;
     step.inheritedAgent = node.agent;
     step.inheritedHint = node.hint;
-    if (step.agent !== before) changed(step, 'agent.name');
+    if (step.agent !== before) this.changed(step, 'agent.name');
   }
 
-  function bindSession(trace: Trace, step: SpanStep): void {
+  private bindSession(trace: Trace, step: SpanStep): void {
     if (step.light.sessionId === undefined) {
+      trace.unbound ??= new Set();
       trace.unbound.add(step);
       step.traceSession = trace.binding?.light.sessionId;
       return;
     }
     if (trace.binding !== undefined && !earlier(step, trace.binding)) return;
     trace.binding = step;
-    for (const other of trace.unbound) {
+    for (const other of trace.unbound ?? none) {
       if (other.traceSession === step.light.sessionId) continue;
       other.traceSession = step.light.sessionId;
-      changed(other, 'session.id');
+      this.changed(other, 'session.id');
     }
   }
 
-  function handOver(trace: Trace, step: SpanStep): void {
+  private handOver(trace: Trace, step: SpanStep): void {
     if (step.kind === 'handoff' && step.ownHandoff()?.to === undefined) {
+      trace.handoffs ??= new Set();
       trace.handoffs.add(step);
-      for (const agent of trace.agents) aim(step, agent);
+      for (const agent of trace.agents ?? none) this.aim(step, agent);
     }
     if (step.kind !== 'agent' || agentName(step) === undefined) return;
+    trace.agents ??= new Set();
     trace.agents.add(step);
-    for (const handoff of trace.handoffs) aim(handoff, step);
+    for (const handoff of trace.handoffs ?? none) this.aim(handoff, step);
   }
 
   /** The target of a handoff that does not name one is the agent that starts next. */
-  function aim(handoff: SpanStep, agent: SpanStep): void {
+  private aim(handoff: SpanStep, agent: SpanStep): void {
     const name = agentName(agent);
     if (agent.startMs < handoff.startMs || name === handoff.ownHandoff()?.from) return;
-    const best = targets?.get(handoff);
+    const best = this.targets?.get(handoff);
     if (best !== undefined && !earlier(agent, best)) return;
-    targets ??= new WeakMap();
-    targets.set(handoff, agent);
+    this.targets ??= new WeakMap();
+    this.targets.set(handoff, agent);
     if (handoff.lateTarget === name) return;
     handoff.lateTarget = name;
-    changed(handoff, 'handoff');
+    this.changed(handoff, 'handoff');
   }
 
   /** Claude Code states a tool's failure on the execution below it. */
-  function fail(node: Node): void {
+  private fail(node: Node): void {
     const child = node.step;
     const tool = node.parent?.step;
     if (child === undefined || tool === undefined || tool.kind !== 'tool' || !child.name.endsWith('tool.execution')) return;
     if (child.outcome === 'ok' || child.outcome === 'unknown') return;
-    const best = failures?.get(tool);
+    const best = this.failures?.get(tool);
     if (best !== undefined && !earlier(child, best)) return;
-    failures ??= new WeakMap();
-    failures.set(tool, child);
+    this.failures ??= new WeakMap();
+    this.failures.set(tool, child);
     tool.childEnding = child.ownEnding();
-    changed(tool, 'tool.result');
+    this.changed(tool, 'tool.result');
   }
 
-  function take(own: SpanStep | undefined): Changed[] {
+  private take(own: SpanStep | undefined): Changed[] {
     const list: Changed[] = [];
-    for (const [step, facts] of changes ?? none) if (step !== own) list.push({ step, facts: [...facts] });
-    changes = undefined;
+    for (const [step, facts] of this.changes ?? none) if (step !== own) list.push({ step, facts: [...facts] });
+    this.changes = undefined;
     return list;
   }
-
-  return {
-    addLink(spanId, parentId, traceId) {
-      if (spanId === '') return [];
-      const node = nodeOf(traceId + spanId);
-      if (node.known) return [];
-      link(node, traceId, parentId);
-      rise(node);
-      lendAround(node);
-      if (node.parent !== undefined && inherit(node, node.parent)) sink(node);
-      return take(undefined);
-    },
-    add(given) {
-      if (!(given instanceof SpanStep)) throw new TypeError('resolver: not a step of normalise()');
-      const step = given;
-      // A zero id names nobody: such a step has a place of its own.
-      const node = nodeOf(step.spanId === '' ? `${step.traceId}#${unnamed++}` : step.traceId + step.spanId);
-      if (node.known) return [];
-      node.step = step;
-      link(node, step.traceId, step.parentId);
-      let trace = traces.get(step.traceId);
-      if (trace === undefined) {
-        trace = { spans: 0, binding: undefined, unbound: new Set(), agents: new Set(), handoffs: new Set() };
-        traces.set(step.traceId, trace);
-      }
-      trace.spans++;
-      wrap(node);
-      rise(node);
-      lendAround(node);
-      if (node.parent !== undefined) inherit(node, node.parent);
-      passOn(node, step);
-      sink(node);
-      fail(node);
-      for (const child of node.children ?? none) fail(child);
-      bindSession(trace, step);
-      handOver(trace, step);
-      calls.add(step, changed);
-      return take(step);
-    },
-    get forgotten() {
-      return forgotten;
-    },
-    get size() {
-      return nodes.size;
-    },
-  };
 }
 
 function isWrapper(node: Node, step: SpanStep): boolean {

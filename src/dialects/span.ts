@@ -168,7 +168,7 @@ export class SpanStep implements NormalisedSpan {
   #index: TraceIndex | undefined;
   #row: number;
   #body: Uint8Array | undefined;
-  #cache: Cache = {};
+  #decoded: Cache | undefined;
   #ending: Ending | undefined;
 
   constructor(reader: SpanReader, light: LightFacts) {
@@ -183,6 +183,12 @@ export class SpanStep implements NormalisedSpan {
     this.startMs = reader.startMs();
     this.endMs = reader.endMs();
     this.tool = light.kind === 'tool' ? new ToolFacts(this) : undefined;
+  }
+
+  /** Most kept steps have nothing decoded. */
+  get #cache(): Cache {
+    this.#decoded ??= {};
+    return this.#decoded;
   }
 
   get tenant(): string {
@@ -464,18 +470,18 @@ export class SpanStep implements NormalisedSpan {
   detach(): void {
     if (this.#body === undefined) this.#body = this.#read().extract();
     this.#index = undefined;
-    this.#cache = {};
+    this.#decoded = undefined;
   }
 
   /** Drops what a late look has decoded, if the step stands on its own. */
   release(): void {
-    if (this.#body !== undefined) this.#cache = {};
+    if (this.#body !== undefined) this.#decoded = undefined;
   }
 
   drop(): void {
     this.#index = undefined;
     this.#body = emptySpan;
-    this.#cache = {};
+    this.#decoded = undefined;
   }
 
   get bytes(): number {

@@ -3,6 +3,7 @@
  * Features only; what they mean is for the detector that asks. Order of `a` (what was there) and `b` (what was made of it) matters.
  */
 import type { TextFacts } from './facts.ts';
+import { HashSet } from './hash-set.ts';
 import type { PhraseClass } from './phrases.ts';
 import { wordHash } from './tokens.ts';
 
@@ -45,8 +46,35 @@ const praise = hashes(
 );
 const self = hashes("i i'm i've i'll i'd we we've we'll our my me");
 
-function hashes(words: string): ReadonlySet<number> {
-  return new Set(words.split(' ').map(wordHash));
+/** Bits of the word lists that hold a word, by a part of its hash: most words are in none, and one read tells. */
+const GATE = 8_192;
+const gate = new Uint8Array(GATE);
+const lists = [negations, warnings, praise, self] as const;
+lists.forEach((list, bit) => {
+  for (const hash of list) gate[hash & (GATE - 1)] = (gate[hash & (GATE - 1)] as number) | (1 << bit);
+});
+
+function hashes(words: string): HashSet {
+  return new HashSet(Int32Array.from(words.split(' '), wordHash));
+}
+
+/** How often words of each of `lists` occur in a text, once a text. */
+const counted = new WeakMap<TextFacts, readonly number[]>();
+
+function countsOf(facts: TextFacts): readonly number[] {
+  const found = counted.get(facts);
+  if (found !== undefined) return found;
+  const counts = [0, 0, 0, 0];
+  const { word } = facts.tokens;
+  for (let i = 0; i < word.length; i++) {
+    const hash = word[i] as number;
+    const mask = gate[hash & (GATE - 1)] as number;
+    if (mask === 0) continue;
+    for (let bit = 0; bit < lists.length; bit++)
+      if ((mask & (1 << bit)) !== 0 && (lists[bit] as HashSet).has(hash)) counts[bit] = (counts[bit] as number) + 1;
+  }
+  counted.set(facts, counts);
+  return counts;
 }
 
 /** Values mostly in [0, 1], in the order of `comparisonNames`. O(words of both). */
@@ -57,13 +85,11 @@ export function compareTexts(a: TextFacts, b: TextFacts): Float64Array {
   const numbersB = new Set(b.numbers.map(({ value }) => value));
   const lost = missing(numbersA, numbersB);
   const fresh = missing(numbersB, numbersA);
-  const namesA = nameStems(a);
-  const namesB = nameStems(b);
+  const namesA = a.nameStems;
+  const namesB = b.nameStems;
   const has = (facts: TextFacts, name: PhraseClass): number => (facts.phrases.count(name) > 0 ? 1 : 0);
-  const noA = countOf(a, negations);
-  const noB = countOf(b, negations);
-  const warnA = countOf(a, warnings);
-  const warnB = countOf(b, warnings);
+  const [noA = 0, warnA = 0] = countsOf(a);
+  const [noB = 0, warnB = 0, praiseB = 0, selfB = 0] = countsOf(b);
   const words = Math.max(1, b.tokens.count);
   return Float64Array.of(
     covered,
@@ -72,8 +98,8 @@ export function compareTexts(a: TextFacts, b: TextFacts): Float64Array {
     numbersA.size === 0 ? 0 : lost / numbersA.size,
     numbersB.size === 0 ? 0 : fresh / numbersB.size,
     lost > 0 && fresh > 0 ? 1 : 0,
-    namesA.size === 0 ? 0 : missing(namesA, b.stems) / namesA.size,
-    namesB.size === 0 ? 0 : missing(namesB, a.stems) / namesB.size,
+    namesA.size === 0 ? 0 : namesA.missingIn(b.stems) / namesA.size,
+    namesB.size === 0 ? 0 : namesB.missingIn(a.stems) / namesB.size,
     Math.max(-1, Math.min(1, Math.log(words / Math.max(1, a.tokens.count)) / 3)),
     Math.min(1, Math.log1p(words) / 6),
     noA > 0 && noB === 0 ? 1 : 0,
@@ -85,16 +111,15 @@ export function compareTexts(a: TextFacts, b: TextFacts): Float64Array {
     Math.max(has(b, 'assume'), has(b, 'simulate'), has(b, 'recall')),
     Math.max(has(b, 'unable'), has(b, 'apology')),
     has(b, 'undone'),
-    Math.min(1, countOf(b, praise) / 2),
+    Math.min(1, praiseB / 2),
     b.text.includes('?') ? 1 : 0,
-    Math.min(1, (5 * countOf(b, self)) / words),
+    Math.min(1, (5 * selfB) / words),
     itemShare(a, b),
   );
 }
 
-function share(part: ReadonlySet<number>, whole: ReadonlySet<number>): number {
-  if (part.size === 0) return 1;
-  return 1 - missing(part, whole) / part.size;
+function share(part: HashSet, whole: HashSet): number {
+  return part.size === 0 ? 1 : 1 - part.missingIn(whole) / part.size;
 }
 
 function missing(part: ReadonlySet<number>, whole: ReadonlySet<number>): number {
@@ -103,75 +128,46 @@ function missing(part: ReadonlySet<number>, whole: ReadonlySet<number>): number 
   return count;
 }
 
-function nameStems(facts: TextFacts): ReadonlySet<number> {
-  const stems = new Set<number>();
-  for (const { from, to } of facts.names)
-    for (let i = from; i < to; i++) {
-      const stem = facts.tokens.stem[i] as number;
-      if (stem !== 0) stems.add(stem);
-    }
-  return stems;
-}
-
-function countOf({ tokens }: TextFacts, words: ReadonlySet<number>): number {
-  let count = 0;
-  for (let i = 0; i < tokens.count; i++) if (words.has(tokens.word[i] as number)) count++;
-  return count;
-}
-
 /** Share of b's pairs of neighbouring content words that a has too. */
 function pairShare(b: TextFacts, a: TextFacts): number {
-  const known = new Set<number>();
-  eachPair(a, (pair) => known.add(pair));
-  let count = 0;
+  const { pairs } = b;
+  const known = a.pairSet;
   let both = 0;
-  eachPair(b, (pair) => {
-    count++;
-    if (known.has(pair)) both++;
-  });
-  return count === 0 ? 0 : both / count;
-}
-
-function eachPair({ tokens }: TextFacts, take: (pair: number) => void): void {
-  let before = 0;
-  for (let i = 0; i < tokens.count; i++) {
-    const stem = tokens.stem[i] as number;
-    if (stem === 0) continue;
-    if (before !== 0) take(Math.imul(before, 31) ^ stem);
-    before = stem;
-  }
+  for (let i = 0; i < pairs.length; i++) if (known.has(pairs[i] as number)) both++;
+  return pairs.length === 0 ? 0 : both / pairs.length;
 }
 
 /** Of the clauses of `a` (between full stops, commas, semicolons, lines), the share that b mentions by at least a third of its content words. */
 function itemShare(a: TextFacts, b: TextFacts): number {
   const { tokens, text } = a;
+  const { stem: stems, start: starts, end: ends, count } = tokens;
   let items = 0;
   let mentioned = 0;
   let size = 0;
   let hits = 0;
-  const close = (): void => {
+  for (let i = 0; i < count; i++) {
+    const stem = stems[i] as number;
+    if (stem !== 0) {
+      size++;
+      if (b.stems.has(stem)) hits++;
+    }
+    const next = i + 1 < count ? (starts[i + 1] as number) : text.length;
+    if (i + 1 < count && !closes(text, ends[i] as number, next)) continue;
     if (size >= 2) {
       items++;
       if (hits * 3 >= size) mentioned++;
     }
     size = 0;
     hits = 0;
-  };
-  for (let i = 0; i < tokens.count; i++) {
-    const stem = tokens.stem[i] as number;
-    if (stem !== 0) {
-      size++;
-      if (b.stems.has(stem)) hits++;
-    }
-    const next = i + 1 < tokens.count ? (tokens.start[i + 1] as number) : text.length;
-    for (let k = tokens.end[i] as number; k < next; k++) {
-      const code = text.charCodeAt(k);
-      if (code === 0x2c || code === 0x2e || code === 0x3b || code === 0x0a || code === 0x3a) {
-        close();
-        break;
-      }
-    }
   }
-  close();
   return items === 0 ? 1 : mentioned / items;
+}
+
+/** True if a clause ends in text[from, to). */
+function closes(text: string, from: number, to: number): boolean {
+  for (let k = from; k < to; k++) {
+    const code = text.charCodeAt(k);
+    if (code === 0x2c || code === 0x2e || code === 0x3b || code === 0x0a || code === 0x3a) return true;
+  }
+  return false;
 }

@@ -10,21 +10,22 @@ const MIN_BASE64 = 24;
 const MIN_HEX = 32;
 const MAX_RUN = 8_192;
 const MAX_CANDIDATES = 4;
-/** `ignore`, `instructions`, `prompt`, `system` in rot13: cheap evidence that the text is worth turning. */
-const rot13Cues = ['vtaber', 'vafgehpgvba', 'cebzcg', 'flfgrz', 'qvfertneq'];
+/** `ignore`, `instructions`, `prompt`, `system`, `disregard` in rot13: cheap evidence that the text is worth turning. */
+const rot13Cues = /vtaber|vafgehpgvba|cebzcg|flfgrz|qvfertneq/i;
 
 /** At most four readable decodings of runs in the text, in order. */
 export function decodeCandidates(text: string): Decoded[] {
   const found: Decoded[] = [];
-  for (let i = 0; i < text.length && found.length < MAX_CANDIDATES; ) {
-    const start = i;
+  for (let at = nextRun(text, 0); at >= 0 && found.length < MAX_CANDIDATES; ) {
+    const start = at;
+    let i = start;
     let hex = true;
     while (i < text.length && isBase64(text.charCodeAt(i))) {
       if (hex && !isHex(text.charCodeAt(i))) hex = false;
       i++;
     }
     const length = i - start;
-    if (length >= MIN_BASE64 && length <= MAX_RUN) {
+    if (length <= MAX_RUN) {
       const run = text.slice(start, i);
       const decoded = hex && length >= MIN_HEX && length % 2 === 0 ? readable(Buffer.from(run, 'hex')) : undefined;
       if (decoded !== undefined) found.push({ kind: 'hex', text: decoded });
@@ -33,16 +34,30 @@ export function decodeCandidates(text: string): Decoded[] {
         if (plain !== undefined) found.push({ kind: 'base64', text: plain });
       }
     }
-    i++;
+    at = nextRun(text, i);
   }
   if (found.length < MAX_CANDIDATES && percentCount(text) >= 3) {
     const plain = percentDecode(text.slice(0, MAX_RUN));
     if (plain !== undefined) found.push({ kind: 'url', text: plain });
   }
-  const lower = text.length <= MAX_RUN ? text.toLowerCase() : '';
-  if (found.length < MAX_CANDIDATES && rot13Cues.some((cue) => lower.includes(cue)))
+  if (found.length < MAX_CANDIDATES && text.length <= MAX_RUN && rot13Cues.test(text))
     found.push({ kind: 'rot13', text: rot13(text) });
   return found;
+}
+
+/**
+ * Start of the next run of `MIN_BASE64` or more characters of base64, `from` being no such character or the start of one; -1 if there is none.
+ * Looks back from where such a run would reach: of ordinary words one character in three is read.
+ */
+function nextRun(text: string, from: number): number {
+  let start = from;
+  while (start + MIN_BASE64 <= text.length) {
+    let i = start + MIN_BASE64 - 1;
+    while (i >= start && isBase64(text.charCodeAt(i))) i--;
+    if (i < start) return start;
+    start = i + 1;
+  }
+  return -1;
 }
 
 /** Text if the bytes are UTF-8 of which nearly all is printable and some of it is words. */
@@ -88,13 +103,10 @@ function isHex(code: number): boolean {
   return (code >= 0x30 && code <= 0x39) || (code >= 0x61 && code <= 0x66) || (code >= 0x41 && code <= 0x46);
 }
 
+/** `A`–`Z`, `a`–`z`, `0`–`9`, `+`, `/` and `=`. */
+const base64 = new Uint8Array(128);
+for (const char of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=') base64[char.charCodeAt(0)] = 1;
+
 function isBase64(code: number): boolean {
-  return (
-    (code >= 0x30 && code <= 0x39) ||
-    (code >= 0x61 && code <= 0x7a) ||
-    (code >= 0x41 && code <= 0x5a) ||
-    code === 0x2b ||
-    code === 0x2f ||
-    code === 0x3d
-  );
+  return code < 0x80 && base64[code] === 1;
 }

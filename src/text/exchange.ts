@@ -23,11 +23,12 @@ export interface Exchange {
 /** About 1,000 words of each side. */
 const LIMIT = 6_144;
 
-const kept = new WeakMap<Step, Exchange>();
+/** One slot, as in `features.ts`: all detectors see a step before any sees the next, and a step that is kept keeps no texts by this. */
+let current: Step | undefined;
+let kept: Exchange | undefined;
 
 export function exchangeOf(step: Step): Exchange {
-  const found = kept.get(step);
-  if (found) return found;
+  if (step === current && kept !== undefined) return kept;
   let user = '';
   let data = '';
   let from: string | undefined;
@@ -39,7 +40,8 @@ export function exchangeOf(step: Step): Exchange {
     for (const result of message.toolResults) data = append(data, result.text);
   }
   const answer = outputText(step).slice(0, LIMIT);
-  const made: Exchange = {
+  current = step;
+  kept = {
     user,
     data,
     system: (step.system ?? '').slice(0, LIMIT),
@@ -47,8 +49,7 @@ export function exchangeOf(step: Step): Exchange {
     answer,
     calls: answer.includes('```') || step.output.some(({ toolCalls }) => toolCalls.length > 0),
   };
-  kept.set(step, made);
-  return made;
+  return kept;
 }
 
 function append(text: string, more: string): string {

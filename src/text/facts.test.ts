@@ -2,14 +2,46 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { coverage, likeness, textFacts } from './facts.ts';
 import { addSeen, emptySeen, hasSeen } from './seen.ts';
-import { stemHash, TOKEN_LIMIT, tokenise, wordHash } from './tokens.ts';
+import { CAPITAL, NUMBER, stemHash, TOKEN_LIMIT, tokenise, UPPER, wordHash } from './tokens.ts';
 
 const wordsOf = (text: string): string[] => {
   const { count, start, end } = tokenise(text);
   return Array.from({ length: count }, (_, i) => text.slice(start[i], end[i]));
 };
 
+const text = fc
+  .array(
+    fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 8 }),
+      fc.constantFrom('Ashes', 'don’t', '1,000', '1.5x', 'queries', "it's", '```', '. '),
+    ),
+  )
+  .map((parts) => parts.join(' '));
+
 describe('tokens', () => {
+  it('gives each word the hash and stem of the word alone', () => {
+    fc.assert(
+      fc.property(text, (whole) => {
+        const { count, start, word, stem, flags } = tokenise(whole);
+        wordsOf(whole).forEach((one, i) => {
+          const alone = tokenise(one);
+          expect([alone.count, alone.word[0]]).toEqual([1, word[i]]);
+          expect(alone.stem[0]).toBe(stem[i]);
+          if (/^[^0-9]/.test(one)) {
+            expect(word[i]).toBe(wordHash(one));
+            expect([0, stemHash(one)]).toContain(stem[i]);
+          }
+          expect(((flags[i] as number) & CAPITAL) !== 0).toBe(/^[A-Z]/.test(one));
+          expect(((flags[i] as number) & UPPER) !== 0).toBe(/^[A-Z]{2,}$/.test(one));
+          expect(((flags[i] as number) & NUMBER) !== 0).toBe(/^[0-9][0-9.,]*$/.test(one));
+          expect(whole.startsWith(one, start[i])).toBe(true);
+        });
+        expect(wordsOf(whole)).toHaveLength(count);
+      }),
+      { seed: 3, numRuns: 500 },
+    );
+  });
+
   it.each([
     ['Hello, world!', ['Hello', 'world']],
     ["don't stop", ["don't", 'stop']],

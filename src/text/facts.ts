@@ -2,7 +2,9 @@
  * What a text says, computed once per text and kept for the next time the same text comes: a model call carries its history again.
  * Everything is lazy and bounded; nothing depends on anything but the text.
  */
+import { HashSet } from './hash-set.ts';
 import { countPhrases, type PhraseCounts } from './phrases.ts';
+import { cutNumbers } from './slab.ts';
 import { CAPITAL, CODE, FIRST, NUMBER, type Tokens, tokenise, UPPER, wordHash } from './tokens.ts';
 
 /** A number as it stands in a text, in one unit: 3.4 million is 3400000, 12 % is 12 with `percent`. */
@@ -31,7 +33,10 @@ export class TextFacts {
   private _phrases: PhraseCounts | undefined;
   private _numbers: readonly NumberFact[] | undefined;
   private _names: readonly NameFact[] | undefined;
-  private _stems: ReadonlySet<number> | undefined;
+  private _stems: HashSet | undefined;
+  private _nameStems: HashSet | undefined;
+  private _pairs: Int32Array | undefined;
+  private _pairSet: HashSet | undefined;
 
   constructor(text: string) {
     this.text = text;
@@ -48,13 +53,27 @@ export class TextFacts {
   }
 
   /** Distinct stems of content words, numbers included. */
-  get stems(): ReadonlySet<number> {
-    if (!this._stems) {
-      const stems = new Set<number>(this.tokens.stem);
-      stems.delete(0);
-      this._stems = stems;
-    }
+  get stems(): HashSet {
+    this._stems ??= new HashSet(this.tokens.stem);
     return this._stems;
+  }
+
+  /** Stems of the words of its names. */
+  get nameStems(): HashSet {
+    this._nameStems ??= new HashSet(nameStemsOf(this.names, this.tokens));
+    return this._nameStems;
+  }
+
+  /** Hashes of the pairs of neighbouring content words, in order. */
+  get pairs(): Int32Array {
+    this._pairs ??= pairsOf(this.tokens.stem);
+    return this._pairs;
+  }
+
+  /** The distinct `pairs`. */
+  get pairSet(): HashSet {
+    this._pairSet ??= new HashSet(this.pairs);
+    return this._pairSet;
   }
 
   get numbers(): readonly NumberFact[] {
@@ -68,43 +87,76 @@ export class TextFacts {
   }
 }
 
-/** Characters of texts whose facts are kept, in each of two generations. */
-const KEPT_CHARS = 4 * 1024 * 1024;
+/**
+ * Characters of texts whose facts are kept, in each of two generations. With its facts a text takes five times its length; what comes again
+ * comes in the next calls of the same session.
+ */
+const KEPT_CHARS = 1024 * 1024;
 
-let young = new Map<string, TextFacts>();
-let old = new Map<string, TextFacts>();
+let young = new Map<number, TextFacts>();
+let old = new Map<number, TextFacts>();
 let youngChars = 0;
 
 /** The facts of a text; the same object while it is remembered. */
 export function textFacts(text: string): TextFacts {
-  const found = young.get(text);
-  if (found) return found;
-  const facts = old.get(text) ?? new TextFacts(text);
+  const key = sampleOf(text);
+  const found = young.get(key);
+  if (found?.text === text) return found;
+  const former = old.get(key);
+  const facts = former?.text === text ? former : new TextFacts(text);
   // Two generations: what was not asked for during a whole generation is forgotten with it.
   if (youngChars > KEPT_CHARS) {
     old = young;
     young = new Map();
     youngChars = 0;
   }
-  young.set(text, facts);
+  // Of two texts with one key the later is remembered.
+  young.set(key, facts);
   youngChars += text.length + 64;
   return facts;
 }
 
+const SAMPLES = 32;
+
+/** A hash of the length and a few characters, so that a long text is not read once more only to be found; equality decides. */
+function sampleOf(text: string): number {
+  const stride = Math.max(1, Math.floor(text.length / SAMPLES));
+  let hash = text.length;
+  for (let i = 0; i < text.length; i += stride) hash = Math.imul(hash ^ text.charCodeAt(i), 16777619);
+  return hash;
+}
+
 /** Share of the stems of `part` that `whole` has too, 0–1; 1 if `part` has none. */
 export function coverage(part: TextFacts, whole: TextFacts): number {
-  if (part.stems.size === 0) return 1;
-  let both = 0;
-  for (const stem of part.stems) if (whole.stems.has(stem)) both++;
-  return both / part.stems.size;
+  const { size } = part.stems;
+  return size === 0 ? 1 : (size - part.stems.missingIn(whole.stems)) / size;
 }
 
 /** Jaccard similarity of the content words, 0–1. */
 export function likeness(a: TextFacts, b: TextFacts): number {
   if (a.stems.size === 0 || b.stems.size === 0) return 0;
-  let both = 0;
-  for (const stem of a.stems) if (b.stems.has(stem)) both++;
+  const both = a.stems.size - a.stems.missingIn(b.stems);
   return both / (a.stems.size + b.stems.size - both);
+}
+
+function nameStemsOf(names: readonly NameFact[], { stem }: Tokens): Int32Array {
+  const stems: number[] = [];
+  for (const { from, to } of names) for (let i = from; i < to; i++) stems.push(stem[i] as number);
+  return Int32Array.from(stems);
+}
+
+function pairsOf(stem: Int32Array): Int32Array {
+  const pairs = cutNumbers(stem.length);
+  let count = 0;
+  let before = 0;
+  for (let i = 0; i < stem.length; i++) {
+    const here = stem[i] as number;
+    if (here === 0) continue;
+    // 0 is no hash.
+    if (before !== 0) pairs[count++] = Math.imul(before, 31) ^ here || 1;
+    before = here;
+  }
+  return pairs.subarray(0, count);
 }
 
 const scales: ReadonlyMap<string, number> = new Map([
@@ -124,15 +176,22 @@ const small =
 const wordNumbers: ReadonlyMap<number, number> = new Map(small.split(' ').map((word, i) => [wordHash(word), i]));
 /** zero … seventeen. */
 const LONGEST = 9;
+/** Most words are no numbers: one read tells. */
+const numberGate = new Uint8Array(1_024);
+for (const hash of wordNumbers.keys()) numberGate[hash & 1_023] = 1;
 
 function numbersOf(text: string, tokens: Tokens): NumberFact[] {
   const numbers: NumberFact[] = [];
+  const { flags, word } = tokens;
   for (let i = 0; i < tokens.count && numbers.length < 512; i++) {
+    const isNumber = ((flags[i] as number) & NUMBER) !== 0;
+    const hash = word[i] as number;
+    if (!isNumber && numberGate[hash & 1_023] === 0) continue;
     const start = tokens.start[i] as number;
     const end = tokens.end[i] as number;
     let value: number;
-    if (((tokens.flags[i] as number) & NUMBER) !== 0) value = Number(text.slice(start, end).replaceAll(',', ''));
-    else if (end - start <= LONGEST && end - start >= 3) value = wordNumbers.get(tokens.word[i] as number) ?? Number.NaN;
+    if (isNumber) value = Number(text.slice(start, end).replaceAll(',', ''));
+    else if (end - start <= LONGEST && end - start >= 3) value = wordNumbers.get(hash) ?? Number.NaN;
     else continue;
     if (!Number.isFinite(value)) continue;
     const space = text.charCodeAt(end) === 0x20 ? 1 : 0;

@@ -74,8 +74,9 @@ function tokenEnd(text: string, from: number, end: number): number {
   let i = from;
   while (i < end) {
     const code = text.charCodeAt(i);
-    if (isWord(code)) i++;
-    else if (isJoiner(code) && i + 1 < end && isWord(text.charCodeAt(i + 1))) i++;
+    const kind = code > 0xff ? WORD : (classes[code] as number);
+    if ((kind & WORD) !== 0) i++;
+    else if (kind === JOINER && i + 1 < end && isWord(text.charCodeAt(i + 1))) i++;
     else break;
   }
   return i;

@@ -26,7 +26,7 @@ const lookalikes: ReadonlyMap<string, string> = new Map(
 
 export function normalise(text: string, limit = DEFAULT_LIMIT): Normalised {
   const cut = text.length > limit ? text.slice(0, limit) : text;
-  if (isAscii(cut)) return { text: cut, hidden: 0, folded: 0 };
+  if (!notAscii.test(cut)) return { text: cut, hidden: 0, folded: 0 };
   let hidden = 0;
   let revealed = '';
   for (const char of cut.normalize('NFKC')) {
@@ -68,10 +68,7 @@ function foldWords(text: string): { readonly text: string; readonly folded: numb
   return { text: out, folded };
 }
 
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 0x7e) return false;
-  return true;
-}
+const notAscii = /[\x80-\uffff]/;
 
 function isHidden(code: number): boolean {
   return (

@@ -63,10 +63,11 @@ export interface PhraseCounts {
 export function countPhrases(tokens: Tokens): PhraseCounts {
   const counts = new Uint16Array(names.length);
   const firsts = new Int32Array(names.length).fill(-1);
+  const { word: allWords, stem: allStems } = tokens;
   for (let i = 0; i < tokens.count; i++) {
-    const word = tokens.word[i] as number;
+    const word = allWords[i] as number;
     if (gate[word & 8_191] === 1) for (const phrase of byWord.get(word) ?? none) hit(phrase, tokens, i, counts, firsts);
-    const stem = tokens.stem[i] as number;
+    const stem = allStems[i] as number;
     if (gate[stem & 8_191] === 1) for (const phrase of byStem.get(stem) ?? none) hit(phrase, tokens, i, counts, firsts);
   }
   const at = (name: PhraseClass): number => places.get(name) as number;

@@ -19,32 +19,74 @@ export const unitLimits: SplitLimits = { min: 15, max: 600, count: 120 };
 
 /** Sentences (ended by `.`, `!`, `?`, `。`, `！`, `？` and white space) and lines, trimmed, in order. */
 export function splitUnits(text: string, limits: SplitLimits = unitLimits): Unit[] {
+  const bounds = unitBounds(text, limits);
   const units: Unit[] = [];
-  let from = 0;
-  for (let i = 0; i < text.length; i++) {
-    const end = boundary(text, i);
-    if (!end && i - from + 1 < limits.max) continue;
-    if (end && i - from + 1 < limits.min && text.length - i > 1) continue;
-    push(units, text, from, i + 1);
-    from = i + 1;
+  for (let k = 0; k < bounds.length; k += 2) {
+    const at = bounds[k] as number;
+    units.push({ text: text.slice(at, bounds[k + 1]), at });
   }
-  push(units, text, from, text.length);
-  if (units.length <= limits.count) return units;
-  const half = limits.count >> 1;
-  return [...units.slice(0, half), ...units.slice(units.length - (limits.count - half))];
+  return units;
 }
 
-function boundary(text: string, i: number): boolean {
-  const code = text.charCodeAt(i);
-  if (code === 0x0a || code === 0x0d) return true;
-  if (code === 0x3002 || code === 0xff01 || code === 0xff1f) return true;
-  if (code !== 0x2e && code !== 0x21 && code !== 0x3f) return false;
-  const next = text.charCodeAt(i + 1);
+/** The offsets of the units of `splitUnits`, for those who read few of them: start and end of the first, of the second, and so on. */
+export function unitBounds(text: string, limits: SplitLimits = unitLimits): number[] {
+  const bounds: number[] = [];
+  const { length } = text;
+  let from = 0;
+  // What is shorter than `min` ends no unit: those characters are passed over. The rest of a text is a unit of any length.
+  for (let i = limits.min - 1; i < length; i++) {
+    const code = text.charCodeAt(i);
+    const kind = code < 0x80 ? (kinds[code] as number) : isWideStop(code) ? ALWAYS : 0;
+    if (kind === 0 && i - from + 1 < limits.max) continue;
+    const end = kind === ALWAYS || (kind === STOP && isSpaceOrQuote(text.charCodeAt(i + 1)));
+    if (!end && i - from + 1 < limits.max) continue;
+    push(bounds, text, from, i + 1);
+    from = i + 1;
+    i += limits.min - 1;
+  }
+  push(bounds, text, from, length);
+  if (bounds.length <= 2 * limits.count) return bounds;
+  const half = limits.count >> 1;
+  return [...bounds.slice(0, 2 * half), ...bounds.slice(bounds.length - 2 * (limits.count - half))];
+}
+
+/** Ends a unit wherever it stands: a line break. */
+const ALWAYS = 1;
+/** Ends a unit if white space or a quotation mark follows. */
+const STOP = 2;
+const kinds = new Uint8Array(128);
+for (const char of '\n\r') kinds[char.charCodeAt(0)] = ALWAYS;
+for (const char of '.!?') kinds[char.charCodeAt(0)] = STOP;
+
+function isWideStop(code: number): boolean {
+  return code === 0x3002 || code === 0xff01 || code === 0xff1f;
+}
+
+function isSpaceOrQuote(next: number): boolean {
   return Number.isNaN(next) || next === 0x20 || next === 0x09 || next === 0x22 || next === 0x27 || next === 0x0a;
 }
 
-function push(units: Unit[], text: string, from: number, to: number): void {
-  const piece = text.slice(from, to);
-  const trimmed = piece.trim();
-  if (trimmed !== '') units.push({ text: trimmed, at: from + piece.indexOf(trimmed) });
+function push(bounds: number[], text: string, from: number, to: number): void {
+  let start = from;
+  let end = to;
+  while (start < end && isSpace(text.charCodeAt(start))) start++;
+  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+  if (start < end) bounds.push(start, end);
+}
+
+/** What `trim` takes away. */
+function isSpace(code: number): boolean {
+  if (code <= 0x20) return code === 0x20 || (code >= 0x09 && code <= 0x0d);
+  if (code < 0xa0) return false;
+  return (
+    code === 0xa0 ||
+    code === 0x1680 ||
+    (code >= 0x2000 && code <= 0x200a) ||
+    code === 0x2028 ||
+    code === 0x2029 ||
+    code === 0x202f ||
+    code === 0x205f ||
+    code === 0x3000 ||
+    code === 0xfeff
+  );
 }

@@ -11,38 +11,53 @@ export type Sketch = readonly number[];
 export const SKETCH_SIZE = 64;
 const MAX_WORDS = 4_096;
 
-/** Hashes of the lower-case words of a text, in order; letters, digits and `_` of any script make words. */
-export function wordHashes(text: string, limit = MAX_WORDS): number[] {
-  const words: number[] = [];
-  let hash = FNV_START;
+/** ASCII letters and digits and `_`, lower-case; 0 for all others. */
+const folded = new Uint8Array(128);
+for (let code = 0x30; code <= 0x39; code++) folded[code] = code;
+for (let code = 0x61; code <= 0x7a; code++) folded[code] = folded[code - 32] = code;
+folded[0x5f] = 0x5f;
+
+/** The words of the text at hand, as signed numbers: those the engine keeps as they are. */
+const scratch = new Int32Array(MAX_WORDS);
+
+/** Fills `scratch`; how many words there are. */
+function readWords(text: string, limit: number): number {
+  let count = 0;
+  let hash = FNV_START | 0;
   let open = false;
   for (let i = 0; i < text.length; i++) {
-    let code = text.charCodeAt(i);
-    if (code >= 0x41 && code <= 0x5a) code += 32;
-    if ((code >= 0x61 && code <= 0x7a) || (code >= 0x30 && code <= 0x39) || code === 0x5f || code > 0xbf) {
-      hash = fnv(hash, code);
+    const code = text.charCodeAt(i);
+    const lower = code < 0x80 ? (folded[code] as number) : code > 0xbf ? code : 0;
+    if (lower !== 0) {
+      hash = Math.imul(hash ^ lower, 16777619);
       open = true;
     } else if (open) {
-      words.push(hash);
-      if (words.length >= limit) return words;
-      hash = FNV_START;
+      scratch[count++] = hash;
+      if (count >= limit) return count;
+      hash = FNV_START | 0;
       open = false;
     }
   }
-  if (open) words.push(hash);
-  return words;
+  if (open) scratch[count++] = hash;
+  return count;
+}
+
+/** Hashes of the lower-case words of a text, in order; letters, digits and `_` of any script make words. At most 4,096. */
+export function wordHashes(text: string, limit = MAX_WORDS): number[] {
+  const count = readWords(text, Math.min(limit, MAX_WORDS));
+  return Array.from({ length: count }, (_, i) => (scratch[i] as number) >>> 0);
 }
 
 /** Hashes of every run of `n` words, in order. Fewer words than `n` give one hash of them all, none give none. */
 export function wordShingles(text: string, n = 3): number[] {
-  const words = wordHashes(text);
-  if (words.length === 0) return [];
-  const size = Math.min(n, words.length);
-  const result: number[] = [];
-  for (let i = 0; i + size <= words.length; i++) {
-    let hash = FNV_START;
-    for (let k = 0; k < size; k++) hash = fnv(hash, words[i + k] as number);
-    result.push(mix32(hash));
+  const words = readWords(text, MAX_WORDS);
+  if (words === 0) return [];
+  const size = Math.min(n, words);
+  const result = new Array<number>(words - size + 1);
+  for (let i = 0; i < result.length; i++) {
+    let hash = FNV_START | 0;
+    for (let k = 0; k < size; k++) hash = Math.imul(hash ^ (scratch[i + k] as number), 16777619);
+    result[i] = mix32(hash);
   }
   return result;
 }

@@ -126,6 +126,31 @@ describe('splitUnits', () => {
     ]);
   });
 
+  test('as read character by character', () => {
+    const pieces = fc.array(
+      fc.constantFrom('word', ' ', '.', '. ', '?"', '!', '\n', '\r\n', '。', '\u00a0', '1', 'a much longer piece of text '),
+    );
+    fc.assert(
+      fc.property(
+        pieces.map((parts) => parts.join('')),
+        fc.integer({ min: 1, max: 20 }),
+        (text, min) => {
+          const units: string[] = [];
+          let from = 0;
+          for (let to = 1; to <= text.length; to++) {
+            const piece = text.slice(from, to);
+            const ends = /[\n\r。！？]$/.test(piece) || (/[.!?]$/.test(piece) && /^(?:$|[ \t"'\n])/.test(text.slice(to)));
+            if (to < text.length && piece.length < 50 && !(ends && piece.length >= min)) continue;
+            if (piece.trim() !== '') units.push(piece.trim());
+            from = to;
+          }
+          expect(splitUnits(text, { min, max: 50, count: 10_000 }).map((unit) => unit.text)).toEqual(units);
+        },
+      ),
+      seed,
+    );
+  });
+
   test('units stand where they say, in order, within their bounds', () => {
     fc.assert(
       fc.property(fc.string({ maxLength: 3_000 }), (text) => {
@@ -165,6 +190,17 @@ describe('decodeCandidates', () => {
   ])('%s', (kind, text) => {
     expect(decodeCandidates(`see: ${text}`)).toContainEqual(
       expect.objectContaining({ kind, text: expect.stringContaining('previous instructions') }),
+    );
+  });
+
+  test('a run is found wherever it stands', () => {
+    const words = fc.array(fc.constantFrom('a', 'word', 'internationalisation', '=', ' ', '-', '\n', 'é'), { maxLength: 60 });
+    fc.assert(
+      fc.property(words, words, (before, after) => {
+        const text = `${before.join('')} ${Buffer.from(secret).toString('base64')} ${after.join(' ')}`;
+        expect(decodeCandidates(text).map((one) => one.text)).toContain(secret);
+      }),
+      seed,
     );
   });
 

@@ -4,17 +4,18 @@
  * integers to the engine. Linear; at most `TOKEN_LIMIT` words.
  */
 import { FNV_START } from './hash.ts';
+import { cutBytes, cutNumbers } from './slab.ts';
 import { isStopWord } from './stopwords.ts';
 
 export interface Tokens {
   readonly count: number;
   /** Hash of the lower-case word. */
   readonly word: Int32Array;
-  /** Hash of its stem (plural, -ed, -ing, -ly, final -e cut); 0 for stop words and for words of one letter. */
+  /** Hash of its stem (plural, -ed, -ing, -ly, final -e cut); 0 for stop words and for words of one letter. Computed when first asked for. */
   readonly stem: Int32Array;
   /** Offsets in the text. */
-  readonly start: Uint32Array;
-  readonly end: Uint32Array;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
   readonly flags: Uint8Array;
 }
 
@@ -34,46 +35,147 @@ export const TOKEN_LIMIT = 4_096;
 
 const START = FNV_START | 0;
 const PRIME = 16777619;
+/** PRIME × INVERSE = 1 in 32 bits: takes the last character of a hash away again. */
+const INVERSE = 899433627;
 
+// Filled word by word, then copied at their length: a text is read once.
 const words = new Int32Array(TOKEN_LIMIT);
-const stems = new Int32Array(TOKEN_LIMIT);
-const starts = new Uint32Array(TOKEN_LIMIT);
-const ends = new Uint32Array(TOKEN_LIMIT);
+const starts = new Int32Array(TOKEN_LIMIT);
+const ends = new Int32Array(TOKEN_LIMIT);
 const flags = new Uint8Array(TOKEN_LIMIT);
+
+/** ASCII letters and digits and `_`, lower-case; 0 for what is in no word. One read instead of up to seven comparisons a character. */
+const folded = new Uint8Array(128);
+for (let c = 0x30; c <= 0x39; c++) folded[c] = c;
+for (let c = 0x61; c <= 0x7a; c++) folded[c] = folded[c - 32] = c;
+folded[0x5f] = 0x5f;
+
+/** Other ASCII: what ends a sentence or line, begins a fence, or may stand inside a word or number. Most separators are none of these. */
+const SENTENCE = 1;
+const FENCE = 2;
+const INNER = 4;
+const roles = new Uint8Array(128);
+for (const char of '.!?\n\r') roles[char.charCodeAt(0)] = SENTENCE;
+for (const char of ".,'") roles[char.charCodeAt(0)] = (roles[char.charCodeAt(0)] as number) | INNER;
+roles[0x60] = FENCE;
 
 export function tokenise(text: string): Tokens {
   let count = 0;
   let i = 0;
   let first = FIRST;
   let code = 0;
-  while (i < text.length && count < TOKEN_LIMIT) {
+  const { length } = text;
+  while (i < length && count < TOKEN_LIMIT) {
     const c = text.charCodeAt(i);
-    if (!isWordCode(c)) {
-      if (c === 0x0a || c === 0x0d || c === 0x2e || c === 0x21 || c === 0x3f || c === 0x3002) first = FIRST;
-      else if (c === 0x60 && text.charCodeAt(i + 1) === 0x60 && text.charCodeAt(i + 2) === 0x60) {
-        code ^= CODE;
-        i += 2;
-        first = FIRST;
+    if (c < 0x80 ? folded[c] === 0 : !isWordCode(c)) {
+      const role = c < 0x80 ? (roles[c] as number) : c === 0x3002 ? SENTENCE : 0;
+      if (role !== 0) {
+        if ((role & SENTENCE) !== 0) first = FIRST;
+        else if (role === FENCE && text.charCodeAt(i + 1) === 0x60 && text.charCodeAt(i + 2) === 0x60) {
+          code ^= CODE;
+          i += 2;
+          first = FIRST;
+        }
       }
       i++;
       continue;
     }
+    starts[count] = i;
+    const isNumber = isDigit(c);
+    let hash = START;
+    let capitals = 0;
+    // Letters and `_` have the bit 0x40, digits have not.
+    let bits = 0;
     const from = i;
-    i = isDigit(c) ? numberOrWord(text, i, count) : word(text, i, count);
-    starts[count] = from;
+    while (true) {
+      let end = 0;
+      for (; i < length; i++) {
+        end = text.charCodeAt(i);
+        const lower = end < 0x80 ? (folded[end] as number) : 0;
+        if (lower === 0) break;
+        // 32 apart if it was a capital.
+        capitals += (end ^ lower) >> 5;
+        bits |= lower;
+        hash = Math.imul(hash ^ lower, PRIME);
+      }
+      if (i >= length || (end < 0x80 && ((roles[end] as number) & INNER) === 0)) break;
+      const inner = innerCode(text, i, isNumber);
+      if (inner === 0) break;
+      i++;
+      if (inner === SKIP) continue;
+      if (inner >= 0x80) bits |= 0x40;
+      hash = Math.imul(hash ^ inner, PRIME);
+    }
+    words[count] = hash;
     ends[count] = i;
-    flags[count] = (flags[count] as number) | first | code;
+    const kind = isNumber
+      ? (bits & 0x40) === 0
+        ? NUMBER
+        : 0
+      : (c >= 0x41 && c <= 0x5a ? CAPITAL : 0) | (capitals === i - from && capitals > 1 ? UPPER : 0);
+    flags[count] = kind | first | code;
     first = 0;
     count++;
   }
-  return {
-    count,
-    word: words.slice(0, count),
-    stem: stems.slice(0, count),
-    start: starts.slice(0, count),
-    end: ends.slice(0, count),
-    flags: flags.slice(0, count),
-  };
+  return new Words(text, count);
+}
+
+/** In a word or number, but no part of what it says. */
+const SKIP = -1;
+
+/** What text[at], no ASCII letter or digit, adds to the word or number before it: a character code, `SKIP`, or 0 if the word ends. */
+function innerCode(text: string, at: number, isNumber: boolean): number {
+  const c = text.charCodeAt(at);
+  if (isWordCode(c)) return c;
+  // 1,234 and 1234 are the same number; 1.5 is not 15.
+  if (isNumber) return (c === 0x2e || c === 0x2c) && isDigit(text.charCodeAt(at + 1)) ? (c === 0x2c ? SKIP : c) : 0;
+  // An apostrophe inside a word belongs to it: don't, l'eau.
+  return (c === 0x27 || c === 0x2019) && isLetter(text.charCodeAt(at + 1)) ? 0x27 : 0;
+}
+
+class Words implements Tokens {
+  readonly count: number;
+  readonly word: Int32Array;
+  readonly start: Int32Array;
+  readonly end: Int32Array;
+  readonly flags: Uint8Array;
+  private readonly text: string;
+  private stems: Int32Array | undefined;
+
+  /** The words that `tokenise` has just found. */
+  constructor(text: string, count: number) {
+    this.text = text;
+    this.count = count;
+    this.word = cutNumbers(count);
+    this.start = cutNumbers(count);
+    this.end = cutNumbers(count);
+    this.flags = cutBytes(count);
+    this.word.set(words.subarray(0, count));
+    this.start.set(starts.subarray(0, count));
+    this.end.set(ends.subarray(0, count));
+    this.flags.set(flags.subarray(0, count));
+  }
+
+  get stem(): Int32Array {
+    this.stems ??= stemsOf(this.text, this);
+    return this.stems;
+  }
+}
+
+function stemsOf(text: string, { count, word, start, end }: Words): Int32Array {
+  const stems = cutNumbers(count);
+  for (let i = 0; i < count; i++) stems[i] = stemOf(text, start[i] as number, end[i] as number, word[i] as number);
+  return stems;
+}
+
+/** The stem's hash of the word text[from, to) with this hash. */
+function stemOf(text: string, from: number, to: number, hash: number): number {
+  const lead = text.charCodeAt(from);
+  if (isDigit(lead)) return hash;
+  if ((to - from < 2 && lead < 0x80) || isStopWord(hash)) return 0;
+  let stem = hash;
+  for (let i = to, end = stemEnd(text, from, to); i > end; ) stem = Math.imul(stem, INVERSE) ^ lower(text.charCodeAt(--i));
+  return stem;
 }
 
 /** Hash of a word as `Tokens.word` has it. */
@@ -90,64 +192,6 @@ function hashRange(text: string, from: number, to: number): number {
   let hash = START;
   for (let i = from; i < to; i++) hash = Math.imul(hash ^ lower(text.charCodeAt(i)), PRIME);
   return hash;
-}
-
-function word(text: string, from: number, at: number): number {
-  let hash = START;
-  // Hashes without the last one, two and three characters: the stem's is one of them.
-  let less1 = START;
-  let less2 = START;
-  let less3 = START;
-  let capitals = 0;
-  let i = from;
-  for (; i < text.length; i++) {
-    let c = text.charCodeAt(i);
-    if (c >= 0x61 && c <= 0x7a) {
-      // Most letters of most texts.
-    } else if (c >= 0x41 && c <= 0x5a) {
-      capitals++;
-      c += 32;
-    } else if (!isWordCode(c)) {
-      // An apostrophe inside a word belongs to it: don't, l'eau.
-      if ((c === 0x27 || c === 0x2019) && isLetter(text.charCodeAt(i + 1))) c = 0x27;
-      else break;
-    }
-    less3 = less2;
-    less2 = less1;
-    less1 = hash;
-    hash = Math.imul(hash ^ c, PRIME);
-  }
-  const lead = text.charCodeAt(from);
-  const letters = i - from;
-  words[at] = hash;
-  flags[at] = (lead >= 0x41 && lead <= 0x5a ? CAPITAL : 0) | (letters > 1 && capitals === letters ? UPPER : 0);
-  if ((letters < 2 && lead < 0x80) || isStopWord(hash)) stems[at] = 0;
-  else {
-    const cut = i - stemEnd(text, from, i);
-    stems[at] = cut === 0 ? hash : cut === 1 ? less1 : cut === 2 ? less2 : less3;
-  }
-  return i;
-}
-
-function numberOrWord(text: string, from: number, at: number): number {
-  let hash = START;
-  let letter = false;
-  let i = from;
-  for (; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    if (isDigit(c)) hash = Math.imul(hash ^ c, PRIME);
-    else if ((c === 0x2e || c === 0x2c) && isDigit(text.charCodeAt(i + 1))) {
-      // 1,234 and 1234 are the same number; 1.5 is not 15.
-      if (c === 0x2e) hash = Math.imul(hash ^ c, PRIME);
-    } else if (isWordCode(c)) {
-      letter = true;
-      hash = Math.imul(hash ^ lower(c), PRIME);
-    } else break;
-  }
-  words[at] = hash;
-  stems[at] = hash;
-  flags[at] = letter ? 0 : NUMBER;
-  return i;
 }
 
 /** Where the stem of text[from, to) ends. Light: it joins forms of one word, it does not find its root. */
