@@ -123,7 +123,8 @@ export function pointAt(scores: readonly number[], labels: readonly (0 | 1)[], t
   return { threshold, recall, fpr, balanced: (recall + 1 - fpr) / 2 };
 }
 
-function solve(a: Float64Array[], b: Float64Array): Float64Array {
+/** Solves a x = b by elimination with pivots. */
+export function solve(a: Float64Array[], b: Float64Array): Float64Array {
   const n = b.length;
   const m = a.map((line, i) => Float64Array.from([...line, at(b, i)]));
   for (let i = 0; i < n; i++) {

@@ -5,10 +5,12 @@
 import { claims } from './phrases/claims.ts';
 import { endings } from './phrases/endings.ts';
 import { uncertainty } from './phrases/uncertainty.ts';
+import { verdict } from './phrases/verdict.ts';
 import { isStopWord } from './stopwords.ts';
 import { stemHash, type Tokens, wordHash } from './tokens.ts';
 
 const table = { ...uncertainty, ...claims, ...endings } as const;
+const table = { ...uncertainty, ...claims, ...verdict } as const;
 
 export type PhraseClass = keyof typeof table;
 
