@@ -9,8 +9,7 @@ import { verdict } from './phrases/verdict.ts';
 import { isStopWord } from './stopwords.ts';
 import { stemHash, type Tokens, wordHash } from './tokens.ts';
 
-const table = { ...uncertainty, ...claims, ...endings } as const;
-const table = { ...uncertainty, ...claims, ...verdict } as const;
+const table = { ...uncertainty, ...claims, ...endings, ...verdict } as const;
 
 export type PhraseClass = keyof typeof table;
 
