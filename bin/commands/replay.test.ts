@@ -39,7 +39,7 @@ test('jsonl: detection, blame and coverage with the fields of the evaluation', a
   expect(of('detection')).toHaveLength(3);
   for (const detection of of('detection')) {
     expect(Object.keys(detection)).toEqual(
-      'kind source id detector confidence confidence_tier severity trace_id span_id session_id agent evidence explanation taxonomy schema message category version tier revision data'.split(
+      'kind source id detector confidence confidence_tier score severity trace_id span_id session_id agent evidence explanation taxonomy schema message category version tier revision data'.split(
         ' ',
       ),
     );
