@@ -1,12 +1,14 @@
 /**
- * injection, scores: features of a text and two logistic heads, one for what a user says (whole text)
- * and one for what tools and documents return (sentence by sentence, the highest counts). Weights come
- * from `injection.fit.json`; those of attack features are never negative, so more evidence never
- * lowers a score.
+ * injection, scores: features of a text and two heads, one for what a user says (whole text) and one for
+ * what tools and documents return (sentence by sentence, the highest counts). The first is the mean
+ * log-odds of three models that fail in different places: named features, boosted trees over them, and
+ * single words and pairs. Weights come from `injection.fit.json` (eval/train/injection.ts); those of attack
+ * features are never negative, so more evidence never lowers a score.
  */
 import { unitBounds } from '../../src/text/sentences.ts';
 import fit from './injection.fit.json' with { type: 'json' };
 import { apartness } from './injection-apart.ts';
+import { type Tree, treesSum, unpackWeights, wordPlaces, wordsSum } from './injection-learned.ts';
 import { countHits, MAX_HITS, noHits, rules } from './injection-rules.ts';
 import { added, countShape, sharesOf } from './injection-shape.ts';
 
@@ -169,6 +171,7 @@ export function unitFeatures(text: string, hidden: number): { readonly unit: str
 
 /** Fewer units have no surroundings that one of them could be unlike. */
 const MIN_UNITS = 5;
+
 const signIndexes = rules.flatMap(({ name }, i) =>
   attackRules.has(name) || name === 'exfiltration' || name === 'code_insertion' ? [i] : [],
 );
@@ -179,26 +182,42 @@ function weightsOf(head: Head): { readonly bias: number; readonly weights: Float
   return { bias: head.bias, weights: Float64Array.from(featureNames, (name) => head.weights[name] ?? 0) };
 }
 
-function logistic(head: { readonly bias: number; readonly weights: Float64Array }, x: Float64Array): number {
+function linear(head: { readonly bias: number; readonly weights: Float64Array }, x: Float64Array): number {
   let sum = head.bias;
   for (let i = 0; i < x.length; i++) sum += (head.weights[i] as number) * (x[i] as number);
-  return 1 / (1 + Math.exp(-sum));
+  return sum;
 }
+
+function sigmoid(odds: number): number {
+  return 1 / (1 + Math.exp(-odds));
+}
+
+const trees = fit.trees as unknown as { readonly base: number; readonly list: readonly Tree[] };
+const words = unpackWeights(fit.words);
 
 /** What a user said, as a whole. */
 export function scoreDirect(text: string): Scored {
   const cut = text.slice(0, TEXT_LIMIT);
   const x = featuresOf(cut);
-  return { score: logistic(heads.direct, x), rules: named(heads.direct.weights, x), unit: cut };
+  const odds =
+    (linear(heads.direct, x) + trees.base + treesSum(trees.list, x) + wordsSum(words, fit.words.bias, wordPlaces(cut))) / 3;
+  return { score: sigmoid(odds), rules: named(heads.direct.weights, x), unit: cut };
 }
+
+/** A unit that only asks, orders or links: no sign of its own. */
+export function isPlain(x: Float64Array): boolean {
+  return !signIndexes.some((i) => (x[i] as number) > 0);
+}
+
+/** Factor of the score of a plain unit without surroundings. */
+export const PLAIN = 0.6;
 
 /** What a tool or a document returned: the highest unit. */
 export function scoreUntrusted(text: string, hidden: number): Scored {
   let best: Scored = { score: 0, rules: [], unit: '' };
   for (const { unit, x } of unitFeatures(text, hidden)) {
     // A plain request stands out only among enough other text; alone it is a note or a manual.
-    const plain = !signIndexes.some((i) => (x[i] as number) > 0);
-    const score = logistic(heads.tool, x) * (plain && x[UNIT_AT] === 0 ? 0.6 : 1);
+    const score = sigmoid(linear(heads.tool, x)) * (isPlain(x) && x[UNIT_AT] === 0 ? PLAIN : 1);
     if (score > best.score) best = { score, rules: named(heads.tool.weights, x), unit };
   }
   return best;

@@ -12,6 +12,7 @@ import { type History, newMessages } from '../../src/text/history.ts';
 import { leafText } from '../../src/text/json.ts';
 import { normalise } from '../../src/text/normalise.ts';
 import { wordShingles } from '../../src/text/shingles.ts';
+import { learnOwn, learnText, withoutOwn } from './injection-own.ts';
 import { type Scored, scoreDirect, scoreUntrusted, TEXT_LIMIT } from './injection-score.ts';
 import { nameWords, targetsOf, traces } from './injection-traces.ts';
 
@@ -37,6 +38,8 @@ interface State {
   /** Word pairs of what users asked for: doing that is no obedience to anybody else. */
   asked: number[];
   taints: Taint[];
+  /** Hashes of lines that agents of this session wrote, and of those judged before. */
+  own: number[];
 }
 
 const options = {
@@ -46,7 +49,7 @@ const options = {
     default: 0.7,
     min: 0.05,
     max: 1,
-    source: 'About .40 after calibration: POSSIBLE. Lower scores are everyday text.',
+    source: 'About .60 after calibration for user messages, .45 for data. Lower scores are everyday text.',
   },
   follow_within: {
     type: 'integer',
@@ -64,7 +67,7 @@ const options = {
   },
 } as const;
 
-const taxonomy = { owasp: ['LLM01', 'ASI01'], modes: ['F15'] } as const;
+const taxonomy = { owasp: ['LLM01', 'ASI01'], modes: ['F15'], trail: ['Instruction Non-compliance'] } as const;
 
 const messages = {
   instruction_in_data: {
@@ -98,6 +101,8 @@ const messages = {
 type Ctx = Context<typeof options, typeof messages>;
 
 const MAX_SEEN = 256;
+/** A rest this short is the frame around a quotation ("New task:"). */
+const MIN_REST = 40;
 const MAX_TOOLS = 64;
 const MAX_ASKED = 512;
 const MAX_TAINTS = 8;
@@ -113,26 +118,27 @@ export default defineDetector({
     family: 'behavior',
     scope: 'session',
     version: 1,
-    stateVersion: 2,
+    stateVersion: 3,
     needs: ['messages.input'],
     summary: 'Finds text that gives the model orders it should not take, and calls that obey it.',
     docs: {
-      what: 'Tool results and retrieved documents, sentence by sentence, and user messages as a whole, after Unicode normalisation and one level of decoding, scored by wording rules; and a later tool call whose arguments or name come from a suspicious sentence, or the first use of a sensitive tool after it.',
+      what: 'Tool results and retrieved documents, sentence by sentence, and user messages as a whole, after Unicode normalisation and one level of decoding, scored by wording rules, and user messages also by boosted trees over them and by single words; lines that agents of the session wrote themselves are left out; and a later tool call whose arguments or name come from a suspicious sentence, or the first use of a sensitive tool after it.',
       why: 'A model does not tell data from orders. The text alone is a suspicion; the call that follows is the harm.',
       fix: 'Mark untrusted text as data, drop tool scopes after it, confirm sensitive calls, and keep secrets out of reach of the model.',
       limits:
-        'A plain request inside data ("How do you say this in Russian?") looks like data. Benign role-play by users is mistaken for a jailbreak most often. Attacks of a kind the rules have no words for are missed: on sources left out of the fit recall falls by a third and false alarms rise to about one in ten. Only the first 6,000 characters of a user message and 24,000 of a result are read.',
+        'A plain request inside data ("How do you say this in Russian?") looks like data. Benign role-play by users is mistaken for a jailbreak most often. Attacks of a kind the rules have no words for are missed: on sources left out of the fit recall falls by a third and false alarms rise to about one in nine. An attack that an agent repeats word for word passes as its own text. Only the first 6,000 characters of a user message and 24,000 of a result are read.',
       sources: ['https://arxiv.org/abs/2302.12173', 'https://arxiv.org/abs/2410.22770', 'https://arxiv.org/abs/2312.14197'],
     },
     options,
     messages,
   },
 
-  init: (): State => ({ seen: [], histories: [], tools: [], asked: [], taints: [] }),
+  init: (): State => ({ seen: [], histories: [], tools: [], asked: [], taints: [], own: [] }),
 
   onStep(state, step, ctx) {
     if (state === undefined) return state;
     if (step.kind === 'tool' && step.tool !== undefined) {
+      state.own = learnOwn(state.own, step);
       if (!step.rollup) compare(state, step, ctx);
       if (step.tool.result !== undefined) fromData(state, step, step.tool.name, step.tool.result, ctx);
     }
@@ -145,6 +151,7 @@ export default defineDetector({
       if (message.role === 'tool' && message.toolResults.length === 0)
         fromData(state, step, message.name ?? 'tool', message.text, ctx);
     }
+    state.own = learnOwn(state.own, step);
     return state;
   },
 });
@@ -152,9 +159,9 @@ export default defineDetector({
 function fromData(state: State, step: Step, source: string, text: string, ctx: Ctx): void {
   const hash = firstSeen(state, text);
   if (hash === undefined) return;
-  const clean = normalise(text, 4 * TEXT_LIMIT);
-  let best = scoreUntrusted(clean.text, clean.hidden + clean.folded);
-  for (const decoded of decodeCandidates(clean.text)) best = higher(best, scoreUntrusted(decoded.text, 0), decoded.kind);
+  let best = ofData(text);
+  // Most texts are harmless: only what looks like an attack is read again without the agents' own lines.
+  if (best.score >= ctx.options.suspect_at) best = unlessOwn(state, text, best, ofData);
   if (best.score < ctx.options.suspect_at) return;
   remember(state, { key: hash, at: ref(step), source, left: ctx.options.follow_within, ...traces(best.unit, state.asked) });
   ctx.report('instruction_in_data', { at: ref(step), key: hash, score: best.score, data: { source, signs: signs(best) } });
@@ -165,10 +172,31 @@ function fromUser(state: State, step: Step, text: string, ctx: Ctx): void {
   if (hash === undefined) return;
   const clean = normalise(text, TEXT_LIMIT);
   state.asked = [...state.asked, ...wordShingles(clean.text, 2)].slice(-MAX_ASKED);
-  let best = scoreDirect(clean.text);
-  for (const decoded of decodeCandidates(clean.text)) best = higher(best, scoreDirect(decoded.text), decoded.kind);
+  let best = ofUser(clean.text);
+  if (best.score >= ctx.options.suspect_at) best = unlessOwn(state, clean.text, best, ofUser);
+  state.own = learnText(state.own, clean.text);
   if (best.score < ctx.options.suspect_at) return;
   ctx.report('user_override', { at: ref(step), key: hash, score: best.score, data: { signs: signs(best) } });
+}
+
+function ofData(text: string): Scored {
+  const clean = normalise(text, 4 * TEXT_LIMIT);
+  let best = scoreUntrusted(clean.text, clean.hidden + clean.folded);
+  for (const decoded of decodeCandidates(clean.text)) best = higher(best, scoreUntrusted(decoded.text, 0), decoded.kind);
+  return best;
+}
+
+function ofUser(text: string): Scored {
+  let best = scoreDirect(text);
+  for (const decoded of decodeCandidates(text)) best = higher(best, scoreDirect(decoded.text), decoded.kind);
+  return best;
+}
+
+/** The score of what is left of a text without lines that agents wrote or that were judged before. */
+function unlessOwn({ own }: State, text: string, whole: Scored, score: (text: string) => Scored): Scored {
+  const rest = withoutOwn(own, text);
+  if (rest === text) return whole;
+  return rest.trim().length < MIN_REST ? { score: 0, rules: [], unit: '' } : score(rest);
 }
 
 /** Hash of a text not seen before in this session, else `undefined`. */

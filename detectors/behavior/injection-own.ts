@@ -1,0 +1,78 @@
+/**
+ * injection, own text: lines that an agent of this session wrote, or that were judged before. Frameworks hand them on as user messages and tools
+ * print them back; they are no outsider's word. Hashes only.
+ */
+import type { Step } from '../../src/step/step.ts';
+import { FNV_START, fnv, mix32 } from '../../src/text/hash.ts';
+import { leafText } from '../../src/text/json.ts';
+
+/** Shorter lines ("Thanks.", "---") are anybody's. */
+const MIN_LINE = 20;
+/** Lines remembered: some fifteen replies. */
+const MAX_LINES = 512;
+/** Characters of one text that are read. */
+const MAX_READ = 24_000;
+
+/** Remembers what the step's agent wrote: its messages and the arguments of its calls. */
+export function learnOwn(own: number[], step: Step): number[] {
+  const lines: number[] = [];
+  if (step.kind === 'llm' || step.kind === 'agent')
+    for (const message of step.output) {
+      eachLine(message.text, (hash) => lines.push(hash));
+      for (const call of message.toolCalls) eachLine(leafText(call.arguments ?? ''), (hash) => lines.push(hash));
+    }
+  if (step.tool?.arguments !== undefined) eachLine(leafText(step.tool.arguments), (hash) => lines.push(hash));
+  return remembered(own, lines);
+}
+
+/** Remembers the lines of a text that was judged. */
+export function learnText(own: number[], text: string): number[] {
+  const lines: number[] = [];
+  eachLine(text, (hash) => lines.push(hash));
+  return remembered(own, lines);
+}
+
+/** The text without the lines that are known. */
+export function withoutOwn(own: readonly number[], text: string): string {
+  if (own.length === 0) return text;
+  const known = new Set(own);
+  const kept: string[] = [];
+  let from = 0;
+  eachLine(text, (hash, start, end) => {
+    if (!known.has(hash)) return;
+    if (start > from) kept.push(text.slice(from, start));
+    from = end;
+  });
+  return from === 0 ? text : kept.join('') + text.slice(from);
+}
+
+function remembered(own: number[], lines: readonly number[]): number[] {
+  return lines.length === 0 ? own : [...own, ...lines].slice(-MAX_LINES);
+}
+
+/** Hash and place of every line that is long enough; white space at its ends is no part of it. */
+function eachLine(text: string, seen: (hash: number, start: number, end: number) => void): void {
+  const limit = Math.min(text.length, MAX_READ);
+  let start = -1;
+  let last = 0;
+  let hash = FNV_START;
+  let held = FNV_START;
+  for (let i = 0; i <= limit; i++) {
+    const code = i < limit ? text.charCodeAt(i) : 10;
+    if (code === 10 || code === 13) {
+      if (start >= 0 && last - start >= MIN_LINE) seen(mix32(held), start, last);
+      start = -1;
+      hash = FNV_START;
+      continue;
+    }
+    const blank = code === 32 || code === 9;
+    if (start < 0) {
+      if (blank) continue;
+      start = i;
+    }
+    hash = fnv(hash, code);
+    if (blank) continue;
+    held = hash;
+    last = i + 1;
+  }
+}
