@@ -19,6 +19,8 @@ import { fitChoice } from './choice.ts';
 const [folder = '../shared/eval/dev'] = process.argv.slice(2);
 const PENALTY = Number(process.env['PEN'] ?? 100);
 const FOLDS = 5;
+const K = Number(process.env['K'] ?? 2);
+const DROP = (process.env['DROP'] ?? '').split(',');
 
 interface Case {
   readonly subset: string;
@@ -100,6 +102,7 @@ function report(label: string, of: (one: Case) => readonly number[]): void {
     let step = 0;
     let agent = 0;
     let agentSum = 0;
+    let stepSum = 0;
     let top3 = 0;
     for (const c of own) {
       const u = of(c);
@@ -109,12 +112,13 @@ function report(label: string, of: (one: Case) => readonly number[]): void {
       if (same(c.rows[best]?.turn.agent, c.agent)) agent++;
       if (order.slice(0, 3).some(({ i }) => i === c.gold)) top3++;
       const mass = new Map<string, number>();
-      u.forEach((v, i) => { const a = c.rows[i]?.turn.agent ?? ''; mass.set(a, (mass.get(a) ?? 0) + Math.exp(v)); });
+      u.forEach((v, i) => { const a = c.rows[i]?.turn.agent ?? ''; mass.set(a, (mass.get(a) ?? 0) + Math.exp(K * v)); });
       const a = [...mass].sort((p, q) => q[1] - p[1])[0]?.[0];
       if (same(a, c.agent)) agentSum++;
+      if (order.find(({ i }) => (c.rows[i]?.turn.agent ?? '') === a)?.i === c.gold) stepSum++;
     }
     const p = (v: number): string => ((100 * v) / own.length).toFixed(1);
-    lines.push(`${subset} ${p(agent)} (sum ${p(agentSum)}) / ${p(step)} / top3 ${p(top3)}`);
+    lines.push(`${subset} ${p(agent)} (sum ${p(agentSum)}) / ${p(step)} (${p(stepSum)}) / top3 ${p(top3)}`);
   }
   console.log(`${label.padEnd(10)} agent / step: ${lines.join('; ')}`);
 }
@@ -139,7 +143,7 @@ function load(): Case[] {
       fold: hash53(run.task.text) % FOLDS,
       run,
       rows,
-      inputs: inputsOf(rows),
+      inputs: inputsOf(rows).map((x) => x.map((v, j) => (DROP.includes(featureNames[j >> 1] as string) ? 0 : v))),
       gold: rows.findIndex(({ turn }) => turn.step.spanId === span),
       agent,
     });

@@ -24,6 +24,16 @@ export function fitChoice(choices: readonly Choice[], penalty: number, n: number
   for (let j = 0; j < n; j++) spread[j] = Math.sqrt(at(spread, j)) > 1e-9 ? Math.sqrt(at(spread, j)) : Number.POSITIVE_INFINITY;
   const sets = choices.map(({ inputs, gold }) => ({ gold, z: inputs.map((x) => x.map((v, j) => (v - at(mean, j)) / at(spread, j))) }));
   const beta = new Float64Array(n);
+  /** Penalised log likelihood. */
+  const gain = (of: Float64Array): number => {
+    let sum = of.reduce((all, b) => all - (penalty * b * b) / 2, 0);
+    for (const { z, gold } of sets) {
+      const u = z.map((v) => v.reduce((all, one, j) => all + one * at(of, j), 0));
+      const top = Math.max(...u);
+      sum += (u[gold] as number) - top - Math.log(u.reduce((all, one) => all + Math.exp(one - top), 0));
+    }
+    return sum;
+  };
   for (let round = 0; round < 30; round++) {
     const gradient = beta.map((b) => -penalty * b);
     const hessian = Array.from({ length: n }, (_, i) => new Float64Array(n).fill(0).fill(penalty, i, i + 1));
@@ -51,11 +61,15 @@ export function fitChoice(choices: readonly Choice[], penalty: number, n: number
         }
       });
     }
+    // A full step of Newton can overshoot where the penalty is small: halved until the likelihood grows.
     const step = solve(hessian, gradient);
+    let size = 1;
+    const now = gain(beta);
+    while (size > 1e-6 && gain(beta.map((b, j) => b + size * at(step, j))) < now) size /= 2;
     let moved = 0;
     for (let j = 0; j < n; j++) {
-      beta[j] = at(beta, j) + at(step, j);
-      moved = Math.max(moved, Math.abs(at(step, j)));
+      beta[j] = at(beta, j) + size * at(step, j);
+      moved = Math.max(moved, Math.abs(size * at(step, j)));
     }
     if (moved < 1e-9) break;
   }

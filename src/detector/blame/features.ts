@@ -58,8 +58,8 @@ const placeOfName = Object.fromEntries(featureNames.map((name, i) => [name, i]))
 const MIN_STATEMENT = 12;
 /** New numbers and names (log1p each) that make a message a claim: about five of each. */
 const CLAIM = 2.5;
-/** Distance of a brief from the task above which it is another task (dev: .3 to .5 are equally good). */
-const DRIFTED = 0.4;
+/** Distance of a brief from the task above which it is another task (dev: .7 to .85 are equally good). */
+const DRIFTED = 0.8;
 
 /** The turns that can be blamed, with their features. O(characters of the run). */
 export function describe({ turns, task, planner }: Run): Described[] {

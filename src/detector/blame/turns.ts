@@ -20,6 +20,15 @@ export interface Turn {
   readonly answer: Answer | undefined;
 }
 
+/** Verbs by which tools that change something begin. A transfer to somebody is a handoff and changes nothing. */
+const change =
+  /^(modify|exchange|return|update|cancel|create|delete|remove|send|write|book|pay|refund|submit|insert|set|add|post|put|replace|edit|move|buy|order|place)([_\-. A-Z]|$)/;
+
+/** True if the turn calls a tool that changes something. */
+export function changesSomething({ calls }: Turn): boolean {
+  return calls.some((name) => change.test(name));
+}
+
 export interface Run {
   readonly traceId: string;
   /** In event order; at least one. */
@@ -81,7 +90,7 @@ function answerOf({ outcome }: Step, text: string): Answer {
   const head = text.slice(0, 200);
   if (/\bno code\b/i.test(head)) return 'nothing_to_run';
   const code = /exit ?code:? ?(\d+)/i.exec(head);
-  if ((code && code[1] !== '0') || text.includes('Traceback (most recent call last)')) return 'failed';
+  if ((code && code[1] !== '0') || /^error\b/i.test(head) || text.includes('Traceback (most recent call last)')) return 'failed';
   const rest = code ? text.slice(code.index + code[0].length) : text;
   const said = rest.replace(/\([^)]*\)|code output:?/gi, '').trim();
   return /^(|none|null|0|\[\]|\{\}|"")$/i.test(said) ? 'empty' : 'ok';
