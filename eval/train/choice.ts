@@ -22,7 +22,10 @@ export function fitChoice(choices: readonly Choice[], penalty: number, n: number
   for (const x of all) for (let j = 0; j < n; j++) mean[j] = at(mean, j) + at(x, j) / all.length;
   for (const x of all) for (let j = 0; j < n; j++) spread[j] = at(spread, j) + (at(x, j) - at(mean, j)) ** 2 / all.length;
   for (let j = 0; j < n; j++) spread[j] = Math.sqrt(at(spread, j)) > 1e-9 ? Math.sqrt(at(spread, j)) : Number.POSITIVE_INFINITY;
-  const sets = choices.map(({ inputs, gold }) => ({ gold, z: inputs.map((x) => x.map((v, j) => (v - at(mean, j)) / at(spread, j))) }));
+  const sets = choices.map(({ inputs, gold }) => ({
+    gold,
+    z: inputs.map((x) => x.map((v, j) => (v - at(mean, j)) / at(spread, j))),
+  }));
   const beta = new Float64Array(n);
   /** Penalised log likelihood. */
   const gain = (of: Float64Array): number => {

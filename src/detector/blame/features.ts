@@ -2,7 +2,7 @@
  * What is known of each turn when the run is over, as numbers. One pass over the texts; what was seen before is kept in bounded sets.
  * No feature knows a name, an id or a position from the data: they are wording, novelty, execution, roles and order within the run.
  */
-import { likeness, type TextFacts, textFacts as textFactsOf } from '../../text/facts.ts';
+import { likeness, type TextFacts, textFacts } from '../../text/facts.ts';
 import { addSeen, emptySeen, hasSeen, type Seen } from '../../text/seen.ts';
 import { CODE } from '../../text/tokens.ts';
 import type { Run, Turn } from './turns.ts';
@@ -54,27 +54,28 @@ export interface Described {
 
 const placeOfName = Object.fromEntries(featureNames.map((name, i) => [name, i])) as Readonly<Record<FeatureName, number>>;
 
-/** Shares of the first message of a run that restates the task: sections of a brief by a manager. */
-const MIN_STATEMENT = 12;
+/** Words of a planner's message that make it an instruction; fewer only name who is next. */
+const INSTRUCTION = 12;
 /** New numbers and names (log1p each) that make a message a claim: about five of each. */
 const CLAIM = 2.5;
 /** Distance of a brief from the task above which it is another task (dev: .7 to .85 are equally good). */
 const DRIFTED = 0.8;
 
 /** The turns that can be blamed, with their features. O(characters of the run). */
-export function describe({ turns, task, planner }: Run): Described[] {
+export function describeTurns({ turns, task, planner }: Run): Described[] {
   const actors = turns.filter(({ role }) => role === 'actor');
   const blamed = actors.length > 0 ? actors : turns;
   const seen = emptySeen();
   note(seen, task);
   const final = finalFacts(actors, seen);
-  const workers = actors.filter(({ agent }) => planner !== undefined && agent !== planner);
+  const workers = planner === undefined ? 0 : actors.filter(({ agent }) => agent !== planner).length;
   const rows: Described[] = [];
   let firstCode = false;
   let firstClaim = false;
   let stalled = false;
   let instruction: TextFacts | undefined;
   let sourced = false;
+  let worked = 0;
   turns.forEach((turn, i) => {
     const { facts, role } = turn;
     const fresh = novelty(seen, facts, final);
@@ -111,20 +112,20 @@ export function describe({ turns, task, planner }: Run): Described[] {
     set('reports_error', facts.phrases.first('failed') >= 0 && facts.phrases.first('failed') < 600);
     if (planner !== undefined) {
       const worker = turn.agent !== planner;
-      const nth = worker ? workers.indexOf(turn) : -1;
+      const nth = worker ? worked++ : -1;
       const ledger = ledgerOf(after);
       set('planner', !worker);
       set('first_worker', nth === 0);
       set('second_worker', nth === 1);
       set('third_worker', nth === 2);
-      set('last_worker', nth >= 0 && nth === workers.length - 1);
+      set('last_worker', worker && nth === workers - 1);
       set('satisfied_after', ledger.satisfied);
       set('stalled_after', ledger.stalled);
       if (ledger.stalled) stalled = true;
       set('before_stall', !stalled);
       set('instruction_kept', worker && instruction ? likeness(instruction, facts) : 0);
       set('unsourced', worker && !sourced && claim);
-      if (!worker && facts.tokens.count > MIN_STATEMENT && !facts.text.includes('"is_')) instruction = facts;
+      if (!worker && facts.tokens.count > INSTRUCTION && !isLedger(facts)) instruction = facts;
     }
     firstCode ||= code;
     firstClaim ||= claim && i > 0;
@@ -143,16 +144,16 @@ export function describe({ turns, task, planner }: Run): Described[] {
  * message full of things that nobody said before, else the second message; under a planner the worker that spoke last.
  */
 function pickOf(rows: readonly Described[], planned: boolean): number {
-  const find = (name: FeatureName): number => rows.findIndex((row) => valueOf(row, name) > 0);
+  const find = (name: FeatureName): number => rows.findIndex((row) => featureOf(row, name) > 0);
   if (planned && find('last_worker') >= 0) return find('last_worker');
   const [first] = rows;
-  if (first && valueOf(first, 'drift') > DRIFTED) return 0;
+  if (first && featureOf(first, 'drift') > DRIFTED) return 0;
   if (find('first_code') >= 0) return find('first_code');
   if (find('first_claim') >= 0) return find('first_claim');
   return Math.min(1, rows.length - 1);
 }
 
-export function valueOf({ x }: Described, name: FeatureName): number {
+export function featureOf({ x }: Described, name: FeatureName): number {
   return x[placeOfName[name]] as number;
 }
 
@@ -206,10 +207,14 @@ function drift(task: TextFacts, first: TextFacts): number {
   const from = text.toLowerCase().indexOf('task description');
   if (from < 0 || task.stems.size === 0) return 0;
   const to = text.indexOf('\n#', from);
-  const part = textFactsOf(text.slice(from + 16, to < 0 ? from + 2_000 : to));
+  const part = textFacts(text.slice(from + 16, to < 0 ? from + 2_000 : to));
   let both = 0;
   for (const stem of part.stems) if (task.stems.has(stem)) both++;
   return 1 - both / Math.sqrt(Math.max(1, part.stems.size * task.stems.size));
+}
+
+function isLedger({ text }: TextFacts): boolean {
+  return text.includes('is_request_satisfied');
 }
 
 /** Flags of a planner's ledger: `"is_request_satisfied": {… "answer": true}`. */

@@ -1,6 +1,6 @@
 /** The utility of a turn: fitted weights by topology, a rule where nothing is fitted, and the sentence that says which of them decided. */
 import fit from './blame.fit.json' with { type: 'json' };
-import { type Described, type FeatureName, featureNames, valueOf } from './features.ts';
+import { type Described, type FeatureName, featureNames, featureOf } from './features.ts';
 import { changesSomething, type Run } from './turns.ts';
 
 /** Agents that talk in turn, agents that a planner calls, one agent with tools that change something. */
@@ -43,7 +43,8 @@ export function inputsOf(rows: readonly Described[]): Float64Array[] {
 /** The utility of every row; only differences within the run mean something. */
 export function utilities(run: Run, rows: readonly Described[]): number[] {
   const topology = topologyOf(run);
-  if (topology === 'calls') return byChange(run, rows).map((reason) => (reason === undefined ? 0 : reason === OTHER ? CHANGE : RULE));
+  if (topology === 'calls')
+    return byChange(run, rows).map((reason) => (reason === undefined ? 0 : reason === OTHER ? CHANGE : RULE));
   const own = weights[topology];
   return inputsOf(rows).map((input) => featureNames.reduce((sum, name, j) => sum + part(own, input, name, j), 0));
 }
@@ -136,7 +137,7 @@ export function reasonOf(run: Run, rows: readonly Described[], i: number): Reaso
   let most = 0;
   featureNames.forEach((name, j) => {
     const text = sentences[name];
-    if (text === undefined || valueOf(rows[i] as Described, name) <= 0) return;
+    if (text === undefined || featureOf(rows[i] as Described, name) <= 0) return;
     const mean = inputs.reduce((sum, input) => sum + part(own, input, name, j), 0) / inputs.length;
     const lead = part(own, inputs[i] as Float64Array, name, j) - mean;
     if (lead > most) {

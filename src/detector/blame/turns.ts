@@ -3,7 +3,7 @@
  * others), a human's messages and the machinery that only executes are kept out of the candidates but not out of the run.
  */
 import type { Step } from '../../step/step.ts';
-import { textFacts, type TextFacts } from '../../text/facts.ts';
+import { type TextFacts, textFacts } from '../../text/facts.ts';
 import { outputText } from '../../text/features.ts';
 
 /** How an execution answered: it failed, it had nothing to run, it gave nothing, or it gave something. */
@@ -37,14 +37,16 @@ export interface Run {
   readonly task: TextFacts;
   /** The agent that gives the others the word, if there is one. */
   readonly planner: string | undefined;
-  /** Place of the turn to blame for what a span did: its own, or for a tool's that of its caller. */
+  /** Place of the turn that answers for a span: its own, else (a tool, a container) that of the actor before. */
   readonly placeOf: ReadonlyMap<string, number>;
 }
 
-/** Longer runs are looked at from both ends. Median of the runs of the evaluation pack: 10 to 50 turns; longest 240. */
-const MAX_TURNS = 1_024;
-/** Characters of a tool's answer that tell how it ended: beginning and end. */
-const ANSWER_LIMIT = 4_096;
+/** Longer runs are looked at from both ends. Multi-agent runs of the evaluation pack have 5 to 130 turns. */
+export const MAX_TURNS = 512;
+/** Characters of a tool's answer that are looked at. */
+const ANSWER_LIMIT = 8_192;
+/** An answer longer than this is not empty. */
+const EMPTY_LIMIT = 200;
 /** A planner says who is next in its last few messages: a ledger, an instruction, a name. */
 const NAMED_WITHIN = 3;
 const humans = new Set(['human', 'user', 'userproxy', 'humanproxy', 'customer', 'humaninput']);
@@ -57,13 +59,21 @@ export function runOf(traceId: string, steps: readonly Step[]): Run {
   const acting = leaves.filter(({ kind }) => kind === 'llm' || kind === 'agent' || kind === 'tool' || kind === 'handoff');
   const chosen = bothEnds(acting.length > 0 ? acting : leaves.length > 0 ? leaves : steps);
   const turns = chosen.map(turnOf);
-  const placeOf = new Map<string, number>();
+  return { traceId, turns, task: textFacts(taskOf(steps, turns)), planner: plannerOf(turns), placeOf: placesOf(steps, turns) };
+}
+
+/** In event order a container ends after what it holds, and a tool after the call: both belong to the actor before. */
+function placesOf(steps: readonly Step[], turns: readonly Turn[]): ReadonlyMap<string, number> {
+  const own = new Map(turns.map((turn, place) => [turn.step.spanId, { place, role: turn.role }]));
+  const places = new Map<string, number>();
   let actor: number | undefined;
-  turns.forEach(({ step, role }, place) => {
-    if (role === 'actor') actor = place;
-    placeOf.set(step.spanId, role === 'tool' ? (actor ?? place) : place);
-  });
-  return { traceId, turns, task: textFacts(taskOf(steps, turns)), planner: plannerOf(turns), placeOf };
+  for (const { spanId } of steps) {
+    const turn = own.get(spanId);
+    if (turn?.role === 'actor') actor = turn.place;
+    const place = turn?.role === 'human' ? turn.place : (actor ?? turn?.place);
+    if (place !== undefined) places.set(spanId, place);
+  }
+  return places;
 }
 
 function bothEnds(steps: readonly Step[]): readonly Step[] {
@@ -74,7 +84,7 @@ function bothEnds(steps: readonly Step[]): readonly Step[] {
 function turnOf(step: Step): Turn {
   const human = humans.has((step.agent ?? '').toLowerCase().replaceAll(/[^a-z]/g, ''));
   const tool = step.kind === 'tool';
-  const text = tool ? (step.tool?.result ?? step.error?.message ?? outputText(step)).slice(0, 2 * ANSWER_LIMIT) : outputText(step);
+  const text = tool ? (step.tool?.result ?? step.error?.message ?? outputText(step)).slice(0, ANSWER_LIMIT) : outputText(step);
   return {
     step,
     agent: step.agent,
@@ -87,10 +97,11 @@ function turnOf(step: Step): Turn {
 
 function answerOf({ outcome }: Step, text: string): Answer {
   if (outcome === 'error' || outcome === 'handled_error' || outcome === 'timeout') return 'failed';
-  const head = text.slice(0, 200);
+  const head = text.slice(0, EMPTY_LIMIT);
   if (/\bno code\b/i.test(head)) return 'nothing_to_run';
   const code = /exit ?code:? ?(\d+)/i.exec(head);
   if ((code && code[1] !== '0') || /^error\b/i.test(head) || text.includes('Traceback (most recent call last)')) return 'failed';
+  if (text.length > EMPTY_LIMIT) return 'ok';
   const rest = code ? text.slice(code.index + code[0].length) : text;
   const said = rest.replace(/\([^)]*\)|code output:?/gi, '').trim();
   return /^(|none|null|0|\[\]|\{\}|"")$/i.test(said) ? 'empty' : 'ok';
