@@ -258,7 +258,9 @@ function print(file: string, options: ReplayOptions, { findings, coverage, steps
     process.stdout.write(`           span ${finding.at.spanId} of trace ${finding.at.traceId}. ${finding.action}\n`);
   }
   for (const one of blamed)
-    process.stdout.write(`  blame    ${one.agent ?? '-'} at span ${one.spanId} of trace ${one.traceId}\n`);
+    process.stdout.write(
+      `  blame    ${one.agent ?? '-'} at span ${one.spanId} of trace ${one.traceId}. ${one.candidates[0]?.reason ?? ''}\n`,
+    );
   if (blind.size > 0)
     process.stdout.write(
       `  could not look in every window: ${[...blind].sort().join(', ')} (see --output jsonl, kind coverage)\n`,

@@ -59,6 +59,10 @@ writeFileSync(
   `${JSON.stringify({ chat: weightsOf(fitted.chat), dispatch: weightsOf(fitted.dispatch) }, null, 2)}\n`,
 );
 
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
 function fitAll(from: readonly Case[]): Models {
   const of = (topology: Topology): ChoiceModel => fitOne(from.filter((one) => one.topology === topology));
   return { chat: of('chat'), dispatch: of('dispatch') };
@@ -159,8 +163,4 @@ function sorted<T>(of: Readonly<Record<string, T>>): T[] {
 
 function json(path: string): unknown {
   return JSON.parse(readFileSync(join(folder, path), 'utf8'));
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
 }
