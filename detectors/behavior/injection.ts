@@ -49,7 +49,7 @@ const options = {
     default: 0.7,
     min: 0.05,
     max: 1,
-    source: 'About .40 after calibration: POSSIBLE. Lower scores are everyday text.',
+    source: 'About .60 after calibration for user messages, .45 for data. Lower scores are everyday text.',
   },
   follow_within: {
     type: 'integer',
@@ -122,11 +122,11 @@ export default defineDetector({
     needs: ['messages.input'],
     summary: 'Finds text that gives the model orders it should not take, and calls that obey it.',
     docs: {
-      what: 'Tool results and retrieved documents, sentence by sentence, and user messages as a whole, after Unicode normalisation and one level of decoding, scored by wording rules; and a later tool call whose arguments or name come from a suspicious sentence, or the first use of a sensitive tool after it.',
+      what: 'Tool results and retrieved documents, sentence by sentence, and user messages as a whole, after Unicode normalisation and one level of decoding, scored by wording rules, and user messages also by boosted trees over them and by single words; lines that agents of the session wrote themselves are left out; and a later tool call whose arguments or name come from a suspicious sentence, or the first use of a sensitive tool after it.',
       why: 'A model does not tell data from orders. The text alone is a suspicion; the call that follows is the harm.',
       fix: 'Mark untrusted text as data, drop tool scopes after it, confirm sensitive calls, and keep secrets out of reach of the model.',
       limits:
-        'A plain request inside data ("How do you say this in Russian?") looks like data. Benign role-play by users is mistaken for a jailbreak most often. Attacks of a kind the rules have no words for are missed: on sources left out of the fit recall falls by a third and false alarms rise to about one in ten. Only the first 6,000 characters of a user message and 24,000 of a result are read.',
+        'A plain request inside data ("How do you say this in Russian?") looks like data. Benign role-play by users is mistaken for a jailbreak most often. Attacks of a kind the rules have no words for are missed: on sources left out of the fit recall falls by a third and false alarms rise to about one in nine. An attack that an agent repeats word for word passes as its own text. Only the first 6,000 characters of a user message and 24,000 of a result are read.',
       sources: ['https://arxiv.org/abs/2302.12173', 'https://arxiv.org/abs/2410.22770', 'https://arxiv.org/abs/2312.14197'],
     },
     options,

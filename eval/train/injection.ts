@@ -1,6 +1,6 @@
 // Fits the heads of `injection` on the injection set of dev and, as unlabelled text of modest weight that is taken to be harmless, on what users say and
 // tools return in the recorded runs of dev; writes them into detectors/behavior/injection.fit.json.
-// `node dist/eval/train/injection.js ../shared/eval/dev` prints cross-validation by near-duplicate cluster and leave-one-source-out.
+// `node dist/eval/train/injection.js ../shared/eval/dev && npx biome format --write detectors/behavior` prints cross-validation by near-duplicate cluster and leave-one-source-out.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -43,6 +43,8 @@ const target = 'detectors/behavior/injection.fit.json';
 const RUNS = ['whowhen', 'trail', 'tau_airline', 'agentrx'];
 /** A run's texts together weigh half of what a source of as many labelled texts does. */
 const RUN_WEIGHT = 0.5;
+/** Default of the option: nothing below it is reported. */
+const SUSPECT_AT = 0.7;
 const FOLDS = 5;
 /** Of a standardised weight. 20 to 100 move the area by less than .005. */
 const LINEAR_PENALTY = 60;
@@ -261,7 +263,7 @@ const points = {
   user_override: knots(direct, cv, [0.12, 0.04, 0.018, 0.005, 0.001]),
   instruction_in_data: knots(data, toolCv, [0.25, 0.15, 0.085, 0.04, 0.01]),
 };
-const shipped = (points.user_override[3] as number[])[0] as number;
+const shipped = Math.max(SUSPECT_AT, (points.user_override[3] as number[])[0] as number);
 const shippedTool = (points.instruction_in_data[3] as number[])[0] as number;
 print('direct, cross-validated', direct, cv, shipped);
 print('direct, leave one source out', direct, loso, shipped);
