@@ -16,16 +16,33 @@ export function treesSum(trees: readonly Tree[], x: Float64Array): number {
 /** Words and pairs of neighbouring words share this many weights. */
 export const WORD_WEIGHTS = 8_192;
 
+/** `stamp[place] === mark`: already among the places of this text. */
+const stamp = new Uint32Array(WORD_WEIGHTS);
+let mark = 0;
+
 /** Places in the table of the words and pairs of a text, each once. */
 export function wordPlaces(text: string): number[] {
   const { word, count } = textFacts(text).tokens;
-  const places = new Set<number>();
+  const places: number[] = [];
+  mark = (mark + 1) >>> 0 || 1;
+  let before = 0;
   for (let i = 0; i < count; i++) {
     const one = word[i] as number;
-    places.add((Math.imul(one ^ (one >>> 15), 0x2c1b3c6d) >>> 11) & (WORD_WEIGHTS - 1));
-    if (i > 0) places.add((Math.imul(Math.imul(word[i - 1] as number, 31) ^ one, 0x2c1b3c6d) >>> 9) & (WORD_WEIGHTS - 1));
+    const alone = (Math.imul(one ^ (one >>> 15), 0x2c1b3c6d) >>> 11) & (WORD_WEIGHTS - 1);
+    if (stamp[alone] !== mark) {
+      stamp[alone] = mark;
+      places.push(alone);
+    }
+    if (i > 0) {
+      const pair = (Math.imul(Math.imul(before, 31) ^ one, 0x2c1b3c6d) >>> 9) & (WORD_WEIGHTS - 1);
+      if (stamp[pair] !== mark) {
+        stamp[pair] = mark;
+        places.push(pair);
+      }
+    }
+    before = one;
   }
-  return [...places];
+  return places;
 }
 
 /** Weights of one byte each, as base64. */
