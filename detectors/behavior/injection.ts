@@ -117,7 +117,7 @@ export default defineDetector({
     id: 'injection',
     family: 'behavior',
     scope: 'session',
-    version: 1,
+    version: 2,
     stateVersion: 3,
     needs: ['messages.input'],
     summary: 'Finds text that gives the model orders it should not take, and calls that obey it.',
