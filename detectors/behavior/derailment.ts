@@ -108,9 +108,8 @@ function onAgent(state: State, step: Step, ctx: Ctx): void {
     onAnswer(step, ctx);
     return;
   }
-  const words = leavesTask(step);
-  if (words !== undefined) ctx.report('tangent', { at: ref(step), key: keyOf(step), score: 0.65, data: { words } });
-  state.last = { at: ref(step), words: [...subjectOf(outputText(step))].slice(0, MAX_WORDS) };
+  tangent(step, ctx);
+  if (ctx.wants('off_task')) state.last = { at: ref(step), words: [...subjectOf(outputText(step))].slice(0, MAX_WORDS) };
 }
 
 /** A step that holds the request and not the answer. */
@@ -153,11 +152,14 @@ function runsCode(step: Step): boolean {
 
 /** A prose answer to a request. */
 function onAnswer(step: Step, ctx: Ctx): void {
-  const at = ref(step);
-  const key = keyOf(step);
+  tangent(step, ctx);
+  if (ctx.wants('off_task')) offTask(ref(step), keyOf(step), likenessToRequest(step, ctx.options.max_likeness), ctx);
+}
+
+function tangent(step: Step, ctx: Ctx): void {
+  if (!ctx.wants('tangent')) return;
   const words = leavesTask(step);
-  if (words !== undefined) ctx.report('tangent', { at, key, score: 0.65, data: { words } });
-  offTask(at, key, likenessToRequest(step, ctx.options.max_likeness), ctx);
+  if (words !== undefined) ctx.report('tangent', { at: ref(step), key: keyOf(step), score: 0.65, data: { words } });
 }
 
 /** An agent and its model call that say the same are one finding. */
