@@ -174,7 +174,7 @@ function onModel(state: State | undefined, step: Step, ctx: Ctx): State | undefi
       // What the same code computes is evidence, unless it computes with what the model assumes.
       if (!action.works || signs.assumes) unsupported(step, signs, next.used, ctx);
     }
-    if (claimsSuccess(step)) against(next, step, ctx);
+    against(next, step, ctx);
     next.ended = [...next.ended.filter((one) => one.key !== key), { key, at: ref(step), parentId: step.parentId }].slice(
       -MAX_ENDED,
     );
@@ -185,9 +185,9 @@ function onModel(state: State | undefined, step: Step, ctx: Ctx): State | undefi
 
 /** A message in prose: it may name the tools of a plan, and may claim an end that the run contradicts. */
 function onText(state: State | undefined, step: Step, ctx: Ctx): State | undefined {
-  if (state !== undefined && claimsSuccess(step)) against(state, step, ctx);
+  if (state !== undefined) against(state, step, ctx);
   if (state?.used) return state;
-  const done = claimsDone(step);
+  const done = (ctx.wants('partial') || ctx.wants('gap')) && claimsDone(step);
   const planned = step.kind === 'llm' ? toolsNamed(step) : [];
   if (!done && planned.length === 0 && !state?.last) return state;
   const next = state ?? empty();
@@ -227,9 +227,11 @@ function onAgent(state: State | undefined, step: Step, ctx: Ctx): State | undefi
 
 /** A claim of success against the last check and the todos. */
 function against(state: State, step: Step, ctx: Ctx): void {
+  const open = state.todos !== null && state.todos.open > 0;
+  if ((state.failed === null && !open) || !claimsSuccess(step)) return;
   if (state.failed !== null)
     ctx.report('failed_check', { at: ref(step), key: step.spanId, evidence: [state.failed], score: 0.8, data: {} });
-  if (state.todos !== null && state.todos.open > 0)
+  if (state.todos !== null && open)
     ctx.report('open_todos', {
       at: ref(step),
       key: step.spanId,
