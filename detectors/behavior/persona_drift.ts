@@ -1,21 +1,11 @@
 /** persona_drift: an agent that speaks outside the role its instructions give it. The instructions and each answer are compared, as fitted on labelled entries. */
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
-import { compareTexts, comparisonNames } from '../../src/text/compare.ts';
-import { textFacts } from '../../src/text/facts.ts';
-import { headOf } from '../../src/text/head.ts';
+import { judgeOf, reportAt } from '../../src/text/judge.ts';
 import fit from './persona_drift.fit.json' with { type: 'json' };
 import { pairOf } from './persona_drift-pair.ts';
 
 const options = {
-  report_at: {
-    type: 'number',
-    text: 'Raw score from which a finding is reported.',
-    default: 0.4,
-    min: 0,
-    max: 1,
-    source:
-      'The fitted probability at which misses and false alarms of the labelled entries are about equal; lower scores are noise.',
-  },
+  report_at: reportAt,
 } as const;
 
 const messages = {
@@ -32,7 +22,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const head = headOf(fit.head, comparisonNames);
+const judge = judgeOf(fit.head);
 
 export default defineDetector({
   meta: {
@@ -61,10 +51,8 @@ export default defineDetector({
   onStep(state, step, ctx: Ctx) {
     const pair = step.rollup ? undefined : pairOf(step);
     if (pair === undefined) return state;
-    const x = compareTexts(textFacts(pair.a), textFacts(pair.b));
-    const score = head.score(x);
-    if (score >= ctx.options.report_at)
-      ctx.report('drifted', { at: step, key: step.spanId, score, data: { signs: head.reasons(x).join(', ') || 'its length' } });
+    const { score, signs } = judge(pair.a, pair.b);
+    if (score >= ctx.options.report_at) ctx.report('drifted', { at: step, key: step.spanId, score, data: { signs: signs() } });
     return state;
   },
 });

@@ -1,21 +1,11 @@
 /** communication: a message between agents whose answer does not fit it. Compared are what another agent said and what the receiver answers. */
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
-import { compareTexts, comparisonNames } from '../../src/text/compare.ts';
-import { textFacts } from '../../src/text/facts.ts';
-import { headOf } from '../../src/text/head.ts';
+import { judgeOf, reportAt } from '../../src/text/judge.ts';
 import fit from './communication.fit.json' with { type: 'json' };
 import { pairOf } from './communication-pair.ts';
 
 const options = {
-  report_at: {
-    type: 'number',
-    text: 'Raw score from which a finding is reported.',
-    default: 0.4,
-    min: 0,
-    max: 1,
-    source:
-      'The fitted probability at which misses and false alarms of the labelled entries are about equal; lower scores are noise.',
-  },
+  report_at: reportAt,
 } as const;
 
 const messages = {
@@ -31,7 +21,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const head = headOf(fit.head, comparisonNames);
+const judge = judgeOf(fit.head);
 
 export default defineDetector({
   meta: {
@@ -60,14 +50,13 @@ export default defineDetector({
   onStep(state, step, ctx: Ctx) {
     const pair = step.rollup ? undefined : pairOf(step);
     if (pair === undefined) return state;
-    const x = compareTexts(textFacts(pair.a), textFacts(pair.b));
-    const score = head.score(x);
+    const { score, signs } = judge(pair.a, pair.b);
     if (score >= ctx.options.report_at)
       ctx.report('misunderstood', {
         at: step,
         key: step.spanId,
         score,
-        data: { from: pair.from, signs: head.reasons(x).join(', ') || 'its length' },
+        data: { from: pair.from, signs: signs() },
       });
     return state;
   },

@@ -1,24 +1,6 @@
-import { type StepLike, step } from '../../src/detector/testing/builders.ts';
+import { edges, flow, node } from '../../src/detector/testing/n8n.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import n8nComplexity from './n8n_complexity.ts';
-
-const node = (name: string, kind: string, more: Record<string, unknown> = {}) => ({
-  name,
-  type: `n8n-nodes-base.${kind}`,
-  ...more,
-});
-const edges = (...list: [string, string][]) =>
-  list.map(([source, target]) => ({ source, target, type: 'main', branch: 0, index: 0 }));
-const flow = (
-  nodes: readonly unknown[],
-  links: readonly unknown[] = [],
-  extra: Record<string, unknown> = {},
-  more: Partial<StepLike> = {},
-): StepLike => ({
-  ...step('workflow', { name: 'flow' }),
-  ...more,
-  extra: { 'run.format': 'n8n', 'graph.nodes': nodes, 'graph.edges': links, ...extra },
-});
 
 testDetector(
   n8nComplexity,

@@ -1,29 +1,7 @@
-import { type StepLike, step, times } from '../../src/detector/testing/builders.ts';
+import { times } from '../../src/detector/testing/builders.ts';
+import { edges, flow, node, ran } from '../../src/detector/testing/n8n.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import n8nCycle from './n8n_cycle.ts';
-
-const node = (name: string, kind: string, more: Record<string, unknown> = {}) => ({
-  name,
-  type: `n8n-nodes-base.${kind}`,
-  ...more,
-});
-const edges = (...list: [string, string][]) =>
-  list.map(([source, target]) => ({ source, target, type: 'main', branch: 0, index: 0 }));
-const flow = (
-  nodes: readonly unknown[],
-  links: readonly unknown[] = [],
-  extra: Record<string, unknown> = {},
-  more: Partial<StepLike> = {},
-): StepLike => ({
-  ...step('workflow', { name: 'flow' }),
-  ...more,
-  extra: { 'run.format': 'n8n', 'graph.nodes': nodes, 'graph.edges': links, ...extra },
-});
-const ran = (name: string, extra: Record<string, unknown> = {}, more: Partial<StepLike> = {}): StepLike => ({
-  ...step('task', { name }),
-  ...more,
-  extra: { 'run.format': 'n8n', 'node.name': name, ...extra },
-});
 
 testDetector(
   n8nCycle,

@@ -1,27 +1,6 @@
-import { type StepLike, step } from '../../src/detector/testing/builders.ts';
+import { flow, node, ran } from '../../src/detector/testing/n8n.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import n8nError from './n8n_error.ts';
-
-const node = (name: string, kind: string, more: Record<string, unknown> = {}) => ({
-  name,
-  type: `n8n-nodes-base.${kind}`,
-  ...more,
-});
-const flow = (
-  nodes: readonly unknown[],
-  links: readonly unknown[] = [],
-  extra: Record<string, unknown> = {},
-  more: Partial<StepLike> = {},
-): StepLike => ({
-  ...step('workflow', { name: 'flow' }),
-  ...more,
-  extra: { 'run.format': 'n8n', 'graph.nodes': nodes, 'graph.edges': links, ...extra },
-});
-const ran = (name: string, extra: Record<string, unknown> = {}, more: Partial<StepLike> = {}): StepLike => ({
-  ...step('task', { name }),
-  ...more,
-  extra: { 'run.format': 'n8n', 'node.name': name, ...extra },
-});
 
 testDetector(
   n8nError,

@@ -1,13 +1,9 @@
 /** specification, what is compared: a request and its restatement, where the instructions ask for one. */
 import type { Step } from '../../src/step/step.ts';
-import { exchangeOf } from '../../src/text/exchange.ts';
+import { answerWhereAsked } from '../../src/text/exchange.ts';
 
 const asked = ['specification', 'restate', 'requirements document', 'acceptance criteria', 'user stories'];
 
 export function pairOf(step: Step): { readonly a: string; readonly b: string } | undefined {
-  if (step.kind !== 'llm' || !step.has('system') || !step.has('messages.output')) return undefined;
-  const { system, user, answer, calls } = exchangeOf(step);
-  if (calls || user === '' || answer === '') return undefined;
-  const lower = system.slice(0, 2_048).toLowerCase();
-  return asked.some((word) => lower.includes(word)) ? { a: user, b: answer } : undefined;
+  return answerWhereAsked(step, asked);
 }

@@ -1,9 +1,8 @@
 /** hallucination: an answer with hard facts that nothing in the run holds. Names and numbers of an answer that were never seen make it a suspect; how it treats what it was given, as fitted on labelled entries, decides. */
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
 import type { Step } from '../../src/step/step.ts';
-import { compareTexts, comparisonNames } from '../../src/text/compare.ts';
 import { type TextFacts, textFacts } from '../../src/text/facts.ts';
-import { headOf } from '../../src/text/head.ts';
+import { judgeOf, reportAt } from '../../src/text/judge.ts';
 import { addSeen, emptySeen, hasSeen, type Seen } from '../../src/text/seen.ts';
 import { CAPITAL, NUMBER } from '../../src/text/tokens.ts';
 import { newInput } from '../../src/text/turn.ts';
@@ -11,15 +10,7 @@ import fit from './hallucination.fit.json' with { type: 'json' };
 import { pairOf } from './hallucination-pair.ts';
 
 const options = {
-  report_at: {
-    type: 'number',
-    text: 'Raw score from which a finding is reported.',
-    default: 0.4,
-    min: 0,
-    max: 1,
-    source:
-      'The fitted probability at which misses and false alarms of the labelled entries are about equal; lower scores are noise.',
-  },
+  report_at: reportAt,
 } as const;
 
 const messages = {
@@ -39,7 +30,7 @@ type Ctx = Context<typeof options, typeof messages>;
 /** Characters of one text that are remembered. */
 const MAX_TEXT = 16_384;
 
-const head = headOf(fit.head, comparisonNames);
+const judge = judgeOf(fit.head);
 
 export default defineDetector({
   meta: {
@@ -72,14 +63,13 @@ export default defineDetector({
     const answer = textFacts(pair.b);
     const missing = seen === undefined ? 0 : unseen(answer, seen);
     if (missing === 0) return seen;
-    const x = compareTexts(textFacts(pair.a), answer);
-    const score = head.score(x);
+    const { score, signs } = judge(pair.a, pair.b);
     if (score >= ctx.options.report_at)
       ctx.report('unsupported_fact', {
         at: step,
         key: step.spanId,
         score,
-        data: { missing, signs: head.reasons(x).join(', ') || 'its length' },
+        data: { missing, signs: signs() },
       });
     return seen;
   },

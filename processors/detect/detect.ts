@@ -54,7 +54,9 @@ export function detectFactory(
       embedding: z
         .boolean()
         .default(true)
-        .describe('Compare texts by embeddings too. One `detect` that says false switches them off for the process.'),
+        .describe(
+          'Keep the table of embeddings at hand for detectors that ask for it; none of those shipped does. One `detect` that says false takes it away for the process.',
+        ),
       emit_above: z
         .number()
         .min(0)

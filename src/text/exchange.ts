@@ -56,3 +56,12 @@ function append(text: string, more: string): string {
   if (more === '' || text.length >= LIMIT) return text;
   return (text === '' ? more : `${text}\n${more}`).slice(0, LIMIT);
 }
+
+/** The request and the final answer to it, where the instructions contain one of `words` (lower case). */
+export function answerWhereAsked(step: Step, words: readonly string[]): { readonly a: string; readonly b: string } | undefined {
+  if (step.kind !== 'llm' || !step.has('system') || !step.has('messages.output')) return undefined;
+  const { system, user, answer, calls } = exchangeOf(step);
+  if (calls || user === '' || answer === '') return undefined;
+  const lower = system.slice(0, 2_048).toLowerCase();
+  return words.some((word) => lower.includes(word)) ? { a: user, b: answer } : undefined;
+}

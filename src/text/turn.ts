@@ -12,11 +12,6 @@ export function newInput(step: Step): readonly Message[] {
   return from === 0 ? input : input.slice(from);
 }
 
-/** True if the input holds no message by the assistant: the first call of a conversation. */
-export function isFirstCall(step: Step): boolean {
-  return !step.input.some(({ role }) => role === 'assistant');
-}
-
 /** Text of the last user message, or `undefined`. */
 export function lastUserText(step: Step): string | undefined {
   for (let i = step.input.length - 1; i >= 0; i--) {
