@@ -9,11 +9,12 @@ import type { Step } from '../../src/step/step.ts';
 import { decodeCandidates } from '../../src/text/decode.ts';
 import { hashText } from '../../src/text/hash.ts';
 import { type History, newMessages } from '../../src/text/history.ts';
+import { higher, type Scored, scoreData, scoreDirect, TEXT_LIMIT } from '../../src/text/injection-score.ts';
 import { leafText } from '../../src/text/json.ts';
 import { normalise } from '../../src/text/normalise.ts';
 import { wordShingles } from '../../src/text/shingles.ts';
 import { learnOwn, learnText, withoutOwn } from './injection-own.ts';
-import { type Scored, scoreDirect, scoreUntrusted, TEXT_LIMIT } from './injection-score.ts';
+
 import { nameWords, targetsOf, traces } from './injection-traces.ts';
 
 /** A suspicious sentence that a later call may obey. */
@@ -159,9 +160,9 @@ export default defineDetector({
 function fromData(state: State, step: Step, source: string, text: string, ctx: Ctx): void {
   const hash = firstSeen(state, text);
   if (hash === undefined) return;
-  let best = ofData(text);
+  let best = scoreData(text);
   // Most texts are harmless: only what looks like an attack is read again without the agents' own lines.
-  if (best.score >= ctx.options.suspect_at) best = unlessOwn(state, text, best, ofData);
+  if (best.score >= ctx.options.suspect_at) best = unlessOwn(state, text, best, scoreData);
   if (best.score < ctx.options.suspect_at) return;
   remember(state, { key: hash, at: ref(step), source, left: ctx.options.follow_within, ...traces(best.unit, state.asked) });
   ctx.report('instruction_in_data', { at: ref(step), key: hash, score: best.score, data: { source, signs: signs(best) } });
@@ -177,13 +178,6 @@ function fromUser(state: State, step: Step, text: string, ctx: Ctx): void {
   state.own = learnText(state.own, clean.text);
   if (best.score < ctx.options.suspect_at) return;
   ctx.report('user_override', { at: ref(step), key: hash, score: best.score, data: { signs: signs(best) } });
-}
-
-function ofData(text: string): Scored {
-  const clean = normalise(text, 4 * TEXT_LIMIT);
-  let best = scoreUntrusted(clean.text, clean.hidden + clean.folded);
-  for (const decoded of decodeCandidates(clean.text)) best = higher(best, scoreUntrusted(decoded.text, 0), decoded.kind);
-  return best;
 }
 
 function ofUser(text: string): Scored {
@@ -207,12 +201,6 @@ function firstSeen(state: State, text: string): string | undefined {
   state.seen.push(hash);
   if (state.seen.length > MAX_SEEN) state.seen.shift();
   return hash;
-}
-
-/** Text that had to be decoded to be read is worse than the same text in the open. */
-function higher(best: Scored, decoded: Scored, kind: string): Scored {
-  const score = decoded.rules.length > 0 ? Math.min(1, decoded.score + 0.1) : 0;
-  return score > best.score ? { ...decoded, score, rules: [kind, ...decoded.rules] } : best;
 }
 
 /** Compares a call with the suspicious texts before it. */

@@ -1,25 +1,17 @@
 // Fits the heads of `injection` on the injection set of dev and, as unlabelled text of modest weight that is taken to be harmless, on what users say and
-// tools return in the recorded runs of dev; writes them into detectors/behavior/injection.fit.json.
-// `node dist/eval/train/injection.js ../shared/eval/dev && npx biome format --write detectors/behavior` prints cross-validation by near-duplicate cluster and leave-one-source-out.
+// tools return in the recorded runs of dev; writes them into src/text/injection.json, and the points into detectors/behavior/injection.fit.json.
+// `node dist/eval/train/injection.js ../shared/eval/dev && npx biome format --write detectors/behavior src/text` prints cross-validation by near-duplicate cluster and leave-one-source-out.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { type Tree, treesSum, WORD_WEIGHTS, wordPlaces, wordsSum } from '../../detectors/behavior/injection-learned.ts';
 import { learnOwn, learnText, withoutOwn } from '../../detectors/behavior/injection-own.ts';
-import {
-  featureNames,
-  featuresOf,
-  isPlain,
-  PLAIN,
-  TEXT_LIMIT,
-  UNIT_AT,
-  unitFeatures,
-} from '../../detectors/behavior/injection-score.ts';
 import { DetectorHost } from '../../src/detector/host.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import { documentToProtobuf } from '../../src/otlp/json.ts';
 import { walkTraces } from '../../src/otlp/traces.ts';
 import { textFacts } from '../../src/text/facts.ts';
+import { type Tree, treesSum, WORD_WEIGHTS, wordPlaces, wordsSum } from '../../src/text/injection-learned.ts';
+import { featureNames, featuresOf, isPlain, PLAIN, TEXT_LIMIT, UNIT_AT, unitFeatures } from '../../src/text/injection-score.ts';
 import { normalise } from '../../src/text/normalise.ts';
 import { fitTrees } from './boosting.ts';
 import { auc, fitMonotone, hash, type Logistic, pointAt, type Row } from './logistic.ts';
@@ -40,6 +32,7 @@ interface Data {
 
 const folder = process.argv[2] ?? '../shared/eval/dev';
 const target = 'detectors/behavior/injection.fit.json';
+const weights = 'src/text/injection.json';
 const RUNS = ['whowhen', 'trail', 'tau_airline', 'agentrx'];
 /** A run's texts together weigh half of what a source of as many labelled texts does. */
 const RUN_WEIGHT = 0.5;
@@ -275,11 +268,10 @@ const model = fitDirect(direct);
 const tool = fitTool(data);
 const scale = model.words.weights.reduce((max, weight) => Math.max(max, Math.abs(weight)), 0) / 127;
 const bytes = Int8Array.from(model.words.weights, (weight) => Math.round(weight / scale));
+writeFileSync(target, `${JSON.stringify({ provisional: true, points })}\n`);
 writeFileSync(
-  target,
+  weights,
   `${JSON.stringify({
-    provisional: true,
-    points,
     direct: named(model.linear),
     tool: named(tool),
     trees: { base: model.trees.base, list: model.trees.trees },

@@ -1,5 +1,5 @@
 /** injection, surroundings: how unlike the rest of a text one of its units is, by the words they share. */
-import { FNV_START, fnv, mix32 } from '../../src/text/hash.ts';
+import { FNV_START, fnv, mix32 } from './hash.ts';
 
 const BUCKETS = 1_024;
 /** Shorter words are articles and prepositions of any text. */

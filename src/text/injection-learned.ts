@@ -1,5 +1,5 @@
 /** injection, what a list of weights cannot say: boosted trees over the features, and words that attacks of known kinds share. */
-import { textFacts } from '../../src/text/facts.ts';
+import { textFacts } from './facts.ts';
 
 /** A leaf's log-odds, or [feature, cut, at or below it, above it]. */
 export type Tree = number | readonly [number, number, Tree, Tree];

@@ -2,15 +2,18 @@
  * injection, scores: features of a text and two heads, one for what a user says (whole text) and one for
  * what tools and documents return (sentence by sentence, the highest counts). The first is the mean
  * log-odds of three models that fail in different places: named features, boosted trees over them, and
- * single words and pairs. Weights come from `injection.fit.json` (eval/train/injection.ts); those of attack
+ * single words and pairs. Weights come from `injection.json` (eval/train/injection.ts); those of attack
  * features are never negative, so more evidence never lowers a score.
  */
-import { unitBounds } from '../../src/text/sentences.ts';
-import fit from './injection.fit.json' with { type: 'json' };
+
+import { decodeCandidates } from './decode.ts';
+import fit from './injection.json' with { type: 'json' };
 import { apartness } from './injection-apart.ts';
 import { type Tree, treesSum, unpackWeights, wordPlaces, wordsSum } from './injection-learned.ts';
 import { countHits, MAX_HITS, noHits, rules } from './injection-rules.ts';
 import { added, countShape, sharesOf } from './injection-shape.ts';
+import { normalise } from './normalise.ts';
+import { unitBounds } from './sentences.ts';
 
 export interface Head {
   readonly bias: number;
@@ -221,6 +224,25 @@ export function scoreUntrusted(text: string, hidden: number): Scored {
     if (score > best.score) best = { score, rules: named(heads.tool.weights, x), unit };
   }
   return best;
+}
+
+/** Several detectors read the same result one after the other. */
+let last: { readonly text: string; readonly scored: Scored } | undefined;
+
+/** What a tool or a document returned, in plain form and decoded once: the highest unit of all. The last answer is kept. */
+export function scoreData(text: string): Scored {
+  if (last?.text === text) return last.scored;
+  const clean = normalise(text, 4 * TEXT_LIMIT);
+  let scored = scoreUntrusted(clean.text, clean.hidden + clean.folded);
+  for (const decoded of decodeCandidates(clean.text)) scored = higher(scored, scoreUntrusted(decoded.text, 0), decoded.kind);
+  last = { text, scored };
+  return scored;
+}
+
+/** Text that had to be decoded to be read is worse than the same text in the open. */
+export function higher(best: Scored, decoded: Scored, kind: string): Scored {
+  const score = decoded.rules.length > 0 ? Math.min(1, decoded.score + 0.1) : 0;
+  return score > best.score ? { ...decoded, score, rules: [kind, ...decoded.rules] } : best;
 }
 
 function named(weights: Float64Array, x: Float64Array): string[] {
