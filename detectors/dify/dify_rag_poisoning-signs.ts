@@ -1,5 +1,5 @@
 /** dify_rag_poisoning, the signs: sentences that order the model about, and the document that contradicts the others. */
-import { coverage, textFacts } from '../../src/text/facts.ts';
+import { type TextFacts, textFacts } from '../../src/text/facts.ts';
 import { splitUnits } from '../../src/text/sentences.ts';
 
 interface Sign {
@@ -29,6 +29,11 @@ const signs: readonly Sign[] = [
       '[admin',
       'system note',
       'system instruction',
+      'system prompt',
+      'system override',
+      'system_override',
+      'admin_override',
+      'admin override',
       'hidden instruction',
       'ai instruction',
       '[hidden',
@@ -40,7 +45,7 @@ const signs: readonly Sign[] = [
       'for ai',
     ],
     pattern:
-      /\[(?:system|inst|admin|hidden|override|ai)\b|<(?:system|instructions?)\b|<<sys|\bSYSTEM(?:[ _](?:PROMPT|OVERRIDE))*\s*[:-]|\bsystem_override\b|(?:system|hidden|ai|secret)\s+(?:note|instruction|directive|override|prompt|message)|note to (?:the )?(?:ai|assistant|model)|<!--[^>]{0,200}\b(?:instruct|ignore|respond|say|always|you)/i,
+      /\[(?:system|inst|admin|hidden|override|ai)\b|<(?:system|instructions?)\b|<<sys|\bSYSTEM(?:[ _](?:PROMPT|OVERRIDE))*\s*[:-]|\b(?:SYSTEM[ _](?:PROMPT[ _])?|ADMIN[ _])OVERRIDE\b|(?:system|hidden|ai|secret)\s+(?:note|instruction|directive|override|message)|note to (?:the )?(?:ai|assistant|model)|<!--[^>]{0,200}\b(?:instruct|ignore|respond|say|always|you)/i,
   },
   {
     sign: 'order to the model',
@@ -105,6 +110,13 @@ const signs: readonly Sign[] = [
       /\b(?:reveal|show|print|output|include|share|display|leak|provide|return|append)\b[^.\n]{0,50}\b(?:system prompt|api[ _]keys?|credentials?|passwords?|internal (?:instruction|data|prompt)|environment variables|database (?:credentials|password))/i,
   },
   {
+    sign: 'a secret to be printed',
+    score: 0.75,
+    needs: ['console.log', 'print(', 'echo $', 'printenv', 'logger.'],
+    pattern:
+      /\b(?:console\.log|print|echo|logger\.\w{1,8}|printenv)\b[ ($"'{]{1,4}[\w.[\]"'$]{0,40}(?:passw(?:or)?d|secret|api_?key|token|credential)/i,
+  },
+  {
     sign: 'promotion',
     score: 0.7,
     needs: ['affiliate', 'discount code', 'promo code', 'promotional link', 'sponsored'],
@@ -126,39 +138,97 @@ const signs: readonly Sign[] = [
   },
 ];
 
-/** The strongest sign of a sentence that it is an order to the model. */
+/** The strongest sign of a sentence that it is an order to the model. What is quoted as an example of an attack is no order. */
 export function orderIn(unit: string): { readonly sign: string; readonly score: number } | undefined {
-  const lower = ` ${unit.toLowerCase()} `;
+  const text = withoutExamples(unit);
+  const lower = ` ${text.toLowerCase()} `;
   let best: Sign | undefined;
   for (const one of signs) {
     if (best !== undefined && one.score <= best.score) continue;
-    if (one.needs.some((word) => lower.includes(word)) && one.pattern.test(unit)) best = one;
+    if (one.needs.some((word) => lower.includes(word)) && one.pattern.test(text)) best = one;
   }
   return best && { sign: best.sign, score: best.score };
 }
 
-/** Sentences of two documents that share most of their words and differ in a number or name: one against all others. */
+/** Takes out quotations after "like", "such as", "e.g.": security texts name attacks in this way. */
+function withoutExamples(unit: string): string {
+  if (!/['"“‘]/.test(unit)) return unit;
+  return unit.replace(
+    /\b(?:like|such as|e\.g\.,?|for example,?|phrases?|patterns?|attempts?)[: ]{1,2}["'“‘][^"'“”‘’\n]{1,120}["'”’]/gi,
+    ' ',
+  );
+}
+
+interface Sentence {
+  readonly facts: TextFacts;
+  /** Stems that are neither of a name nor a number: what the sentence says of them. */
+  readonly frame: readonly number[];
+  readonly numbers: readonly number[];
+}
+
+/** Stems in a frame below which two sentences are alike by chance. */
+const MIN_FRAME = 4;
+/** Share of a frame that the other sentence must have too. */
+const SAME_FRAME = 0.7;
+
+/** Sentences of two documents with one frame that differ in a number or in a name, not in both: one document against two or more others. */
 export function oddOneOut(documents: readonly string[]): { readonly what: string; readonly score: number } | undefined {
   if (documents.length < 3 || documents.length > 12) return undefined;
-  const sentences = documents.map((text) =>
-    splitUnits(text.slice(0, 3_000), { min: 30, max: 400, count: 24 }).map(({ text: unit }) => textFacts(unit)),
+  const texts = documents.map((text) => textFacts(text.slice(0, 3_000)));
+  const sentences = texts.map(({ text }) =>
+    splitUnits(text, { min: 30, max: 400, count: 24 }).flatMap(({ text: unit }) => sentenceOf(unit)),
   );
-  const votes = new Array<number>(documents.length).fill(0);
-  let what = '';
-  for (let a = 0; a < sentences.length; a++)
-    for (let b = 0; b < sentences.length; b++) {
-      if (a === b) continue;
-      for (const x of sentences[a] ?? [])
-        for (const y of sentences[b] ?? []) {
-          if (x.stems.size < 5 || coverage(x, y) < 0.7) continue;
-          const mine = x.numbers.map(({ value }) => value);
-          const theirs = new Set(y.numbers.map(({ value }) => value));
-          if (mine.length === 0 || theirs.size === 0 || mine.some((value) => theirs.has(value))) continue;
-          votes[a] = (votes[a] ?? 0) + 1;
-          what = `${mine[0]} against ${[...theirs][0]}`;
-        }
+  let odd: { readonly what: string; readonly against: number } | undefined;
+  let alone = true;
+  for (let a = 0; a < texts.length; a++) {
+    let what = '';
+    let against = 0;
+    for (let b = 0; b < texts.length; b++) {
+      const found =
+        a === b ? undefined : difference(sentences[a] ?? [], texts[a] as TextFacts, sentences[b] ?? [], texts[b] as TextFacts);
+      if (found === undefined) continue;
+      what = found;
+      against++;
     }
-  const most = Math.max(...votes);
-  const alone = votes.filter((count) => count === most).length === 1;
-  return most >= 2 && alone ? { what, score: 0.65 } : undefined;
+    if (against < 2 || against < (odd?.against ?? 0)) continue;
+    alone = against > (odd?.against ?? 0);
+    odd = { what, against };
+  }
+  return odd && alone ? { what: odd.what, score: 0.65 } : undefined;
+}
+
+function sentenceOf(unit: string): Sentence[] {
+  const facts = textFacts(unit);
+  const { tokens, nameStems } = facts;
+  const numbers = facts.numbers.map(({ value }) => value);
+  if (numbers.length === 0 && facts.names.length === 0) return [];
+  const counted = new Set(facts.numbers.map(({ token }) => tokens.stem[token]));
+  const frame = [...facts.stems].filter((stem) => !nameStems.has(stem) && !counted.has(stem));
+  return frame.length < MIN_FRAME ? [] : [{ facts, frame, numbers }];
+}
+
+function difference(
+  mine: readonly Sentence[],
+  here: TextFacts,
+  theirs: readonly Sentence[],
+  there: TextFacts,
+): string | undefined {
+  for (const x of mine)
+    for (const y of theirs) {
+      if (x.frame.filter((stem) => y.facts.stems.has(stem)).length < SAME_FRAME * x.frame.length) continue;
+      const number = x.numbers.length > 0 && y.numbers.length > 0 && !x.numbers.some((value) => y.numbers.includes(value));
+      const [own, other] = [unknownName(x.facts, there), unknownName(y.facts, here)];
+      const name = own !== undefined && other !== undefined;
+      if (number !== name) return number ? `${x.numbers[0]} against ${y.numbers[0]}` : `${own} against ${other}`;
+    }
+  return undefined;
+}
+
+/** A name of the sentence of which the other document has no word. */
+function unknownName({ text, names, tokens }: TextFacts, other: TextFacts): string | undefined {
+  const name = names.find(({ from, to }) => {
+    for (let i = from; i < to; i++) if (other.stems.has(tokens.stem[i] as number)) return false;
+    return true;
+  });
+  return name && text.slice(name.start, name.end).slice(0, 40);
 }

@@ -1,11 +1,13 @@
 /**
- * dify_rag_poisoning: documents of a retrieval that speak to the model instead of about the subject, or that contradict the others of the same
- * retrieval; worse if a later output takes their words. Kept are the names and rare words of suspicious documents.
+ * dify_rag_poisoning: documents that speak to the model instead of about the subject, or that contradict the others of the same retrieval;
+ * worse if a later output takes their words. A document is what a retrieval gives, and in runs that name no framework also what a tool
+ * that reads returns. Kept are the stems of suspicious sentences.
  */
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
 import type { Step } from '../../src/step/step.ts';
 import { textFacts } from '../../src/text/facts.ts';
 import { hashText } from '../../src/text/hash.ts';
+import { scoreData } from '../../src/text/injection-score.ts';
 import { normalise } from '../../src/text/normalise.ts';
 import { splitUnits } from '../../src/text/sentences.ts';
 import { oddOneOut, orderIn } from './dify_rag_poisoning-signs.ts';
@@ -29,9 +31,23 @@ const options = {
     max: 1,
     source: 'LIKELY; below it are imperative sentences of manuals.',
   },
+  suspect_at: {
+    type: 'number',
+    text: 'Score of the wording of injections from which what a tool read is reported.',
+    default: 0.7,
+    min: 0.05,
+    max: 1,
+    source: 'That of `injection`, whose fitted wording it is; lower scores are everyday text.',
+  },
+  readers: {
+    type: 'strings',
+    text: 'Parts of the names of tools that read documents.',
+    default: ['read', 'search', 'retriev', 'fetch', 'browse', 'visit', 'lookup', 'knowledge', 'document'],
+    source: 'Verbs of reading; what other tools return is the result of an action.',
+  },
 } as const;
 
-const taxonomy = { mast: [], trail: ['Poor Information Retrieval'], owasp: ['LLM01', 'LLM08', 'ASI06'], modes: ['F6'] } as const;
+const taxonomy = { mast: [], trail: [], owasp: ['LLM01', 'LLM08', 'ASI06'], modes: ['F6'] } as const;
 
 const messages = {
   instruction: {
@@ -40,6 +56,14 @@ const messages = {
     severity: 'high',
     impact: 'The answer may be what the author of the document wants.',
     action: 'Take the document out of the knowledge base, find out who wrote it, and mark documents as data in the prompt.',
+    taxonomy: taxonomy,
+  },
+  instruction_read: {
+    text: "What tool '{{tool}}' read gives the model orders ({{signs}}).",
+    tier: 3,
+    severity: 'high',
+    impact: 'The answer may be what the author of the text wants.',
+    action: 'Mark what tools read as data in the prompt, find out who wrote it, and take it out of the source.',
     taxonomy: taxonomy,
   },
   echoed: {
@@ -64,6 +88,8 @@ type Ctx = Context<typeof options, typeof messages>;
 
 const MAX_TAINTS = 8;
 const MAX_CHARS = 6_000;
+/** Shorter results are codes. */
+const MIN_READ = 8;
 /** Invisible characters in a document; one or two come with copied text. */
 const MIN_HIDDEN = 3;
 /** Stems of a suspicious sentence that an output must hold to have taken it up. */
@@ -74,15 +100,16 @@ export default defineDetector({
     id: 'dify_rag_poisoning',
     family: 'dify',
     scope: 'trace',
-    version: 1,
+    version: 2,
     stateVersion: 1,
     needs: ['documents'],
     summary: 'Finds retrieved documents that give the model orders or contradict the rest.',
     docs: {
-      what: 'Each document of a retrieval sentence by sentence: orders to the model, to hide something, to send or recommend something; a number or name in which one document differs from all others on the same sentence; and later outputs that hold the words of such a sentence.',
+      what: 'Each document of a retrieval sentence by sentence: orders to the model, to hide something, to send or recommend something; a number or name in which one document differs from two or more others in a sentence that says the same; in runs that name no framework, what reading tools return, by the wording rules of `injection`; and later outputs that hold the words of such a sentence.',
       why: 'Whoever can write to a knowledge base can speak to the model.',
       fix: 'Review what enters the knowledge base, mark documents as data, and compare sources.',
-      limits: 'Manuals give orders to their readers. Planted facts without a source to compare with are not seen.',
+      limits:
+        'Manuals give orders to their readers. Planted facts, also those put into the mouth of an expert, are not seen without other documents that say the same of another number or name. `injection` reports the same texts that tools read.',
       sources: ['https://arxiv.org/abs/2402.07867', 'https://docs.dify.ai'],
     },
     options,
@@ -95,6 +122,7 @@ export default defineDetector({
     const format = step.extra['run.format'];
     if (typeof format === 'string' && format !== 'dify') return state;
     if (step.kind === 'retriever' && step.has('documents')) return read(state, step, ctx);
+    if (step.kind === 'tool' && format === undefined && !step.rollup) return readByTool(state, step, ctx);
     if (state !== undefined && state.taints.length > 0) echo(state, step, ctx);
     return state;
   },
@@ -114,11 +142,7 @@ function read(former: State | undefined, step: Step, ctx: Ctx): State | undefine
       const order = orderIn(unit);
       if (order === undefined || order.score < ctx.options.report_at) continue;
       const key = hashText(unit);
-      state ??= { taints: [] };
-      state.taints = [
-        ...state.taints,
-        { key, traceId: step.traceId, spanId: step.spanId, words: [...textFacts(unit).stems].slice(0, 24) },
-      ].slice(-MAX_TAINTS);
+      state = tainted(state, step, key, unit);
       ctx.report('instruction', { at: step, key, score: order.score, data: { sign: order.sign } });
     }
   }
@@ -126,6 +150,29 @@ function read(former: State | undefined, step: Step, ctx: Ctx): State | undefine
   if (odd !== undefined && odd.score >= ctx.options.report_at)
     ctx.report('odd_one_out', { at: step, key: hashText(odd.what), score: odd.score, data: { what: odd.what } });
   return state;
+}
+
+function readByTool(state: State | undefined, step: Step, ctx: Ctx): State | undefined {
+  const name = step.tool?.name ?? '';
+  const lower = name.toLowerCase();
+  if (!ctx.options.readers.some((part) => lower.includes(part))) return state;
+  const text = step.tool?.result;
+  if (text === undefined || text.length < MIN_READ) return state;
+  const { score, rules, unit } = scoreData(text);
+  if (score < ctx.options.suspect_at) return state;
+  const key = hashText(text);
+  ctx.report('instruction_read', {
+    at: step,
+    key,
+    score,
+    data: { tool: name.slice(0, 60), signs: rules.length === 0 ? 'unlike its surroundings' : rules.slice(0, 3).join(', ') },
+  });
+  return tainted(state, step, key, unit);
+}
+
+function tainted(state: State | undefined, step: Step, key: string, unit: string): State {
+  const taint = { key, traceId: step.traceId, spanId: step.spanId, words: [...textFacts(unit).stems].slice(0, 24) };
+  return { taints: [...(state?.taints ?? []), taint].slice(-MAX_TAINTS) };
 }
 
 function echo(state: State, step: Step, ctx: Ctx): void {
