@@ -60,6 +60,8 @@ const messages = {
 type Ctx = Context<typeof options, typeof messages>;
 
 const MAX_FAILED = 32;
+/** Below LIKELY: most public workflows handle no error, whether they fail or not. */
+const UNPREPARED = 0.5;
 
 export default defineDetector({
   meta: {
@@ -135,8 +137,7 @@ function judge(workflow: Workflow | undefined, state: State | undefined, step: S
       score: 0.8,
       data: { node: 'unknown', why: String(step.extra['run.error'] ?? 'the run says so').slice(0, 80) },
     });
-  if (workflow && unprepared(workflow))
-    ctx.report('unprepared', { at: step, key: 'workflow', score: workflow.nodes.length <= 5 ? 0.6 : 0.5, data: {} });
+  if (workflow && unprepared(workflow)) ctx.report('unprepared', { at: step, key: 'workflow', score: UNPREPARED, data: {} });
 }
 
 function unprepared({ nodes, settings }: Workflow): boolean {
