@@ -14,6 +14,7 @@ const round = (index: number, outputs: unknown = { x: index }) =>
     'node.type': 'code',
     'node.outputs': outputs,
   });
+const assigns = node(step('task', { name: 'keep' }), { 'node.parent': 'it', 'iteration.index': 0, 'node.type': 'assigner' });
 const loop = (extra = {}, limits: Record<string, number> = {}) =>
   node(
     { ...step('task', { name: 'loop' }), limits },
@@ -32,6 +33,12 @@ testDetector(
       },
       { name: 'as many rounds as items', steps: [...times(3, (i) => round(i)), loop({ 'iteration.expected': 3 })] },
       { name: 'two rounds with one output', nearMiss: true, steps: [...times(2, (i) => round(i, { same: 1 })), loop()] },
+      { name: 'a loop changes its variables', nearMiss: true, steps: [assigns, loop()] },
+      {
+        name: 'an assignment after the iteration',
+        nearMiss: true,
+        steps: [round(0), loop({ 'node.type': 'iteration' }), node(step('task', { name: 'keep' }), { 'node.type': 'assigner' })],
+      },
       { name: 'rounds elsewhere', steps: [...times(9, step('task', { extra: { 'node.parent': 'it' } }))] },
     ],
     fires: [
@@ -45,6 +52,16 @@ testDetector(
         options: { max_rounds: 5 },
         steps: [...times(6, (i) => round(i)), loop()],
         expect: [{ message: 'over_limit' }],
+      },
+      {
+        name: 'an item writes a variable of the conversation',
+        steps: [assigns, loop({ 'node.type': 'iteration' })],
+        expect: [{ message: 'writes_outside', at: 1, data: { writer: 'keep' } }],
+      },
+      {
+        name: 'the iteration comes first',
+        steps: [loop({ 'node.type': 'iteration' }), assigns],
+        expect: [{ message: 'writes_outside', at: 2 }],
       },
       { name: 'stopped', steps: [round(0), loop({ 'node.status': 'stopped' })], expect: [{ message: 'not_exited', at: 2 }] },
       { name: 'a round is missing', steps: [round(0), round(2), loop()], expect: [{ message: 'rounds_off', at: 3 }] },

@@ -1,6 +1,7 @@
 /**
  * dify_iteration_escape: a loop or iteration that does not end where it should: more rounds than it may have or than it has items, a loop that was
- * stopped without its condition, rounds that are missing or come twice, and rounds that all give the same.
+ * stopped without its condition, rounds that are missing or come twice, rounds that all give the same, and items of an iteration that write a
+ * variable of the conversation.
  */
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
 import type { Step } from '../../src/step/step.ts';
@@ -15,6 +16,9 @@ interface Box {
   nodes: string[];
   failed: number;
   last: SpanRef;
+  iteration: boolean;
+  /** The first node inside that assigned a variable of the conversation. */
+  writer: (SpanRef & { readonly name: string }) | null;
 }
 
 interface State {
@@ -67,6 +71,14 @@ const messages = {
     action: 'Check how the iteration takes its items and what ends a round early.',
     taxonomy: taxonomy,
   },
+  writes_outside: {
+    text: "Node '{{writer}}' assigns a variable of the conversation inside iteration '{{node}}'.",
+    tier: 1,
+    severity: 'medium',
+    impact: 'Items overwrite each other, and in parallel rounds what was written may be lost.',
+    action: 'Collect the results in the output of the iteration, and assign the variable after it.',
+    taxonomy: taxonomy,
+  },
   no_progress: {
     text: "Rounds of '{{node}}' gave the same output {{count}} times.",
     tier: 1,
@@ -80,6 +92,10 @@ const messages = {
 type Ctx = Context<typeof options, typeof messages>;
 
 const MAX_BOXES = 16;
+/** Set by hand, below LIKELY: a rule of the design, not yet seen to fail in data. */
+const WRITES = 0.5;
+/** Dify's type of the node that assigns variables; `variable_assigner` is the old name of its aggregator. */
+const ASSIGNER = 'assigner';
 const MAX_KEPT = 64;
 
 export default defineDetector({
@@ -87,12 +103,12 @@ export default defineDetector({
     id: 'dify_iteration_escape',
     family: 'dify',
     scope: 'trace',
-    version: 1,
-    stateVersion: 1,
+    version: 2,
+    stateVersion: 2,
     needs: ['session.id'],
     summary: 'Finds Dify loops and iterations that do not end where they should.',
     docs: {
-      what: 'Rounds of each loop and iteration against its limit, its items and its exit condition; the outcome of the loop; equal outputs of rounds.',
+      what: 'Rounds of each loop and iteration against its limit, its items and its exit condition; the outcome of the loop; equal outputs of rounds; assigner nodes inside an iteration.',
       why: 'A loop without an exit burns the budget; one that ends early leaves work undone.',
       fix: 'Bound rounds, return whether the condition was met, and check the count of results.',
       limits: 'Rounds are counted by the index that their nodes carry. Polling looks like rounds without progress.',
@@ -113,6 +129,7 @@ export default defineDetector({
     if (typeof parent !== 'string' || typeof index !== 'number') return state;
     const next = state ?? { boxes: [] };
     round(next, step, parent, index);
+    writes(boxOf(next, parent, step), ctx);
     return next;
   },
 
@@ -124,7 +141,17 @@ export default defineDetector({
 function boxOf(state: State, id: string, at: SpanRef): Box {
   let box = state.boxes.find((one) => one.id === id);
   if (!box) {
-    box = { id, top: -1, indexes: [], outputs: [], nodes: [], failed: 0, last: { traceId: at.traceId, spanId: at.spanId } };
+    box = {
+      id,
+      top: -1,
+      indexes: [],
+      outputs: [],
+      nodes: [],
+      failed: 0,
+      last: { traceId: at.traceId, spanId: at.spanId },
+      iteration: false,
+      writer: null,
+    };
     state.boxes.push(box);
     if (state.boxes.length > MAX_BOXES) state.boxes.shift();
   }
@@ -138,6 +165,12 @@ function round(state: State, step: Step, parent: string, index: number): void {
   const output = hashText(JSON.stringify(step.extra['node.outputs'] ?? ''));
   if (box.outputs.length < MAX_KEPT) box.outputs.push(`${String(step.extra['node.type'])} ${output}`);
   if (step.outcome === 'error') box.failed++;
+  if (step.extra['node.type'] === ASSIGNER)
+    box.writer ??= {
+      traceId: step.traceId,
+      spanId: step.spanId,
+      name: String(step.extra['node.name'] ?? step.name).slice(0, 60),
+    };
   box.last = { traceId: step.traceId, spanId: step.spanId };
 }
 
@@ -177,8 +210,17 @@ function container(former: State | undefined, step: Step, ctx: Ctx): State {
       score: 0.7,
       data: { node, why: `${gaps} of ${box.top + 1} rounds are missing` },
     });
+  box.iteration = step.extra['node.type'] === 'iteration';
+  writes(box, ctx);
   same(box, node, ctx);
   return state;
+}
+
+/** A loop is there to change variables; the items of an iteration are to be apart. Container and rounds come in either order. */
+function writes({ id, iteration, writer }: Box, ctx: Ctx): void {
+  if (!iteration || writer === null) return;
+  const { name, ...at } = writer;
+  ctx.report('writes_outside', { at, key: id, score: WRITES, data: { writer: name, node: id.slice(0, 60) } });
 }
 
 function same(box: Box, node: string, ctx: Ctx): void {

@@ -31,6 +31,21 @@ testDetector(
         expect: [{ message: 'unbounded', at: 1 }],
       },
       {
+        name: 'a circle that a second output leaves',
+        steps: [
+          flow(
+            [node('a', 'httpRequest'), node('b', 'set'), node('c', 'slack')],
+            [...edges(['a', 'b'], ['b', 'a']), { source: 'a', target: 'c', type: 'main', branch: 1, index: 0 }],
+          ),
+        ],
+        expect: [{ message: 'unbounded', at: 1 }],
+      },
+      {
+        name: 'a circle without a branch that all items leave too',
+        steps: [flow([node('a', 'set'), node('b', 'code'), node('c', 'set')], edges(['a', 'b'], ['b', 'a'], ['b', 'c']))],
+        expect: [{ message: 'endless', at: 1 }],
+      },
+      {
         name: 'a loop inside a loop',
         steps: [flow([node('a', 'splitInBatches'), node('b', 'splitInBatches')], edges(['a', 'b'], ['b', 'a']))],
         expect: [{ message: 'nested', at: 1 }],

@@ -61,14 +61,15 @@ type Ctx = Context<typeof options, typeof messages>;
 
 const MAX_NODES = 128;
 const counts = ['splitInBatches', 'loopOverItems'];
-const branches = ['if', 'switch', 'filter'];
+/** Nodes that send on only some of their items, or wait for a person; a second output in use is a branch as well. */
+const gates = ['if', 'switch', 'filter', 'textClassifier', 'sentimentAnalysis', 'form', 'wait'];
 
 export default defineDetector({
   meta: {
     id: 'n8n_cycle',
     family: 'n8n',
     scope: 'trace',
-    version: 1,
+    version: 2,
     stateVersion: 1,
     needs: ['graph'],
     summary: 'Finds circles in n8n workflows that nothing ends.',
@@ -117,8 +118,9 @@ function drawn({ nodes, edges }: Workflow, step: Step, ctx: Ctx): void {
     if (batch > 1) ctx.report('nested', { at: step, key: node, score: 0.62, data });
     if (batch > 0) continue;
     const leaves = main.some(({ source, target }) => circle.includes(source) && !circle.includes(target));
-    if (members.some((kind) => branches.includes(kind)) && leaves)
-      ctx.report('unbounded', { at: step, key: node, score: 0.5, data });
+    const gated =
+      members.some((kind) => gates.includes(kind)) || main.some(({ source, branch }) => branch > 0 && circle.includes(source));
+    if (gated && leaves) ctx.report('unbounded', { at: step, key: node, score: 0.5, data });
     else ctx.report('endless', { at: step, key: node, score: leaves ? 0.75 : 0.9, data });
   }
 }

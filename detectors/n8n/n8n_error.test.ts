@@ -15,12 +15,45 @@ testDetector(
         nearMiss: true,
         steps: [flow([node('a', 'webhook'), node('b', 'httpRequest')], [], { 'workflow.settings': { errorWorkflow: 'x' } })],
       },
+      {
+        name: 'an error output that leads to a handler',
+        nearMiss: true,
+        steps: [
+          ran('a', {}, { error: 'refused' }),
+          ran('b'),
+          flow(
+            [
+              node('t', 'manualTrigger'),
+              node('a', 'httpRequest', { settings: { onError: 'continueErrorOutput' } }),
+              node('b', 'slack'),
+            ],
+            [{ source: 'a', target: 'b', type: 'main', branch: 1, index: 0 }],
+            { 'run.status': 'success' },
+          ),
+        ],
+      },
       { name: 'a person starts it', nearMiss: true, steps: [flow([node('a', 'manualTrigger'), node('b', 'httpRequest')])] },
     ],
     fires: [
       {
         name: 'a failure that is hidden',
         steps: [ran('a', {}, { error: 'refused' }), flow([node('a', 'manualTrigger')], [], { 'run.status': 'success' })],
+        expect: [{ message: 'hidden', at: 1 }],
+      },
+      {
+        name: 'an error output that leads nowhere',
+        steps: [
+          ran('a', {}, { error: 'refused' }),
+          flow(
+            [
+              node('t', 'manualTrigger'),
+              node('a', 'httpRequest', { settings: { onError: 'continueErrorOutput' } }),
+              node('b', 'slack'),
+            ],
+            [{ source: 'a', target: 'b', type: 'main', branch: 0, index: 0 }],
+            { 'run.status': 'success' },
+          ),
+        ],
         expect: [{ message: 'hidden', at: 1 }],
       },
       {

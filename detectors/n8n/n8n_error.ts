@@ -68,7 +68,7 @@ export default defineDetector({
     id: 'n8n_error',
     family: 'n8n',
     scope: 'trace',
-    version: 1,
+    version: 2,
     stateVersion: 1,
     needs: ['graph'],
     summary: 'Finds failures of n8n runs that are hidden or not handled.',
@@ -110,25 +110,27 @@ export default defineDetector({
 });
 
 function judge(workflow: Workflow | undefined, state: State | undefined, step: Step, ctx: Ctx): void {
-  const [first] = state?.failed ?? [];
+  const status = String(step.extra['run.status'] ?? step.outcome).toLowerCase();
+  const broken = /error|fail|crash/.test(status) || step.outcome === 'error';
+  // What an error output leads on from is dealt with, unless the run broke all the same.
+  const failed = (state?.failed ?? []).filter(({ node }) => broken || workflow === undefined || !isHandled(workflow, node));
+  const [first] = failed;
   if (first !== undefined && state !== undefined) {
-    const status = String(step.extra['run.status'] ?? step.outcome).toLowerCase();
-    const broken = /error|fail|crash/.test(status) || step.outcome === 'error';
     ctx.report(broken ? 'failed' : 'hidden', {
       at: first,
       key: first.node,
-      evidence: state.failed.slice(0, 8),
+      evidence: failed.slice(0, 8),
       score: broken ? 0.85 : 0.9,
       data: { node: first.node, why: first.why },
     });
-    const share = state.failed.length / Math.max(1, state.steps);
-    if (state.failed.length > 1 && share >= ctx.options.error_share)
+    const share = failed.length / Math.max(1, state.steps);
+    if (failed.length > 1 && share >= ctx.options.error_share)
       ctx.report('many_failures', {
         at: first,
         key: 'share',
-        evidence: state.failed.slice(0, 8),
+        evidence: failed.slice(0, 8),
         score: 0.8,
-        data: { count: state.failed.length, total: state.steps },
+        data: { count: failed.length, total: state.steps },
       });
   } else if (/error|fail|crash/.test(String(step.extra['run.status'] ?? '').toLowerCase()))
     ctx.report('failed', {
@@ -138,6 +140,13 @@ function judge(workflow: Workflow | undefined, state: State | undefined, step: S
       data: { node: 'unknown', why: String(step.extra['run.error'] ?? 'the run says so').slice(0, 80) },
     });
   if (workflow && unprepared(workflow)) ctx.report('unprepared', { at: step, key: 'workflow', score: UNPREPARED, data: {} });
+}
+
+/** Its error output, which is the last one, leads somewhere. */
+function isHandled({ nodes, edges }: Workflow, name: string): boolean {
+  const node = nodes.find((one) => one.name.slice(0, 60) === name);
+  if (node?.settings['onError'] !== 'continueErrorOutput') return false;
+  return edges.some(({ source, type, branch }) => source === node.name && type === 'main' && branch > 0);
 }
 
 function unprepared({ nodes, settings }: Workflow): boolean {
@@ -150,7 +159,7 @@ function unprepared({ nodes, settings }: Workflow): boolean {
       own['retryOnFail'] === true ||
       (isRecord(own) && own['alwaysOutputData'] === true),
   );
-  const starts = nodes.some(({ kind }) => kind === 'webhook' || kind === 'cron');
+  const starts = nodes.some(({ kind }) => /^(?:webhook|cron|scheduleTrigger|interval)$/.test(kind));
   return (
     !handled &&
     starts &&

@@ -8,7 +8,13 @@ testDetector(
   {
     quiet: [
       { name: 'items as they came', steps: [ran('a', { 'node.items.input': 10, 'node.items.output': 10 })] },
-      { name: 'a list of 40 is split', nearMiss: true, steps: [ran('a', { 'node.items.input': 1, 'node.items.output': 40 })] },
+      {
+        name: 'a sheet of 9,999 rows is read',
+        nearMiss: true,
+        steps: [ran('a', { 'node.items.input': 1, 'node.items.output': 9_999 })],
+      },
+      { name: 'many in, many out', nearMiss: true, steps: [ran('a', { 'node.items.input': 500, 'node.items.output': 20_000 })] },
+      { name: 'a failure of another kind', nearMiss: true, steps: [ran('a', {}, { error: 'memory node has no session' })] },
       {
         name: '99 calls',
         nearMiss: true,
@@ -22,18 +28,18 @@ testDetector(
     fires: [
       {
         name: 'items that multiply',
-        steps: [ran('a', { 'node.items.input': 2, 'node.items.output': 500 })],
+        steps: [ran('a', { 'node.items.input': 2, 'node.items.output': 50_000 })],
         expect: [{ message: 'growth', at: 1 }],
       },
       {
         name: 'by option',
-        options: { max_growth: 5 },
+        options: { max_growth: 5, min_items: 50 },
         steps: [ran('a', { 'node.items.input': 10, 'node.items.output': 60 })],
         expect: [{ message: 'growth' }],
       },
       {
         name: 'a large output',
-        steps: [ran('a', { 'node.output_bytes': 6_000_000 })],
+        steps: [ran('a', { 'node.output_bytes': 80_000_000 })],
         expect: [{ message: 'large_output', at: 1 }],
       },
       {
@@ -41,6 +47,16 @@ testDetector(
         options: { max_bytes: 1_024 },
         steps: [ran('a', { 'node.output_bytes': 2_000 })],
         expect: [{ message: 'large_output' }],
+      },
+      {
+        name: 'a run that died',
+        steps: [ran('a', {}, { error: 'Reached heap limit: JavaScript heap out of memory' })],
+        expect: [{ message: 'crashed', at: 1 }],
+      },
+      {
+        name: 'a run whose worker crashed',
+        steps: [flow([node('a', 'set')], [], { 'run.status': 'crashed' })],
+        expect: [{ message: 'crashed', at: 1 }],
       },
       {
         name: 'many calls',

@@ -12,18 +12,26 @@ const options = {
   max_growth: {
     type: 'number',
     text: 'Items out of a node per item in, from which it is reported.',
-    default: 10,
+    default: 100,
     min: 2,
     max: 100000,
-    source: 'Severe growth in practice; lists that are split grow by less.',
+    source: 'A sheet or a list that is read gives hundreds of items of one; see min_items.',
+  },
+  min_items: {
+    type: 'integer',
+    text: 'Items out of a node below which growth is not reported.',
+    default: 10000,
+    min: 1,
+    max: 100000000,
+    source: 'Judgement: ten thousand items of a kilobyte are ten megabytes that every node after it holds.',
   },
   max_bytes: {
     type: 'integer',
     text: 'Bytes of a node output from which it is reported.',
-    default: 5242880,
+    default: 16777216,
     min: 1024,
     max: 1073741824,
-    source: 'n8n keeps outputs in memory and in its database; above 5 MiB it advises files.',
+    source: "16 MiB: n8n's own bound of a payload (N8N_PAYLOAD_SIZE_MAX). LIKELY from four times that.",
   },
   max_calls: {
     type: 'integer',
@@ -54,6 +62,14 @@ const messages = {
     action: 'Pass files by reference, and cut what is not needed.',
     taxonomy: taxonomy,
   },
+  crashed: {
+    text: "The run died at '{{node}}' ({{why}}).",
+    tier: 1,
+    severity: 'high',
+    impact: 'What was begun is half done; other runs of the same worker may have died too.',
+    action: "Look at the worker's memory; work on fewer items at a time, in a sub-workflow that gives back little.",
+    taxonomy: taxonomy,
+  },
   many_calls: {
     text: 'The run called models and services {{count}} times.',
     tier: 1,
@@ -74,17 +90,20 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
+const memory = ['out of memory', 'heap limit', 'allocation failed'];
+const MAX_SAID = 2_000;
+
 export default defineDetector({
   meta: {
     id: 'n8n_resource',
     family: 'n8n',
     scope: 'trace',
-    version: 1,
+    version: 2,
     stateVersion: 1,
     needs: ['graph'],
     summary: 'Finds n8n runs whose items, bytes or calls multiply.',
     docs: {
-      what: 'Items into and out of each node, bytes of its output, calls of models and services in the run; and model nodes without a limit of tokens.',
+      what: 'Items into and out of each node, bytes of its output, runs that crashed, calls of models and services in the run; and model nodes without a limit of tokens.',
       why: 'n8n holds all items in memory, and calls a service once an item.',
       fix: 'Filter early, batch, and set limits.',
       limits: 'A node that splits a list makes many items on purpose. Only counts that the execution states are seen.',
@@ -98,6 +117,7 @@ export default defineDetector({
 
   onStep(state, step, ctx) {
     if (step.extra['run.format'] !== 'n8n') return state;
+    died(step, ctx);
     const workflow = workflowOf(step);
     if (workflow) {
       drawn(workflow, step, ctx);
@@ -106,7 +126,7 @@ export default defineDetector({
     const node = String(step.extra['node.name'] ?? step.name).slice(0, 60);
     const into = Number(step.extra['node.items.input'] ?? 0);
     const out = Number(step.extra['node.items.output'] ?? 0);
-    if (into > 0 && out >= 50 && out / into >= ctx.options.max_growth)
+    if (into > 0 && out >= ctx.options.min_items && out / into >= ctx.options.max_growth)
       ctx.report('growth', {
         at: step,
         key: node,
@@ -114,7 +134,13 @@ export default defineDetector({
         data: { node, into, out },
       });
     const bytes = Number(step.extra['node.output_bytes'] ?? 0);
-    if (bytes >= ctx.options.max_bytes) ctx.report('large_output', { at: step, key: node, score: 0.7, data: { node, bytes } });
+    if (bytes >= ctx.options.max_bytes)
+      ctx.report('large_output', {
+        at: step,
+        key: node,
+        score: bytes >= 4 * ctx.options.max_bytes ? 0.7 : 0.5,
+        data: { node, bytes },
+      });
     if (step.kind !== 'llm' && step.kind !== 'tool' && step.kind !== 'agent') return state;
     const next = { calls: (state?.calls ?? 0) + Math.max(1, into) };
     if (next.calls >= ctx.options.max_calls)
@@ -122,6 +148,20 @@ export default defineDetector({
     return next;
   },
 });
+
+/** n8n gives runs whose worker was killed the status `crashed`, mostly without saying why. */
+function died(step: Step, ctx: Ctx): void {
+  const said = (step.error?.message ?? String(step.extra['run.error'] ?? '')).slice(0, MAX_SAID).toLowerCase();
+  const sign = memory.find((one) => said.includes(one));
+  if (sign === undefined && step.extra['run.status'] !== 'crashed') return;
+  const node = String(step.extra['node.name'] ?? step.name).slice(0, 60);
+  ctx.report('crashed', {
+    at: step,
+    key: 'memory',
+    score: sign === undefined ? 0.7 : 0.9,
+    data: { node, why: sign ?? 'crashed' },
+  });
+}
 
 /** Common and harmless alone: said below the level of an alarm. */
 function drawn({ nodes, edges }: Workflow, step: Step, ctx: Ctx): void {

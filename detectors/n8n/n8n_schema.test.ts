@@ -20,6 +20,54 @@ testDetector(
           flow([node('A', 'set'), node('B', 'set', { parameters: { v: '={{ $json.x }}' } })], edges(['A', 'B'])),
         ],
       },
+      {
+        name: 'what an agent gives',
+        nearMiss: true,
+        steps: [flow([node('A', 'agent'), node('B', 'set', { parameters: { v: '={{ $json.output }}' } })], edges(['A', 'B']))],
+      },
+      {
+        name: 'a chain with a parser gives what the parser says',
+        nearMiss: true,
+        steps: [
+          flow(
+            [
+              node('A', 'chainLlm'),
+              node('P', 'outputParserStructured'),
+              node('B', 'set', { parameters: { v: '={{ $json.city }}' } }),
+            ],
+            [...edges(['A', 'B']), { source: 'P', target: 'A', type: 'ai_outputParser', branch: 0, index: 0 }],
+          ),
+        ],
+      },
+      {
+        name: 'a field with a substitute',
+        nearMiss: true,
+        steps: [
+          flow(
+            [node('A', 'manualTrigger'), node('B', 'set', { parameters: { v: "={{ $json.city || 'Oslo' }}" } })],
+            edges(['A', 'B']),
+          ),
+        ],
+      },
+      {
+        name: 'a trigger with pinned items',
+        nearMiss: true,
+        steps: [
+          flow([node('A', 'manualTrigger'), node('B', 'set', { parameters: { v: '={{ $json.city }}' } })], edges(['A', 'B']), {
+            'workflow.pinned': ['A'],
+          }),
+        ],
+      },
+      {
+        name: 'a second source',
+        nearMiss: true,
+        steps: [
+          flow(
+            [node('A', 'manualTrigger'), node('W', 'webhook'), node('B', 'set', { parameters: { v: '={{ $json.city }}' } })],
+            edges(['A', 'B'], ['W', 'B']),
+          ),
+        ],
+      },
       { name: 'an error of another kind', steps: [ran('A', {}, { error: 'connection refused' })] },
     ],
     fires: [
@@ -42,6 +90,18 @@ testDetector(
           flow([node('A', 'set'), node('B', 'set', { parameters: { v: '={{ $json.x }}' } })], edges(['A', 'B'])),
         ],
         expect: [{ message: 'missing_field', at: 1, data: { field: 'x' } }],
+      },
+      {
+        name: 'a field that a manual trigger never gives',
+        steps: [
+          flow([node('A', 'manualTrigger'), node('B', 'set', { parameters: { v: '={{ $json.city }}' } })], edges(['A', 'B'])),
+        ],
+        expect: [{ message: 'never_given', at: 1, data: { field: 'city', source: 'A' } }],
+      },
+      {
+        name: 'a field that an agent never gives',
+        steps: [flow([node('A', 'agent'), node('B', 'set', { parameters: { v: '={{ $json.response }}' } })], edges(['A', 'B']))],
+        expect: [{ message: 'never_given', at: 1, data: { field: 'response' } }],
       },
       {
         name: 'an error that says so',

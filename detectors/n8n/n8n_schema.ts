@@ -1,8 +1,8 @@
-/** n8n_schema: data that does not fit where it goes in an n8n workflow: expressions that name nodes which are not there, fields that the node before did not give, and errors that say so. */
+/** n8n_schema: data that does not fit where it goes in an n8n workflow: expressions that name nodes which are not there, fields that the node before did not or never does give, and errors that say so. */
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
 import { isRecord } from '../../src/schema/value.ts';
 import type { Step } from '../../src/step/step.ts';
-import { type Workflow, workflowOf } from './n8n-graph.ts';
+import { type Edge, type Node, type Workflow, workflowOf } from './n8n-graph.ts';
 
 interface Output extends SpanRef {
   readonly node: string;
@@ -44,6 +44,14 @@ const messages = {
     action: 'Map the field where it is made, and check for it.',
     taxonomy: taxonomy,
   },
+  never_given: {
+    text: "Node '{{node}}' reads field '{{field}}', which a node like '{{source}}' never gives.",
+    tier: 1,
+    severity: 'medium',
+    impact: 'The value is empty in every run.',
+    action: 'Read the field under the name that the node gives, or set it in between.',
+    taxonomy: taxonomy,
+  },
   data_error: {
     text: "Node '{{node}}' failed on its data ({{why}}).",
     tier: 1,
@@ -82,12 +90,12 @@ export default defineDetector({
     id: 'n8n_schema',
     family: 'n8n',
     scope: 'trace',
-    version: 1,
+    version: 2,
     stateVersion: 1,
     needs: ['graph'],
     summary: 'Finds data that does not fit where it goes in n8n workflows.',
     docs: {
-      what: 'Expressions of the drawn nodes against the nodes of the workflow; in an execution, the fields that a node reads against those of the item it got; and errors that speak of the form of the data.',
+      what: 'Expressions of the drawn nodes against the nodes of the workflow, and against the fields that a manual trigger (none), an agent and a model chain give; in an execution, the fields that a node reads against those of the item it got; and errors that speak of the form of the data.',
       why: 'An expression that finds nothing is empty, not an error.',
       fix: 'Name fields in a Set node, and check them where they enter.',
       limits:
@@ -106,6 +114,7 @@ export default defineDetector({
     if (workflow) {
       references(workflow, step, ctx);
       fields(workflow, state, ctx);
+      drawnFields(workflow, step, ctx);
       return state;
     }
     const node = String(step.extra['node.name'] ?? step.name).slice(0, 60);
@@ -159,4 +168,37 @@ function fields({ nodes, edges }: Workflow, state: State | undefined, ctx: Ctx):
       data: { node: name.slice(0, 60), field, source: edge.source.slice(0, 60) },
     });
   }
+}
+
+/** `$json.field` of a node whose only source gives fields of fixed names: true of every run. What has a substitute is left alone. */
+function drawnFields({ nodes, edges }: Workflow, step: Step, ctx: Ctx): void {
+  const pinned = step.extra['workflow.pinned'];
+  for (const { name, parameters, disabled } of nodes) {
+    const [edge, more] = edges.filter(({ target, type }) => target === name && type === 'main');
+    if (disabled || edge === undefined || more !== undefined || edge.branch > 0) continue;
+    const source = nodes.find((one) => one.name === edge.source);
+    if (source === undefined || source.disabled || (Array.isArray(pinned) && pinned.includes(source.name))) continue;
+    const given = fixedFields(source, edges);
+    if (given === undefined) continue;
+    const text = JSON.stringify(parameters).slice(0, MAX_TEXT);
+    if (!text.includes('$json')) continue;
+    for (const [, field = ''] of text.matchAll(/\$json\.([A-Za-z_]\w{0,60})\b(?! ?\(| {0,2}\?| {0,2}\|\|)/g)) {
+      if (given.includes(field)) continue;
+      ctx.report('never_given', {
+        at: step,
+        key: `${name}:${field}`,
+        score: 0.7,
+        data: { node: name.slice(0, 60), field, source: source.name.slice(0, 60) },
+      });
+      break;
+    }
+  }
+}
+
+/** Names of all fields that a node can give, where its type fixes them. A parser of the output may add others. */
+function fixedFields({ name, kind }: Node, edges: readonly Edge[]): readonly string[] | undefined {
+  if (kind === 'manualTrigger') return [];
+  if (kind === 'agent') return ['output', 'intermediateSteps', 'error'];
+  if (kind !== 'chainLlm' || edges.some(({ target, type }) => target === name && type === 'ai_outputParser')) return undefined;
+  return ['text', 'response', 'output', 'data', 'error'];
 }
