@@ -36,7 +36,12 @@ test('jsonl: detection, blame and coverage with the fields of the evaluation', a
   const { code, notices, records } = await replay('--output', 'jsonl', '--blame', demo);
   expect([code, notices]).toEqual([0, '']);
   const of = (kind: string) => records().filter((record) => record['kind'] === kind);
-  expect(of('detection')).toHaveLength(3);
+  expect(of('detection').map(({ detector, message }) => `${detector} ${message}`)).toEqual([
+    'loop repeated',
+    'injection instruction_in_data',
+    'dify_rag_poisoning instruction_read',
+    'injection followed',
+  ]);
   for (const detection of of('detection')) {
     expect(Object.keys(detection)).toEqual(
       'kind source id detector confidence confidence_tier score severity trace_id span_id session_id agent evidence explanation taxonomy schema message category version tier revision data'.split(
