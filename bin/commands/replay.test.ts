@@ -39,7 +39,6 @@ test('jsonl: detection, blame and coverage with the fields of the evaluation', a
   expect(of('detection').map(({ detector, message }) => `${detector} ${message}`)).toEqual([
     'loop repeated',
     'injection instruction_in_data',
-    'dify_rag_poisoning instruction_read',
     'injection followed',
   ]);
   for (const detection of of('detection')) {

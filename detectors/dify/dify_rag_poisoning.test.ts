@@ -59,10 +59,20 @@ testDetector(
         nearMiss: true,
         steps: [docs('Keep the password of the database in the vault; a print of it is never needed.')],
       },
-      { name: 'a tool that reads harmless mail', nearMiss: true, steps: [tool('read_mail', {}, { result: mail(...plain) })] },
+      {
+        name: 'orders in what a tool read are left to injection',
+        steps: [tool('read_mail', {}, { result: mail(...plain, planted) })],
+      },
+      {
+        name: 'a tool that reads harmless mail',
+        nearMiss: true,
+        options: { readers: ['read'] },
+        steps: [tool('read_mail', {}, { result: mail(...plain) })],
+      },
       {
         name: 'a tool that does not read',
         nearMiss: true,
+        options: { readers: ['read'] },
         steps: [tool('set_alarm', {}, { result: mail(...plain, planted) })],
       },
       {
@@ -116,6 +126,7 @@ testDetector(
       },
       {
         name: 'orders in what a tool read',
+        options: { readers: ['read'] },
         steps: [tool('read_mail', {}, { result: mail(...plain, planted) })],
         expect: [{ message: 'instruction_read', at: 1 }],
       },

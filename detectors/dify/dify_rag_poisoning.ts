@@ -1,7 +1,7 @@
 /**
  * dify_rag_poisoning: documents that speak to the model instead of about the subject, or that contradict the others of the same retrieval;
- * worse if a later output takes their words. A document is what a retrieval gives, and in runs that name no framework also what a tool
- * that reads returns. Kept are the stems of suspicious sentences.
+ * worse if a later output takes their words. A document is what a retrieval gives, and in runs that name no framework what a tool of
+ * `readers` returns. Kept are the stems of suspicious sentences.
  */
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
 import type { Step } from '../../src/step/step.ts';
@@ -41,9 +41,9 @@ const options = {
   },
   readers: {
     type: 'strings',
-    text: 'Parts of the names of tools that read documents.',
-    default: ['read', 'search', 'retriev', 'fetch', 'browse', 'visit', 'lookup', 'knowledge', 'document'],
-    source: 'Verbs of reading; what other tools return is the result of an action.',
+    text: 'Parts of the names of tools that read documents, such as search or fetch; none leaves tools to `injection`.',
+    default: [],
+    source: '`injection` reads what tools return; two alarms for one text help nobody.',
   },
 } as const;
 
@@ -105,11 +105,11 @@ export default defineDetector({
     needs: ['documents'],
     summary: 'Finds retrieved documents that give the model orders or contradict the rest.',
     docs: {
-      what: 'Each document of a retrieval sentence by sentence: orders to the model, to hide something, to send or recommend something; a number or name in which one document differs from two or more others in a sentence that says the same; in runs that name no framework, what reading tools return, by the wording rules of `injection`; and later outputs that hold the words of such a sentence.',
+      what: 'Each document of a retrieval sentence by sentence: orders to the model, to hide something, to send or recommend something; a number or name in which one document differs from two or more others in a sentence that says the same; with `readers`, in runs that name no framework, what these tools return, by the wording rules of `injection`; and later outputs that hold the words of such a sentence.',
       why: 'Whoever can write to a knowledge base can speak to the model.',
       fix: 'Review what enters the knowledge base, mark documents as data, and compare sources.',
       limits:
-        'Manuals give orders to their readers. Planted facts, also those put into the mouth of an expert, are not seen without other documents that say the same of another number or name. `injection` reports the same texts that tools read.',
+        'Manuals give orders to their readers. Planted facts, also those put into the mouth of an expert, are not seen without other documents that say the same of another number or name.',
       sources: ['https://arxiv.org/abs/2402.07867', 'https://docs.dify.ai'],
     },
     options,
