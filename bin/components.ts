@@ -6,6 +6,7 @@ import { factory as fileExporter } from '../exporters/file/file.ts';
 import { factory as nop } from '../exporters/nop/nop.ts';
 import { factory as otlpGrpc } from '../exporters/otlp_grpc/otlp_grpc.ts';
 import { factory as otlpHttp } from '../exporters/otlp_http/otlp_http.ts';
+import { factory as fileStorage } from '../extensions/file_storage/file_storage.ts';
 import { factory as healthCheck } from '../extensions/health_check/health_check.ts';
 import { factory as batch } from '../processors/batch/batch.ts';
 import { detectFactory } from '../processors/detect/detect.ts';
@@ -33,4 +34,5 @@ export const factories: readonly AnyFactory[] = [
   forward,
   detections,
   healthCheck,
+  fileStorage,
 ];

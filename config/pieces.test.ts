@@ -178,7 +178,6 @@ describe('queue and retry', () => {
       randomization_factor: 0.5,
       multiplier: 1.5,
       max_interval: 30_000,
-      max_elapsed_time: 300_000,
     });
   });
 
@@ -198,10 +197,15 @@ describe('queue and retry', () => {
     [{ sizer: 'items', queue_size: 10, batch: {} }],
     [{ batch: { max_size: 10 } }],
     [{ batch: { sizer: 'requests' } }],
-    [{ storage: 'file_storage' }],
+    [{ storage: 'file_storage', wait_for_result: true }],
     [{ max_bytes: 0 }],
   ])('%j is refused', (input) => {
     expect(sendingQueue().safeParse(input).success).toBe(false);
+  });
+
+  test('a stored queue has no bound of its own unless one is written', () => {
+    expect(sendingQueue().parse({ storage: 'file_storage' }).max_bytes).toBeUndefined();
+    expect(sendingQueue().parse({ storage: 'file_storage', max_bytes: 5 }).max_bytes).toBe(5);
   });
 
   test('a retry that could never happen is refused; 0s has no end', () => {
@@ -260,8 +264,8 @@ describe('print-config', () => {
     expect(json.exporters.otlp_http).toMatchObject({
       timeout: '30s',
       headers: [{ name: 'authorization', value: '[REDACTED]' }],
-      sending_queue: { max_bytes: 268_435_456, batch: { flush_timeout: '200ms', min_size: 8_192, max_size: 0 } },
-      retry_on_failure: { max_elapsed_time: '300s' },
+      sending_queue: { batch: { flush_timeout: '200ms', min_size: 8_192, max_size: 0 } },
+      retry_on_failure: { max_interval: '30s' },
     });
     expect(json.service.telemetry.logs).toEqual({ level: 'WARN', encoding: 'console' });
     expect(printConfig(loaded, factories, { format: 'yaml', unredacted: true })).toContain('Bearer x');
@@ -303,7 +307,7 @@ describe('JSON Schema', () => {
     expect(http.required).toEqual(['endpoint']);
     expect(http.properties.timeout).toMatchObject({ default: '30s', anyOf: [{ type: 'string' }] });
     const queue = http.properties.sending_queue.properties;
-    expect(queue.storage).toBeUndefined();
+    expect(http.properties.proxy_url).toBeUndefined();
     expect(queue.queue_size).toMatchObject({ default: 1_000, anyOf: [{ type: 'integer', minimum: 1 }, { type: 'string' }] });
     expect(new RegExp(http.properties.timeout.anyOf[0].pattern, 'u').test('1h30m')).toBe(true);
     expect(new RegExp(http.properties.timeout.anyOf[0].pattern, 'u').test('5')).toBe(false);

@@ -1,7 +1,7 @@
 /** An exporter's queue, its batcher and its retries: the Collector's keys, defaults and rules. */
 import { z } from 'zod';
-import { unavailable, wrong } from './kind.ts';
-import { count, duration, MIB } from './units.ts';
+import { wrong } from './kind.ts';
+import { anyDuration, count, duration, MIB } from './units.ts';
 
 /** 256 MiB: what a sidecar of 512 MiB can hold besides itself. */
 const MAX_BYTES = 256 * MIB;
@@ -29,11 +29,18 @@ export function sendingQueue() {
       sizer: z.enum(['requests', 'items', 'bytes']).default('requests'),
       block_on_overflow: z.boolean().default(false),
       wait_for_result: z.boolean().default(false),
-      max_bytes: count(MAX_BYTES, { min: 1 }),
+      max_bytes: z
+        .int()
+        .min(1)
+        .optional()
+        .describe('Bytes of the queue. Default: 256 MiB; with a storage, what that has room for.'),
       batch: batch().optional(),
-      storage: unavailable('Remove it: the queue is kept in memory.'),
+      storage: z.string().min(1).optional().describe('A file_storage; then what was accepted outlives the process.'),
     })
-    .transform(({ storage: _, batch: wanted, ...queue }, ctx) => {
+    .transform(({ batch: wanted, ...given }, ctx) => {
+      const queue = { ...given, max_bytes: given.max_bytes ?? (given.storage === undefined ? MAX_BYTES : undefined) };
+      if (queue.storage !== undefined && queue.wait_for_result)
+        wrong(ctx, 'true, beside storage', 'Remove one: a stored request is answered when it is stored.', ['wait_for_result']);
       if (wanted === undefined) return { ...queue, batch: undefined };
       const sizer = wanted.sizer ?? (queue.sizer === 'requests' ? 'items' : queue.sizer);
       if (sizer === queue.sizer && wanted.min_size > queue.queue_size) {
@@ -62,12 +69,13 @@ export function retryOnFailure() {
       randomization_factor: z.number().min(0).max(1).default(0.5),
       multiplier: z.number().min(0).default(1.5),
       max_interval: duration('30s'),
-      /** 0s = forever. */
-      max_elapsed_time: duration('300s'),
+      max_elapsed_time: anyDuration()
+        .optional()
+        .describe('0s = forever. Default: 300s; with a stored queue forever, for that is what it is stored for.'),
     })
     .superRefine((retry, ctx) => {
       const end = retry.max_elapsed_time;
-      if (end === 0) return;
+      if (end === undefined || end === 0) return;
       for (const key of ['initial_interval', 'max_interval'] as const) {
         if (end < retry[key])
           wrong(ctx, `shorter than ${key}`, `Raise it, lower ${key}, or write 0s for no end.`, ['max_elapsed_time']);

@@ -5,6 +5,7 @@ import type { LoadedConfig } from './load.ts';
 import { type MapNode, nodeAt } from './node.ts';
 import { checkPipelines } from './pipelines.ts';
 import { didYouMean, orDefine, type Path, type Problem, problem, sortProblems } from './problem.ts';
+import { checkReferences } from './references.ts';
 import { parseId, SECTIONS, type Section, type Service } from './section.ts';
 import type { ComponentConfig, ComponentKind, ConfigFactory, PipelineConfig, ServiceConfig, Signal } from './service-config.ts';
 import { telemetryOf, telemetrySchema } from './telemetry.ts';
@@ -50,6 +51,7 @@ export function validateConfig<F extends ConfigFactory>(
   const telemetry = parseAt(loaded, ['service', 'telemetry'], telemetrySchema, problems);
   const all = { receivers, processors, exporters, connectors, extensions };
   checkPipelines(loaded, all, service, problems);
+  if (!broken) checkReferences(loaded, all, service, problems);
   const container = options.container ?? ('KUBERNETES_SERVICE_HOST' in loaded.env || existsSync('/.dockerenv'));
   checkTraps(loaded, all, service, container, problems);
 

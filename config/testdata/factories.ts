@@ -73,5 +73,11 @@ export const factories: readonly ConfigFactory[] = [
   { ...small('connector', 'detections', ['traces']), produces: ['metrics', 'logs'] },
   { ...small('connector', 'forward', ALL), produces: ALL },
   { kind: 'extension', type: 'health_check', stability: 'beta', options: z.strictObject(server(13_133)) },
+  {
+    kind: 'extension',
+    type: 'file_storage',
+    stability: 'beta',
+    options: z.strictObject({ directory: z.string(), create_directory: z.boolean().default(false), fsync: z.boolean().optional() }),
+  },
   { kind: 'extension', type: 'token', stability: 'beta', options: z.strictObject({ token: secret(), scheme: z.string().default('Bearer') }) },
 ];

@@ -31,9 +31,27 @@ export class Account {
     this.hold(0, batch.items);
   }
 
+  /** Into the queue, from an earlier process or a predecessor: booked there as kept. */
+  restored(items: number): void {
+    this.ledger.restored(this.signal, items);
+    this.hold(items, 0);
+  }
+
+  /** Queued, and left in the storage for the next start. */
+  kept(items: number): void {
+    this.ledger.kept(this.signal, items);
+    this.hold(-items, 0);
+  }
+
   /** From the queue to a sender. */
   taken(items: number): void {
     this.hold(-items, items);
+  }
+
+  /** In flight, and left in the storage for the next start. */
+  returned(items: number): void {
+    this.ledger.kept(this.signal, items);
+    this.hold(0, -items);
   }
 
   /** In flight, and the backend took them, all but the `rejected`. */

@@ -142,10 +142,14 @@ export interface Admission {
   limit(owner: object, bytes: number | undefined): void;
 }
 
-/** The loss ledger of one exporter: offered + generated = sent + rejected + queued + inFlight + dropped. Items, per signal. */
+/** The loss ledger of one exporter: offered + generated + restored = sent + rejected + queued + inFlight + dropped + kept. Items, per signal. */
 export interface ExporterLedger {
   offered(signal: Signal, items: number): void;
   generated(signal: Signal, items: number): void;
+  /** Found in a storage at the start. */
+  restored(signal: Signal, items: number): void;
+  /** Left in a storage for the next start. */
+  kept(signal: Signal, items: number): void;
   sent(signal: Signal, items: number): void;
   rejected(signal: Signal, items: number): void;
   dropped(signal: Signal, items: number, reason: string): void;

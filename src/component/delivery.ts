@@ -7,7 +7,7 @@ import { type Batch, bodyOf } from '../batch/batch.ts';
 import { countItems, splitRequest } from '../otlp/requests.ts';
 import type { Account } from './account.ts';
 import { type Clock, type Host, Oversize, Permanent, Refused } from './component.ts';
-import { type Attempt, type Outcome, Patience, withRetries } from './retry.ts';
+import { type Attempt, type GivenUp, type Outcome, Patience, withRetries } from './retry.ts';
 
 /** The way to a backend. */
 export interface Transport {
@@ -67,14 +67,17 @@ export class Delivery {
   private readonly account: Account;
   private readonly reporter: Reporter;
   private readonly clock: Clock;
+  /** What a stop interrupts is not lost: its owner keeps it. */
+  private readonly keeps: boolean;
   private killed = false;
 
-  constructor(transport: Transport, retry: RetryOnFailure, account: Account, reporter: Reporter, clock: Clock) {
+  constructor(transport: Transport, retry: RetryOnFailure, account: Account, reporter: Reporter, clock: Clock, keeps = false) {
     this.transport = transport;
     this.retry = retry;
     this.account = account;
     this.reporter = reporter;
     this.clock = clock;
+    this.keeps = keeps;
   }
 
   /** No try begins any more; what is under way is lost. The transport is closed by whoever owns it. */
@@ -115,15 +118,15 @@ export class Delivery {
         case 'oversize': {
           const halves = inHalves(part);
           if (halves.length > 1) parts.push(...halves.toReversed());
-          else error ??= this.lost(part, 'oversize', new Oversize(final.message));
+          else error = first(error, this.lost(part, 'oversize', new Oversize(final.message)));
           break;
         }
         case 'permanent':
-          error ??= this.lost(part, 'permanent', new Permanent(final.message, final.status));
+          error = first(error, this.lost(part, 'permanent', new Permanent(final.message, final.status)));
           break;
         case 'given_up':
           if (final.reason !== 'shutdown') this.reporter.failing(final.message);
-          error ??= this.lost(part, final.reason, new Refused(final.reason, final.message, final.retryAfterMs || RETRY_MS));
+          error = this.givenUp(part, final, error);
       }
     }
     return error;
@@ -148,12 +151,25 @@ export class Delivery {
     };
   }
 
+  private givenUp(part: Batch, { reason, message, retryAfterMs }: GivenUp, before: Error | undefined): Error {
+    const error = new Refused(reason, message, retryAfterMs || RETRY_MS);
+    if (reason !== 'shutdown' || !this.keeps) return first(before, this.lost(part, reason, error));
+    this.account.returned(part.items);
+    // Whatever became of other parts: the whole is kept, and this is what says so.
+    return error;
+  }
+
   private lost(part: Batch, reason: string, error: Error): Error {
     this.account.dropped(part.items, reason);
     const fields = { signal: part.signal, items: part.items, bytes: part.bytes, reason, error: error.message };
     this.reporter.trouble(reason, 'Items were dropped.', fields);
     return error;
   }
+}
+
+/** Each loss is booked, the first is told. */
+function first(before: Error | undefined, error: Error): Error {
+  return before ?? error;
 }
 
 /**

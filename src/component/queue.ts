@@ -1,14 +1,19 @@
 /**
- * The sending queue of one signal of one exporter. What `consume` accepted is in memory here until a sender has
+ * The sending queue of one signal of one exporter. What `consume` accepted is in here until a sender has
  * brought it to its end, so room is taken until then, not until a sender picks it up.
  *
- * Bounds: `queue_size` in units of the sizer, `max_bytes` for this queue, the budget for all queues together.
+ * Bounds: `queue_size` in units of the sizer, `max_bytes` for this queue; without a storage the budget for all queues
+ * together, with one the storage's room.
+ *
+ * With a storage `consume` answers when the request is committed there. It waits in `backlog`; its body stays in memory
+ * while there is little of that kind, else it is read back when a sender is near.
  */
 import type { SendingQueue as QueueOptions } from '../../config/queue.ts';
 import type { Batch } from '../batch/batch.ts';
 import type { Account } from './account.ts';
 import { Batcher, type BatchSizes, type Group, type Owner } from './batcher.ts';
-import { type BatcherOptions, type Budget, type Clock, Oversize, Refused } from './component.ts';
+import { type BatcherOptions, type Budget, type Clock, Oversize, Permanent, Refused } from './component.ts';
+import type { QueueStore, Stored } from './stored.ts';
 
 /** The first retry of a Collector comes after 5 s: what to say while nothing has been measured. */
 const UNKNOWN_RETRY_MS = 5_000;
@@ -22,10 +27,16 @@ const HEADROOM = 0.05;
 const HALF_LIFE_MS = 5_000;
 /** Other queues give the shared budget back without telling; blocked producers look again this often. */
 const POLL_MS = 50;
+/** Stored bodies of one queue that also stay in memory: more than a busy queue has between two looks at it. */
+const KEEP_BYTES = 8 * 1024 * 1024;
 
 interface Entry extends Owner {
   readonly size: number;
   readonly bytes: number;
+  /** Only with a storage. */
+  readonly stored: Stored | undefined;
+  /** A stored request's body, while it is kept in memory. */
+  body: Batch | undefined;
   error: Error | undefined;
   /** Only with wait_for_result. */
   readonly settle: ((error: Error | undefined) => void) | undefined;
@@ -47,6 +58,9 @@ export interface QueueSettings {
   readonly deliver: (batch: Batch) => Promise<Error | undefined>;
   /** Items that found the queue full. */
   readonly refused: (items: number) => void;
+  readonly store?: QueueStore;
+  /** A stored request that cannot be read back; it is lost. */
+  readonly unreadable?: (error: unknown) => void;
 }
 
 export class SendingQueue {
@@ -57,6 +71,11 @@ export class SendingQueue {
   private readonly batcher: Batcher<Entry> | undefined;
   private readonly ready = new Fifo<Group<Entry>>();
   private readonly waiters = new Fifo<Waiter>();
+  /** Stored requests that no sender is near. */
+  private readonly backlog = new Fifo<Entry>();
+  private keptBytes = 0;
+  private feeding = false;
+  private abandoned = false;
   private readonly drained: DrainRate;
   private poll: NodeJS.Timeout | undefined;
   private senders = 0;
@@ -79,15 +98,17 @@ export class SendingQueue {
   }
 
   consume(batch: Batch): Promise<void> | undefined {
-    const { options, budget, refused } = this.settings;
+    const { options, budget, refused, store } = this.settings;
     const size = this.sizeOf(batch);
     const { bytes } = batch;
     if (this.closed) return Promise.reject(stopped());
-    if (size > options.queue_size || bytes > options.max_bytes || bytes > budget.limit) {
+    const largest = store === undefined ? budget.limit : store.largest;
+    if (size > options.queue_size || bytes > (options.max_bytes ?? largest) || bytes > largest) {
       refused(batch.items);
       return Promise.reject(new Oversize('the request is larger than the whole sending queue'));
     }
     if (this.waiters.length === 0 && this.room(size, bytes)) {
+      if (store !== undefined) return this.keep(store, batch, size);
       if (!options.wait_for_result) {
         this.admit(batch, size, undefined);
         return undefined;
@@ -124,35 +145,147 @@ export class SendingQueue {
     }
     return new Promise((resolve) => {
       this.idle = resolve;
+      void this.feed();
       this.restIfIdle();
     });
   }
 
-  /** Drops what no sender has taken yet. */
+  /** Drops what no sender has taken yet; with a storage it stays there. */
   abandon(): void {
+    this.abandoned = true;
+    const { account, store } = this.settings;
     for (let group = this.ready.shift(); group !== undefined; group = this.ready.shift()) {
-      this.settings.account.abandoned(group.batch.items, 'shutdown');
+      const { items } = group.batch;
+      if (store === undefined) account.abandoned(items, 'shutdown');
+      else account.kept(items);
       for (const entry of group.owners) this.finish(entry, stopped());
     }
+    for (let entry = this.backlog.shift(); entry !== undefined; entry = this.backlog.shift()) this.leave(entry);
     this.restIfIdle();
   }
 
-  /** Checks for room and, if there is, takes the bytes from the shared budget. */
+  /** After `drain`: what it keeps is the successor's. */
+  async release(): Promise<void> {
+    await this.settings.store?.release();
+  }
+
+  /** Takes in what an earlier process or a predecessor left in the storage; beyond the queue's bounds too, for it was acknowledged. */
+  async restore(): Promise<void> {
+    const { store, account, options } = this.settings;
+    if (store === undefined) return;
+    for (const stored of await store.left()) {
+      const { items, bytes } = stored;
+      const size = options.sizer === 'requests' ? 1 : options.sizer === 'items' ? items : bytes;
+      this.used += size;
+      this.usedBytes += bytes;
+      account.restored(items);
+      this.backlog.push({ pieces: 1, size, bytes, stored, body: undefined, error: undefined, settle: undefined });
+    }
+    void this.feed();
+  }
+
+  /** Checks for room and, if there is, takes the bytes from the shared budget; a storage has a bound of its own. */
   private room(size: number, bytes: number): boolean {
-    const { options, budget } = this.settings;
-    return this.used + size <= options.queue_size && this.usedBytes + bytes <= options.max_bytes && budget.take(bytes);
+    const { options, budget, store } = this.settings;
+    if (this.used + size > options.queue_size || this.usedBytes + bytes > (options.max_bytes ?? Number.POSITIVE_INFINITY))
+      return false;
+    return store === undefined ? budget.take(bytes) : store.fits(bytes);
   }
 
   private admit(batch: Batch, size: number, settle: Entry['settle']): void {
     this.used += size;
     this.usedBytes += batch.bytes;
     this.settings.account.enqueued(batch);
-    const entry: Entry = { pieces: 1, size, bytes: batch.bytes, error: undefined, settle };
+    const entry: Entry = {
+      pieces: 1,
+      size,
+      bytes: batch.bytes,
+      stored: undefined,
+      body: undefined,
+      error: undefined,
+      settle,
+    };
+    this.line(batch, entry);
+  }
+
+  private line(batch: Batch, entry: Entry): void {
     if (this.batcher !== undefined) this.batcher.add(batch, entry);
     else {
       this.ready.push({ batch, owners: [entry] });
       this.pump();
     }
+  }
+
+  /** Into the storage; resolves when it is committed there. */
+  private async keep(store: QueueStore, batch: Batch, size: number): Promise<void> {
+    const { account, refused } = this.settings;
+    const { items, bytes } = batch;
+    this.used += size;
+    this.usedBytes += bytes;
+    let key = 0;
+    try {
+      key = store.put(batch);
+      await store.committed();
+      account.enqueued(batch);
+      const entry: Entry = {
+        pieces: 1,
+        size,
+        bytes,
+        stored: { key, items, bytes },
+        body: undefined,
+        error: undefined,
+        settle: undefined,
+      };
+      if (this.keptBytes + bytes <= KEEP_BYTES) {
+        this.keptBytes += bytes;
+        entry.body = batch;
+      }
+      if (this.abandoned) this.leave(entry);
+      else this.backlog.push(entry);
+      void this.feed();
+    } catch (error) {
+      this.used -= size;
+      this.usedBytes -= bytes;
+      refused(items);
+      store.forget(key);
+      throw new Refused('storage', error instanceof Error ? error.message : String(error), this.retryAfterMs(bytes), {
+        cause: error,
+      });
+    }
+  }
+
+  /** Brings stored requests near the senders, in order, a few at a time. */
+  private async feed(): Promise<void> {
+    const { store, account, unreadable, options } = this.settings;
+    if (store === undefined || this.feeding) return;
+    this.feeding = true;
+    while (!this.abandoned && this.ready.length < options.num_consumers) {
+      const entry = this.backlog.shift();
+      if (entry === undefined) break;
+      let { body } = entry;
+      if (body !== undefined) {
+        this.keptBytes -= entry.bytes;
+        entry.body = undefined;
+      } else {
+        try {
+          body = await store.load(entry.stored as Stored);
+        } catch (error) {
+          account.abandoned((entry.stored as Stored).items, 'unreadable');
+          unreadable?.(error);
+          this.finish(entry, new Permanent(String(error)));
+          continue;
+        }
+        if (this.abandoned) {
+          this.leave(entry);
+          break;
+        }
+      }
+      this.line(body, entry);
+    }
+    this.feeding = false;
+    // What waits for company would wait for the flush timeout while nothing more can come.
+    if (this.closed) this.batcher?.flush();
+    this.restIfIdle();
   }
 
   private letIn(): void {
@@ -161,6 +294,11 @@ export class SendingQueue {
       const size = this.sizeOf(batch);
       if (!this.room(size, batch.bytes)) return;
       this.waiters.shift();
+      const { store } = this.settings;
+      if (store !== undefined) {
+        this.keep(store, batch, size).then(resolve, reject);
+        continue;
+      }
       const waits = this.settings.options.wait_for_result;
       this.admit(batch, size, waits ? (error) => (error ? reject(error) : resolve()) : undefined);
       if (!waits) resolve();
@@ -184,28 +322,44 @@ export class SendingQueue {
     this.senders--;
     for (const entry of owners) this.finish(entry, error);
     this.letIn();
+    void this.feed();
     this.pump();
     this.restIfIdle();
   }
 
+  /** Stays in the storage for the next start. */
+  private leave(entry: Entry): void {
+    this.settings.account.kept((entry.stored as Stored).items);
+    this.finish(entry, stopped());
+  }
+
   private finish(entry: Entry, error: Error | undefined): void {
-    entry.error ??= error;
+    // One piece that a stop interrupted keeps the whole.
+    if (error !== undefined && (entry.error === undefined || isStop(error))) entry.error = error;
     if (--entry.pieces > 0) return;
     this.used -= entry.size;
     this.usedBytes -= entry.bytes;
-    this.settings.budget.give(entry.bytes);
     this.drained.add(entry.bytes);
+    const { stored } = entry;
+    const { budget, store } = this.settings;
+    if (stored === undefined || store === undefined) budget.give(entry.bytes);
+    else if (!isStop(entry.error)) store.done(stored.key);
     entry.settle?.(entry.error);
   }
 
   private restIfIdle(): void {
-    if (this.idle !== undefined && this.senders === 0 && this.ready.length === 0) this.idle();
+    if (this.idle === undefined || this.senders > 0 || this.ready.length > 0) return;
+    if (this.backlog.length === 0 && !this.feeding) this.idle();
   }
 
   private sizeOf(batch: Batch): number {
     const { sizer } = this.settings.options;
     return sizer === 'requests' ? 1 : sizer === 'items' ? batch.items : batch.bytes;
   }
+}
+
+function isStop(error: Error | undefined): boolean {
+  return error instanceof Refused && error.reason === 'shutdown';
 }
 
 function stopped(): Refused {

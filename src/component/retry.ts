@@ -2,6 +2,9 @@
 import type { RetryOnFailure } from '../../config/queue.ts';
 import type { Clock } from './component.ts';
 
+/** The Collector's default end of retries. */
+const MAX_ELAPSED_MS = 300_000;
+
 /** What one try came to. */
 export type Outcome =
   /** Taken; of these `rejected` items were refused for good (partial success), `message` says why or warns. */
@@ -85,7 +88,7 @@ export async function withRetries(
     if (!options.enabled) return { kind: 'given_up', reason: 'unavailable', message, retryAfterMs };
     next ??= backoff(options);
     const delay = Math.max(next(), retryAfterMs);
-    const end = options.max_elapsed_time;
+    const end = options.max_elapsed_time ?? MAX_ELAPSED_MS;
     if (end > 0 && clock.monotonic() + delay - start > end) {
       return { kind: 'given_up', reason: 'retries_exhausted', message, retryAfterMs };
     }

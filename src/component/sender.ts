@@ -4,10 +4,12 @@
  */
 import type { SendingQueue as QueueOptions, RetryOnFailure } from '../../config/queue.ts';
 import type { Batch, Signal } from '../batch/batch.ts';
+import type { Storage } from '../storage/storage.ts';
 import { Account } from './account.ts';
 import { type Component, type Consumer, type ExporterHints, type Host, Refused } from './component.ts';
-import { Delivery, Reporter, type Transport } from './delivery.ts';
+import { Delivery, messageOf, Reporter, type Transport } from './delivery.ts';
 import { batchSizes, SendingQueue } from './queue.ts';
+import { QueueStore, storageOf } from './stored.ts';
 
 export interface SenderOptions {
   readonly sending_queue: QueueOptions;
@@ -15,6 +17,7 @@ export interface SenderOptions {
 }
 
 /** What the Collector calls the items of a signal in metric names. */
+const SIGNALS: readonly Signal[] = ['traces', 'metrics', 'logs'];
 const ITEMS: Readonly<Record<Signal, string>> = { traces: 'spans', metrics: 'metric_points', logs: 'log_records' };
 
 interface Lane {
@@ -24,10 +27,16 @@ interface Lane {
   readonly queue: SendingQueue | undefined;
 }
 
+/** Without the keys that were not written. */
+function given(retry: RetryOnFailure): RetryOnFailure {
+  return Object.fromEntries(Object.entries(retry).filter(([, value]) => value !== undefined)) as RetryOnFailure;
+}
+
 interface Running {
   readonly host: Host;
   readonly transport: Transport;
   readonly reporter: Reporter;
+  readonly storage: Storage | undefined;
 }
 
 /** `connect` is called at start; it may throw, and must not wait for the backend. */
@@ -59,7 +68,11 @@ class Sender implements Component, Consumer {
   }
 
   async start(host: Host): Promise<void> {
-    this.running = { host, transport: this.connect(host), reporter: new Reporter(host) };
+    const { enabled, storage: id } = this.options.sending_queue;
+    const storage = id === undefined || !enabled ? undefined : storageOf(id, host.extension(id));
+    this.running = { host, transport: this.connect(host), reporter: new Reporter(host), storage };
+    // What an earlier process left must go out even if nothing comes in.
+    for (const signal of SIGNALS) if (storage !== undefined && this.hasLeft(storage, signal)) this.open(signal, this.running);
     host.status({ state: 'ok' });
   }
 
@@ -77,6 +90,15 @@ class Sender implements Component, Consumer {
     return this.stopped;
   }
 
+  private hasLeft(storage: Storage, signal: Signal): boolean {
+    for (const _ of storage.stream(this.streamOf(signal)).entries()) return true;
+    return false;
+  }
+
+  private streamOf(signal: Signal): string {
+    return `exporter ${this.id} ${signal}`;
+  }
+
   private async direct({ account, delivery }: Lane, batch: Batch): Promise<void> {
     account.started(batch);
     const error = await delivery.deliver(batch);
@@ -84,10 +106,12 @@ class Sender implements Component, Consumer {
     if (error !== undefined) throw error;
   }
 
-  private open(signal: Signal, { host, transport, reporter }: Running): Lane {
+  private open(signal: Signal, { host, transport, reporter, storage }: Running): Lane {
     const { sending_queue, retry_on_failure } = this.options;
     const account = new Account(host.ledger.exporter(this.id), signal);
-    const delivery = new Delivery(transport, retry_on_failure, account, reporter, host.clock);
+    // What is on disk is not given up after the Collector's five minutes: it is stored for longer troubles than that.
+    const retry = storage === undefined ? retry_on_failure : { max_elapsed_time: 0, ...given(retry_on_failure) };
+    const delivery = new Delivery(transport, retry, account, reporter, host.clock, storage !== undefined);
     const labels = { exporter: this.id, data_type: signal };
     host.meter.observe('otelcol_exporter_in_flight_requests', labels, () => delivery.active, 'Requests being sent or retried.');
     let queue: SendingQueue | undefined;
@@ -101,6 +125,9 @@ class Sender implements Component, Consumer {
         clock: host.clock,
         deliver: (batch) => delivery.deliver(batch),
         refused: (items) => failed.add(items),
+        ...(storage === undefined ? {} : { store: new QueueStore(storage, this.streamOf(signal), signal) }),
+        unreadable: (error) =>
+          reporter.trouble('unreadable', 'A stored request cannot be read and is lost.', { error: messageOf(error) }),
       });
       queue = made;
       host.meter.observe('otelcol_exporter_queue_size', labels, () => made.used, 'Room taken in the queue, in its sizer.');
@@ -109,6 +136,7 @@ class Sender implements Component, Consumer {
     }
     const lane: Lane = { account, delivery, queue };
     this.lanes.set(signal, lane);
+    void queue?.restore();
     return lane;
   }
 
@@ -127,6 +155,7 @@ class Sender implements Component, Consumer {
     if (signal.aborted) giveUp();
     else signal.addEventListener('abort', giveUp, { once: true });
     await drained;
+    await Promise.all(lanes.map(({ queue }) => queue?.release()));
     signal.removeEventListener('abort', giveUp);
     transport.close();
     host.status({ state: 'stopped' });

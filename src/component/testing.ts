@@ -6,6 +6,8 @@ import type { Clock, ExporterLedger, Host, Level, Status } from './component.ts'
 export interface Books {
   offered: number;
   generated: number;
+  restored: number;
+  kept: number;
   sent: number;
   rejected: number;
   queued: number;
@@ -16,7 +18,7 @@ export interface Books {
 export interface TestHost extends Host {
   /** All signals and exporters together. */
   readonly books: Books;
-  /** offered + generated - sent - rejected - queued - inFlight - dropped. */
+  /** offered + generated + restored - kept - sent - rejected - queued - inFlight - dropped. */
   difference(): number;
   readonly statuses_: Status[];
   readonly logs: { readonly level: Level; readonly message: string; readonly fields: unknown }[];
@@ -27,7 +29,17 @@ export interface TestHost extends Host {
 export const clock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
 export function testHost(time: Clock = clock): TestHost {
-  const books: Books = { offered: 0, generated: 0, sent: 0, rejected: 0, queued: 0, inFlight: 0, dropped: {} };
+  const books: Books = {
+    offered: 0,
+    generated: 0,
+    restored: 0,
+    kept: 0,
+    sent: 0,
+    rejected: 0,
+    queued: 0,
+    inFlight: 0,
+    dropped: {},
+  };
   const queued = new Map<Signal, number>();
   const inFlight = new Map<Signal, number>();
   const metrics = new Map<string, () => number>();
@@ -40,6 +52,12 @@ export function testHost(time: Clock = clock): TestHost {
     },
     generated(_signal, n) {
       books.generated += n;
+    },
+    restored(_signal, n) {
+      books.restored += n;
+    },
+    kept(_signal, n) {
+      books.kept += n;
     },
     sent(_signal, n) {
       books.sent += n;
@@ -63,7 +81,9 @@ export function testHost(time: Clock = clock): TestHost {
     books,
     difference: () =>
       books.offered +
-      books.generated -
+      books.generated +
+      books.restored -
+      books.kept -
       books.sent -
       books.rejected -
       books.queued -

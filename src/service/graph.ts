@@ -77,7 +77,7 @@ export function buildGraph(spec: ServiceSpec, core: Core, before?: Graph): Graph
     const { factory, options } = need(spec.exporters, id, 'exporter');
     const key = `exporter:${id}`;
     const batch = hints.get(id);
-    const source: Source = { factory, options, shape: batch };
+    const source: Source = { factory, options, shape: [batch, storageOptions(spec, options)] };
     const kept = before?.inner.find((node) => node.key === key && sameSource(node.source, source));
     if (kept !== undefined) {
       inner.push(kept);
@@ -190,6 +190,13 @@ function batchHints(spec: ServiceSpec, core: Core): Map<string, BatcherOptions> 
     }
   }
   return hints;
+}
+
+/** Options of the storage that a component names: with another storage it is another component. */
+function storageOptions(spec: ServiceSpec, options: unknown): unknown {
+  const { sending_queue: queue, storage } = (options ?? {}) as { sending_queue?: { storage?: string }; storage?: string };
+  const id = queue?.storage ?? storage;
+  return id === undefined ? undefined : spec.extensions.get(id)?.options;
 }
 
 function need<P>(parts: ReadonlyMap<string, P>, id: string, kind: string): P {

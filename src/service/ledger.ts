@@ -1,7 +1,7 @@
 /**
  * The loss ledger: what came in and where it went, in items of a signal.
  *
- *     exporter   offered + generated = sent + rejected + queued + in flight + dropped{reason}
+ *     exporter   offered + generated + restored = sent + rejected + queued + in flight + dropped{reason} + kept
  *     receiver   accepted + refused
  *
  * Flows are kept per exporter id and outlive a reload. Stocks (queued, in flight) belong to one instance of the
@@ -23,6 +23,8 @@ export interface ExporterAccount {
   readonly signal: Signal;
   readonly offered: number;
   readonly generated: number;
+  readonly restored: number;
+  readonly kept: number;
   readonly sent: number;
   readonly rejected: number;
   readonly queued: number;
@@ -59,6 +61,8 @@ interface Stock {
 interface Account {
   offered: number;
   generated: number;
+  restored: number;
+  kept: number;
   sent: number;
   rejected: number;
   readonly dropped: Map<string, number>;
@@ -78,7 +82,16 @@ export function createBook(meter: Meter): Book {
     const key = `${exporter}\n${signal}`;
     const known = accounts.get(key);
     if (known !== undefined) return known.account;
-    const account: Account = { offered: 0, generated: 0, sent: 0, rejected: 0, dropped: new Map(), stocks: new Set() };
+    const account: Account = {
+      offered: 0,
+      generated: 0,
+      restored: 0,
+      kept: 0,
+      sent: 0,
+      rejected: 0,
+      dropped: new Map(),
+      stocks: new Set(),
+    };
     accounts.set(key, { exporter, signal, account });
     publish(exporter, signal, account);
     return account;
@@ -89,6 +102,8 @@ export function createBook(meter: Meter): Book {
     const flow = (name: string, read: () => number, help: string) => meter.observe(`misstep_ledger_${name}`, own, read, help);
     flow('offered', () => account.offered, 'Items handed to the exporter.');
     flow('generated', () => account.generated, 'Items misstep itself made for the exporter.');
+    flow('restored', () => account.restored, 'Items found in a storage at the start.');
+    flow('kept', () => account.kept, 'Items left in a storage for the next start.');
     flow('sent', () => account.sent, 'Items the backend took.');
     flow('rejected_by_backend', () => account.rejected, 'Items the backend refused for good.');
     flow('queued', () => stockOf(account).queued, 'Items in the queue.');
@@ -156,6 +171,12 @@ export function createBook(meter: Meter): Book {
           generated(signal, n) {
             side(signal).account.generated += n;
           },
+          restored(signal, n) {
+            side(signal).account.restored += n;
+          },
+          kept(signal, n) {
+            side(signal).account.kept += n;
+          },
           sent(signal, n) {
             const own = side(signal);
             own.account.sent += n;
@@ -212,14 +233,16 @@ export function createBook(meter: Meter): Book {
 
 /** One line for people: the account of one exporter and signal. */
 export function accountText(account: ExporterAccount): string {
-  const { exporter, signal, offered, generated, sent, rejected, queued, inFlight, dropped, difference } = account;
+  const { exporter, signal, offered, generated, restored, kept, sent, rejected, queued, inFlight, dropped, difference } = account;
   const reasons = Object.entries(dropped).map(([reason, n]) => `${reason} ${n}`);
   const lost = Object.values(dropped).reduce((sum, n) => sum + n, 0);
   const why = reasons.length === 0 ? '' : ` (${reasons.join(', ')})`;
   const off = difference === 0 ? '' : `; DOES NOT BALANCE by ${difference}`;
+  const found = restored > 0 ? ` + restored ${restored}` : '';
+  const left = kept > 0 ? ` + kept ${kept}` : '';
   return (
-    `${exporter} ${signal}: offered ${offered} + generated ${generated} = sent ${sent} + rejected ${rejected}` +
-    ` + queued ${queued} + in flight ${inFlight} + dropped ${lost}${why}${off}`
+    `${exporter} ${signal}: offered ${offered} + generated ${generated}${found} = sent ${sent} + rejected ${rejected}` +
+    ` + queued ${queued} + in flight ${inFlight} + dropped ${lost}${why}${left}${off}`
   );
 }
 
@@ -246,7 +269,7 @@ function stockOf(account: Account): Stock {
 }
 
 function figures(exporter: string, signal: Signal, account: Account): ExporterAccount {
-  const { offered, generated, sent, rejected } = account;
+  const { offered, generated, restored, kept, sent, rejected } = account;
   const { queued, inFlight } = stockOf(account);
   let lost = 0;
   for (const n of account.dropped.values()) lost += n;
@@ -255,11 +278,13 @@ function figures(exporter: string, signal: Signal, account: Account): ExporterAc
     signal,
     offered,
     generated,
+    restored,
+    kept,
     sent,
     rejected,
     queued,
     inFlight,
     dropped: Object.fromEntries(account.dropped),
-    difference: offered + generated - sent - rejected - queued - inFlight - lost,
+    difference: offered + generated + restored - sent - rejected - queued - inFlight - lost - kept,
   };
 }
