@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { configure, sourcesOf } from '../configure.ts';
 import { shippedConfig } from '../shipped.ts';
-import { startSidecar } from './run.ts';
+import { startSidecar, watchFiles } from './run.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'misstep-run-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -110,4 +110,28 @@ test('several files are merged, --set stands last', async () => {
   const sources = sourcesOf({ config: [shippedConfig('default.yaml'), site], set: ['processors.detect.emit_above=0.9'] });
   const { spec } = await configure(sources);
   expect(spec?.processors.get('detect')?.options).toMatchObject({ emit_above: 0.9 });
+});
+
+test('--watch sees a file that is written and a link that is set to another, as Kubernetes does', async () => {
+  const [plain, linked] = [join(folder, 'watched.yaml'), join(folder, 'linked.yaml')];
+  writeFileSync(plain, 'a: 1');
+  writeFileSync(join(folder, 'v1.yaml'), 'a: 1');
+  writeFileSync(join(folder, 'v2.yaml'), 'a: 2');
+  symlinkSync('v1.yaml', linked);
+  let wake: () => void = () => {};
+  const changed = () => new Promise<void>((resolve) => (wake = resolve));
+  const unwatch = watchFiles({ ...sourcesOf({ config: ['watched.yaml', `file:${linked}`, 'yaml:a::b: 1'] }), cwd: folder }, () =>
+    wake(),
+  );
+  try {
+    const first = changed();
+    writeFileSync(plain, 'a: 2 # longer');
+    await first;
+    const second = changed();
+    symlinkSync('v2.yaml', join(folder, 'next'));
+    renameSync(join(folder, 'next'), linked);
+    await second;
+  } finally {
+    unwatch();
+  }
 });

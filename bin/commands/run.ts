@@ -1,4 +1,6 @@
 /** `misstep run`: the sidecar. */
+import { unwatchFile, watchFile } from 'node:fs';
+import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import type { Service } from '../../src/service/service.ts';
@@ -7,8 +9,11 @@ import { version } from '../shipped.ts';
 
 interface RunOptions extends ConfigOptions {
   readonly shutdownGrace: string;
+  readonly watch?: boolean;
 }
 
+/** Between two looks at a file: what a person waits for without wondering. Looking follows the links that Kubernetes swaps. */
+const WATCH_MS = 1_000;
 /** Below the 30 s after which Kubernetes and most supervisors kill. */
 const SHUTDOWN_GRACE = '25s';
 
@@ -16,6 +21,7 @@ export function register(program: Command): void {
   configOptions(program.command('run'))
     .description('Run the sidecar. Without --config it listens on 127.0.0.1:4317 and :4318 and prints what it finds.')
     .option('--shutdown-grace <duration>', 'how long accepted data may take to leave after SIGTERM', SHUTDOWN_GRACE)
+    .option('--watch', 'read the configuration again when one of its files changes')
     .addHelpText(
       'after',
       `
@@ -36,7 +42,7 @@ Examples:
         const said = `error: --shutdown-grace must be a duration, is '${options.shutdownGrace}'. Write for example ${SHUTDOWN_GRACE}.`;
         return command.error(said, { exitCode: 2 });
       }
-      process.exitCode = await run(sourcesOf(options), graceMs);
+      process.exitCode = await run(sourcesOf(options), graceMs, options.watch);
     });
 }
 
@@ -50,7 +56,7 @@ function collectOnOneThread(): void {
 }
 
 /** Resolves when the process was asked to stop and has: 0, 1 when the drain lost something or the start failed, 2 when the configuration has problems. */
-export async function run(sources: Sources, graceMs: number): Promise<number> {
+export async function run(sources: Sources, graceMs: number, watch = false): Promise<number> {
   collectOnOneThread();
   const { spec, problems } = await configure(sources);
   for (const problem of problems) process.stderr.write(`${problem}\n`);
@@ -78,8 +84,18 @@ export async function run(sources: Sources, graceMs: number): Promise<number> {
       return loaded.spec === undefined ? { problems: loaded.errors } : { spec: loaded.spec };
     },
     abandon: () => process.exit(130),
+    ...(watch ? { watch: (changed: () => void) => watchFiles(sources, changed) } : {}),
   });
   return lossless ? 0 : 1;
+}
+
+/** Calls back when a file of the configuration changes, until the returned function is called. */
+export function watchFiles({ files, cwd }: Sources, changed: () => void): () => void {
+  const paths = files.filter((file) => !/^(env|yaml):/.test(file)).map((file) => resolve(cwd, file.replace(/^file:/, '')));
+  for (const path of paths) watchFile(path, { interval: WATCH_MS, persistent: false }, changed);
+  return () => {
+    for (const path of paths) unwatchFile(path, changed);
+  };
 }
 
 /** The embedded default with `overlay` (YAML or JSON) laid over it, in this process and without signals. Throws with all errors. */

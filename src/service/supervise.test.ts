@@ -89,3 +89,16 @@ test.each<[string, Supervision['load'], string]>([
   expect(await ended).toBe(true);
   expect(shop.sinks.get('sink')?.got).toHaveLength(1);
 });
+
+test('a storm of signals is two reloads: the one under way and one that takes in the rest', async () => {
+  let loads = 0;
+  const { shop, signals, ended } = await supervised(async () => {
+    loads++;
+    return { problems: ['a.yaml:1:2 x: wrong.'] };
+  });
+  for (let i = 0; i < 100; i++) signals.emit('SIGHUP');
+  await until(() => shop.logs.filter((line) => line.includes('the old one stays')).length === 2);
+  expect(loads).toBe(2);
+  signals.emit('SIGTERM');
+  await ended;
+});

@@ -22,12 +22,16 @@ export interface Supervision {
   load(): Promise<{ readonly problems: readonly string[] } | { readonly spec: ServiceSpec }>;
   /** The third signal. */
   abandon(): void;
+  /** Calls back when the configuration's files change, until the returned function is called. Absent = nobody looks. */
+  readonly watch?: (changed: () => void) => () => void;
 }
 
 /** Resolves when the service has stopped; true when the drain lost nothing and the books balance. */
-export function supervise({ service, signals, graceMs, load, abandon }: Supervision): Promise<boolean> {
+export function supervise({ service, signals, graceMs, load, abandon, watch }: Supervision): Promise<boolean> {
   return new Promise((resolve) => {
     const grace = new AbortController();
+    const reload = reloader(service, load);
+    const unwatch = watch?.(reload);
     let asked = 0;
 
     function onStop(): void {
@@ -41,18 +45,15 @@ export function supervise({ service, signals, graceMs, load, abandon }: Supervis
         clearTimeout(timer);
         signals.off('SIGTERM', onStop);
         signals.off('SIGINT', onStop);
-        signals.off('SIGHUP', onReload);
+        signals.off('SIGHUP', reload);
+        unwatch?.();
         resolve(dropped(service) === before && service.book.balance() === 0);
       });
     }
 
-    function onReload(): void {
-      void reload(service, load);
-    }
-
     signals.on('SIGTERM', onStop);
     signals.on('SIGINT', onStop);
-    signals.on('SIGHUP', onReload);
+    signals.on('SIGHUP', reload);
   });
 }
 
@@ -60,7 +61,23 @@ function dropped({ book }: Service): number {
   return book.exporters().reduce((sum, one) => sum + Object.values(one.dropped).reduce((n, more) => n + more, 0), 0);
 }
 
-async function reload(service: Service, load: Supervision['load']): Promise<void> {
+/** A reload that waits takes in whatever is asked for meanwhile: a storm of signals is two reloads. */
+function reloader(service: Service, load: Supervision['load']): () => void {
+  let running = false;
+  let again = false;
+  return async () => {
+    again = true;
+    if (running) return;
+    running = true;
+    while (again) {
+      again = false;
+      await reloadOnce(service, load);
+    }
+    running = false;
+  };
+}
+
+async function reloadOnce(service: Service, load: Supervision['load']): Promise<void> {
   const { logger } = service;
   try {
     const loaded = await load();
