@@ -3,14 +3,7 @@ import { once } from 'node:events';
 import { z } from 'zod';
 import type { Batch } from '../../src/batch/batch.ts';
 import { bookIn } from '../../src/component/account.ts';
-import {
-  type Component,
-  type Consumer,
-  type ExporterFactory,
-  type ExporterLedger,
-  type Host,
-  Permanent,
-} from '../../src/component/component.ts';
+import type { Component, Consumer, ExporterFactory, ExporterLedger, Host } from '../../src/component/component.ts';
 import { render } from './render.ts';
 
 const options = z.strictObject({
@@ -78,17 +71,9 @@ class Debug implements Component, Consumer {
 
   private write(batch: Batch): Promise<void> | undefined {
     const { signal, items } = batch;
-    if (!this.output.writable) return Promise.reject(closed());
     if (this.ledger !== undefined) bookIn(this.ledger, batch);
-    const room = this.output.write(render(batch, this.options.verbosity, this.colour));
-    if (!this.output.writable) {
-      this.ledger?.dropped(signal, items, 'write_failed');
-      this.host?.status({
-        state: 'failing',
-        reason: 'Standard output is closed. Restart with a reader, or remove the exporter.',
-      });
-      return Promise.reject(closed());
-    }
+    const room = this.output.writable && this.output.write(render(batch, this.options.verbosity, this.colour));
+    if (!this.output.writable) return this.drop(batch);
     this.ledger?.sent(signal, items);
     if (room) return undefined;
     const settled = new AbortController();
@@ -101,10 +86,15 @@ class Debug implements Component, Consumer {
     for (const end of ends) end.catch(() => {});
     return this.full;
   }
+
+  /** For good: standard output does not open again. A reader that went away is no reason to refuse what others export. */
+  private drop({ signal, items }: Batch): undefined {
+    this.ledger?.dropped(signal, items, 'output_closed');
+    this.host?.status({
+      state: 'degraded',
+      reason: 'Standard output is closed; what comes is counted as dropped. Restart with a reader, or remove the exporter.',
+    });
+  }
 }
 
 function ignore(): void {}
-
-function closed(): Permanent {
-  return new Permanent('standard output is closed', 13);
-}
