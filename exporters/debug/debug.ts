@@ -1,5 +1,6 @@
 /** Writes to standard output what passes: findings as one readable line each. */
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Batch } from '../../src/batch/batch.ts';
 import { bookIn } from '../../src/component/account.ts';
@@ -17,7 +18,7 @@ type Options = z.output<typeof options>;
 /** What is needed of a stream; `process.stdout` is one. */
 export interface Output extends NodeJS.EventEmitter {
   write(text: string): boolean;
-  /** False from the first failed write on; process.stdout never says `destroyed`. */
+  /** False after a failed write, but process.stdout opens itself again a tick later. */
   readonly writable: boolean;
   readonly isTTY?: boolean;
 }
@@ -44,6 +45,10 @@ class Debug implements Component, Consumer {
   private host: Host | undefined;
   private ledger: ExporterLedger | undefined;
   private full: Promise<void> | undefined;
+  private closed = false;
+  private readonly close = (): void => {
+    this.closed = true;
+  };
 
   constructor(id: string, value: Options, output: Output, colour: boolean) {
     this.id = id;
@@ -56,7 +61,7 @@ class Debug implements Component, Consumer {
     this.host = host;
     this.ledger = host.ledger.exporter(this.id);
     // Without a listener a reader that goes away would end the process.
-    this.output.on('error', ignore);
+    this.output.on('error', this.close);
     host.status({ state: 'ok' });
   }
 
@@ -66,14 +71,16 @@ class Debug implements Component, Consumer {
   }
 
   async shutdown(_signal: AbortSignal): Promise<void> {
-    this.output.off('error', ignore);
+    // A write that has failed says so a tick later.
+    await setImmediate();
+    this.output.off('error', this.close);
   }
 
   private write(batch: Batch): Promise<void> | undefined {
     const { signal, items } = batch;
     if (this.ledger !== undefined) bookIn(this.ledger, batch);
-    const room = this.output.writable && this.output.write(render(batch, this.options.verbosity, this.colour));
-    if (!this.output.writable) return this.drop(batch);
+    const room = this.open() && this.output.write(render(batch, this.options.verbosity, this.colour));
+    if (!this.open()) return this.drop(batch);
     this.ledger?.sent(signal, items);
     if (room) return undefined;
     const settled = new AbortController();
@@ -87,6 +94,11 @@ class Debug implements Component, Consumer {
     return this.full;
   }
 
+  private open(): boolean {
+    this.closed ||= !this.output.writable;
+    return !this.closed;
+  }
+
   /** For good: standard output does not open again. A reader that went away is no reason to refuse what others export. */
   private drop({ signal, items }: Batch): undefined {
     this.ledger?.dropped(signal, items, 'output_closed');
@@ -96,5 +108,3 @@ class Debug implements Component, Consumer {
     });
   }
 }
-
-function ignore(): void {}
