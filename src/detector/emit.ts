@@ -39,7 +39,7 @@ export interface EmitOptions {
 }
 
 /** Attributes of a finding on an event, a carrier or a log record. */
-export function findingAttributes({ finding, configHash, label }: Emission, late: boolean): Attributes {
+function findingAttributes({ finding, configHash, label }: Emission, late: boolean): Attributes {
   const { taxonomy } = finding;
   const attributes: Record<string, Value | Double> = {
     'gen_ai.evaluation.name': finding.detector,
