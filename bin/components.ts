@@ -18,7 +18,7 @@ import { shippedDetectors } from './detectors.ts';
 import { embeddingTable } from './shipped.ts';
 
 /** One for the process: what it finds can be watched at `findings$`, whichever pipeline found it. */
-export const detect = detectFactory(shippedDetectors, embeddingTable);
+const detect = detectFactory(shippedDetectors, embeddingTable);
 
 export const factories: readonly AnyFactory[] = [
   otlp,

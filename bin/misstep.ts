@@ -36,6 +36,8 @@ Examples:
   );
 
 const asked = process.argv[2];
+// `misstep replay … | head` ends when its reader does; `run` serves others too.
+if (asked !== 'run') process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
 for (const register of [run, validate, components, printConfig, init, detectors]) register(program);
 for (const [name, load] of Object.entries(LAZY)) {
   // The help of the whole lists every command; a run of another need not read these.

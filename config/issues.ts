@@ -29,7 +29,7 @@ export function parseAt<S extends z.ZodType>(
   return undefined;
 }
 
-export function problemsOf(loaded: LoadedConfig, base: Path, schema: Schema, issues: readonly Issue[]): Problem[] {
+function problemsOf(loaded: LoadedConfig, base: Path, schema: Schema, issues: readonly Issue[]): Problem[] {
   return issues.flatMap((issue) => convert({ loaded, base, schema }, issue));
 }
 
@@ -205,7 +205,7 @@ function isSecret(schema: Schema, inner: Path): boolean {
 const redacted = (node: Node | undefined) => (node?.kind === 'scalar' ? REDACTED : showNode(node));
 
 /** The value as it may be shown: no credentials in URLs, nothing out of a file or a variable that is named like a secret, not long. */
-export function showNode(node: Node | undefined): string {
+function showNode(node: Node | undefined): string {
   if (node === undefined) return 'nothing';
   if (node.kind !== 'scalar') return node.kind === 'map' ? 'a map' : 'a list';
   const from = node.via === undefined ? '' : ` (from ${node.via})`;

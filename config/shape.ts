@@ -57,7 +57,7 @@ export function shapeOf(start: Schema): Shape {
 }
 
 /** The plain types that are taken: `string`, `number`, `boolean`, `object`, `record`, `array`, `enum`, … */
-export function typesOf(start: Schema): string[] {
+function typesOf(start: Schema): string[] {
   const def = defOf(shapeOf(start).schema);
   if (def.type === 'union') return (def.options ?? []).flatMap(typesOf);
   if (def.type === 'intersection') return [def.left, def.right].flatMap((side) => (side === undefined ? [] : typesOf(side)));

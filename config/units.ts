@@ -14,7 +14,7 @@ const UNIT_MS: Readonly<Record<string, number>> = {
 };
 
 /** Longest delay that a Node timer takes (2^31 - 1 ms, about 24.8 days); a longer one would fire at once. */
-export const MAX_TIMER_MS = 2_147_483_647;
+const MAX_TIMER_MS = 2_147_483_647;
 
 export const MIB = 1_048_576;
 
@@ -58,7 +58,7 @@ export interface DurationBounds {
 const EXAMPLE = 'Write a number with a unit, for example 300ms, 5s or 1h30m.';
 
 /** A duration without a default: the key is required, or add `.optional()`. */
-export function anyDuration(bounds: DurationBounds = {}) {
+function anyDuration(bounds: DurationBounds = {}) {
   const min = parseDuration(bounds.min ?? '0s') ?? 0;
   const max = bounds.max === undefined ? MAX_TIMER_MS : Math.min(parseDuration(bounds.max) ?? MAX_TIMER_MS, MAX_TIMER_MS);
   const range = `Write a duration from ${formatDuration(min)} to ${formatDuration(max)}.`;

@@ -77,7 +77,7 @@ function topLevelAdvice(key: string, known: readonly string[], factories: readon
 }
 
 /** The map at `path`; null is an empty one, anything else a problem. */
-export function mapAt(loaded: LoadedConfig, path: Path, problems: Problem[]): MapNode | undefined {
+function mapAt(loaded: LoadedConfig, path: Path, problems: Problem[]): MapNode | undefined {
   const node = nodeAt(loaded.root, path);
   if (node?.kind === 'map') return node;
   if (node !== undefined && (node.kind === 'list' || node.value !== null)) {

@@ -4,7 +4,7 @@ import type { Entry, MapNode, Node, ScalarNode } from './node.ts';
 import { type Path, type Position, type Problem, problem } from './problem.ts';
 
 /** Large setups have some thousand nodes; more than this comes from aliases of aliases. */
-export const MAX_NODES = 100_000;
+const MAX_NODES = 100_000;
 /** Deepest nesting that is read; configurations have about 10 levels. */
 export const MAX_DEPTH = 100;
 /** Largest text of one source; the largest known configurations are some 100 KiB. */

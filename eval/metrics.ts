@@ -18,7 +18,7 @@ export interface Binary {
 
 export type Interval = readonly [low: number, high: number];
 
-export function ratio(part: number, whole: number): number | null {
+function ratio(part: number, whole: number): number | null {
   return whole > 0 ? part / whole : null;
 }
 

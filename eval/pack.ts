@@ -22,8 +22,7 @@ export const ITEM_SETS = [
   'tool_schema',
   'pii',
 ] as const;
-export const OTHER_SETS = ['golden', 'golden_otel', 'n8n'] as const;
-export const SETS: readonly string[] = [...RUN_SETS, ...ITEM_SETS, ...OTHER_SETS];
+export const SETS: readonly string[] = [...RUN_SETS, ...ITEM_SETS, 'golden', 'golden_otel', 'n8n'];
 
 export interface RunLabel {
   readonly trace_id?: string;
@@ -186,7 +185,7 @@ export function fileOf(key: string, label: RunLabel): string {
   return basename(label.file ?? `${label.trace_id ?? key}.otlp.json.gz`);
 }
 
-export function readText(path: string): string {
+function readText(path: string): string {
   const bytes = readFileSync(path);
   return (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8');
 }

@@ -16,7 +16,7 @@ import type { Baseline, Measured, Readiness } from '../config/readiness.ts';
 import type { DetectorFigures, SetFigures } from './detectors.ts';
 
 /** Items below which a set supports no claim. */
-export const MIN_ITEMS = 30;
+const MIN_ITEMS = 30;
 const MIN_FINDINGS = 200;
 
 export function grade(figures: DetectorFigures): { readonly readiness: Readiness; readonly reason: string } {

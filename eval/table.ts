@@ -10,7 +10,7 @@ export interface Table {
 export type Cell = string | number | null | undefined;
 
 /** Shares to three decimals, counts as they are, `-` for what has no value. */
-export function show(cell: Cell): string {
+function show(cell: Cell): string {
   if (cell === null || cell === undefined) return '-';
   if (typeof cell === 'string') return cell;
   return Number.isInteger(cell) && cell !== 0 && cell !== 1 ? String(cell) : cell.toFixed(3);

@@ -63,7 +63,7 @@ export async function startSink(found: (span: Annotated) => void): Promise<Sink>
 }
 
 /** Every span of the request on which misstep wrote a finding. */
-export function annotatedIn(request: JsonRequest): Annotated[] {
+function annotatedIn(request: JsonRequest): Annotated[] {
   return (request.resourceSpans ?? []).flatMap(({ scopeSpans }) =>
     (scopeSpans ?? []).flatMap(({ scope, spans }) =>
       (spans ?? []).flatMap((span) => {

@@ -29,6 +29,6 @@ export function register(program: Command): void {
     });
 }
 
-export function template(layout: Layout): string {
+function template(layout: Layout): string {
   return readFileSync(new URL(`../templates/${layout}.yaml`, import.meta.url), 'utf8');
 }

@@ -67,8 +67,6 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
   const chosen = configured(options);
   if (!chosen) return 2;
   provideEmbedding(options.embedding === false ? undefined : embeddingTable);
-  // `misstep replay … | head` ends when its reader does.
-  process.stdout.off('error', endWithReader).on('error', endWithReader);
   let code = 0;
   let worst = 0;
   for (const file of files) {
@@ -85,10 +83,6 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
   }
   if (code === 0 && options.failOn !== 'never' && worst >= severityScore(options.failOn)) return 1;
   return code;
-}
-
-function endWithReader(error: NodeJS.ErrnoException): void {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
 }
 
 export interface Played {

@@ -18,7 +18,9 @@ function compare(text: string, values: Values): boolean | undefined {
     /^\s*(not\s+)?(?:state\.)?([A-Za-z_][\w.]*)\s*(?:(==|!=|>=|<=|>|<)\s*(?:'([^']*)'|"([^"]*)"|(-?[\w.]+)))?\s*$/.exec(text);
   if (!match) return undefined;
   const [, not, path = '', operator, single, double, bare] = match;
-  const value = values[path] ?? values[path.slice(path.lastIndexOf('.') + 1)];
+  // Own values only: a condition may name `constructor`.
+  const name = [path, path.slice(path.lastIndexOf('.') + 1)].find((one) => Object.hasOwn(values, one)) ?? '';
+  const value = values[name];
   if (value === undefined) return undefined;
   const result =
     operator === undefined

@@ -59,7 +59,7 @@ export function workflowOf(step: Step): Workflow | undefined {
   return { nodes, edges, settings: isRecord(settings) ? settings : none };
 }
 
-export function isTrigger({ kind }: Node): boolean {
+function isTrigger({ kind }: Node): boolean {
   return /trigger$|^webhook$|^cron$|^start$|^interval$|^formTrigger$|^emailReadImap$/i.test(kind);
 }
 

@@ -3,7 +3,7 @@ import { mean, prf } from '../metrics.ts';
 import type { TrailLabel } from '../pack.ts';
 import type { Predictions } from '../predictions.ts';
 
-export const TRAIL_CATEGORIES: readonly string[] = [
+const TRAIL_CATEGORIES: readonly string[] = [
   'Language-only',
   'Tool-related',
   'Poor Information Retrieval',

@@ -110,7 +110,7 @@ function score(labels: readonly WhoWhenLabel[], predictions: Predictions, steps:
   };
 }
 
-export function sameAgent(a: string, b: string | null): boolean {
+function sameAgent(a: string, b: string | null): boolean {
   return plain(a) === plain(b ?? 'None');
 }
 

@@ -1,16 +1,10 @@
 /** Writes to standard output what passes: findings as one readable line each. */
 import { once } from 'node:events';
+import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Batch } from '../../src/batch/batch.ts';
 import { bookIn } from '../../src/component/account.ts';
-import {
-  type Component,
-  type Consumer,
-  type ExporterFactory,
-  type ExporterLedger,
-  type Host,
-  Permanent,
-} from '../../src/component/component.ts';
+import type { Component, Consumer, ExporterFactory, ExporterLedger, Host } from '../../src/component/component.ts';
 import { render } from './render.ts';
 
 const options = z.strictObject({
@@ -24,7 +18,7 @@ type Options = z.output<typeof options>;
 /** What is needed of a stream; `process.stdout` is one. */
 export interface Output extends NodeJS.EventEmitter {
   write(text: string): boolean;
-  /** False from the first failed write on; process.stdout never says `destroyed`. */
+  /** False after a failed write, but process.stdout opens itself again a tick later. */
   readonly writable: boolean;
   readonly isTTY?: boolean;
 }
@@ -51,6 +45,10 @@ class Debug implements Component, Consumer {
   private host: Host | undefined;
   private ledger: ExporterLedger | undefined;
   private full: Promise<void> | undefined;
+  private closed = false;
+  private readonly close = (): void => {
+    this.closed = true;
+  };
 
   constructor(id: string, value: Options, output: Output, colour: boolean) {
     this.id = id;
@@ -63,7 +61,7 @@ class Debug implements Component, Consumer {
     this.host = host;
     this.ledger = host.ledger.exporter(this.id);
     // Without a listener a reader that goes away would end the process.
-    this.output.on('error', ignore);
+    this.output.on('error', this.close);
     host.status({ state: 'ok' });
   }
 
@@ -73,22 +71,16 @@ class Debug implements Component, Consumer {
   }
 
   async shutdown(_signal: AbortSignal): Promise<void> {
-    this.output.off('error', ignore);
+    // A write that has failed says so a tick later.
+    await setImmediate();
+    this.output.off('error', this.close);
   }
 
   private write(batch: Batch): Promise<void> | undefined {
     const { signal, items } = batch;
-    if (!this.output.writable) return Promise.reject(closed());
     if (this.ledger !== undefined) bookIn(this.ledger, batch);
-    const room = this.output.write(render(batch, this.options.verbosity, this.colour));
-    if (!this.output.writable) {
-      this.ledger?.dropped(signal, items, 'write_failed');
-      this.host?.status({
-        state: 'failing',
-        reason: 'Standard output is closed. Restart with a reader, or remove the exporter.',
-      });
-      return Promise.reject(closed());
-    }
+    const room = this.open() && this.output.write(render(batch, this.options.verbosity, this.colour));
+    if (!this.open()) return this.drop(batch);
     this.ledger?.sent(signal, items);
     if (room) return undefined;
     const settled = new AbortController();
@@ -101,10 +93,18 @@ class Debug implements Component, Consumer {
     for (const end of ends) end.catch(() => {});
     return this.full;
   }
-}
 
-function ignore(): void {}
+  private open(): boolean {
+    this.closed ||= !this.output.writable;
+    return !this.closed;
+  }
 
-function closed(): Permanent {
-  return new Permanent('standard output is closed', 13);
+  /** For good: standard output does not open again. A reader that went away is no reason to refuse what others export. */
+  private drop({ signal, items }: Batch): undefined {
+    this.ledger?.dropped(signal, items, 'output_closed');
+    this.host?.status({
+      state: 'degraded',
+      reason: 'Standard output is closed; what comes is counted as dropped. Restart with a reader, or remove the exporter.',
+    });
+  }
 }

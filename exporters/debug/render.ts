@@ -95,7 +95,7 @@ function logs(body: Uint8Array, verbosity: Verbosity, colour: boolean, lines: st
 }
 
 /** `  HIGH      loop  agent researcher  Tool 'search' ran 4 times …  trace … span …`. */
-export function findingLine(attributes: Attributes, traceId: string, spanId: string, colour: boolean): string {
+function findingLine(attributes: Attributes, traceId: string, spanId: string, colour: boolean): string {
   const text = (key: string) => {
     const value = attributes.get(key);
     return typeof value === 'string' ? plain(value) : '';

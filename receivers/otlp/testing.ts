@@ -25,7 +25,7 @@ export interface Rig {
   stop(): Promise<void>;
 }
 
-export const ALL: readonly Signal[] = ['traces', 'metrics', 'logs'];
+const ALL: readonly Signal[] = ['traces', 'metrics', 'logs'];
 
 /** Both protocols on free ports unless `protocols` says otherwise. */
 export async function rig(protocols: { grpc?: object; http?: object } = { grpc: {}, http: {} }, signals = ALL): Promise<Rig> {

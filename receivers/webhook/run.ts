@@ -11,7 +11,7 @@ export interface TraceDocument {
 /** Spans made of one body. Longer runs lose their end, and the root says so. */
 export const maxSpans = 20_000;
 /** Characters of one attribute: variables, items, arguments, results. */
-export const maxValue = 65_536;
+const maxValue = 65_536;
 /** Characters of a graph: 500 nodes of the largest parameters seen on average fit ten times. */
 export const maxGraph = 4 * 1024 * 1024;
 /** Characters of all attributes of a run together, because states and inputs are repeated from step to step. */

@@ -10,7 +10,7 @@ import { gunzipSync } from 'node:zlib';
 import { protobufToJson } from '../../src/otlp/json.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
-export const cache = process.env['BENCH_CACHE'] ?? join(homedir(), '.cache/misstep-bench');
+const cache = process.env['BENCH_CACHE'] ?? join(homedir(), '.cache/misstep-bench');
 
 /** One span, flat: what the assertions look at. */
 export interface FlatSpan {

@@ -131,7 +131,7 @@ export class Batcher<O extends Owner> {
 }
 
 /** Batches of one partition as one. */
-export function merge(batches: readonly Batch[]): Batch {
+function merge(batches: readonly Batch[]): Batch {
   const [first] = batches;
   if (first === undefined) throw new Error('Batcher: nothing to merge.');
   if (batches.length === 1) return first;

@@ -2,7 +2,9 @@
  * Findings as OTLP (DESIGN §5): an event and attributes on the target while it is at hand, else a
  * carrier span; a log record; the JSON record that `replay` prints.
  */
+
 import { createHash } from 'node:crypto';
+import { join } from '../otlp/cut.ts';
 import { type SpanReader, spanReader, type Value } from '../otlp/span.ts';
 import { type SpanEdit, spliceSpans } from '../otlp/splice.ts';
 import type { TraceIndex } from '../otlp/traces.ts';
@@ -39,7 +41,7 @@ export interface EmitOptions {
 }
 
 /** Attributes of a finding on an event, a carrier or a log record. */
-export function findingAttributes({ finding, configHash, label }: Emission, late: boolean): Attributes {
+function findingAttributes({ finding, configHash, label }: Emission, late: boolean): Attributes {
   const { taxonomy } = finding;
   const attributes: Record<string, Value | Double> = {
     'gen_ai.evaluation.name': finding.detector,
@@ -182,7 +184,7 @@ function spanAnnotation(emissions: readonly Emission[], nowMs: number, options: 
   }
   const marked = emissions.find(({ finding }) => options.markError.has(finding.detector));
   if (marked) parts.push(writeSpanStatus(2, marked.finding.explanation));
-  return concat(parts);
+  return join(parts);
 }
 
 /** What OpenInference's annotation convention reads, so that Phoenix and Arize type the carrier as an evaluator. */
@@ -279,16 +281,4 @@ function cut(text: string, bytes: number): string {
     end += char.length;
   }
   return text;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

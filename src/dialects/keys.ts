@@ -21,7 +21,7 @@ import {
 const setAside = ['gen_ai.prompt.name', 'gen_ai.prompt.version', 'gen_ai.prompt.prompt_filter_results'];
 
 /** What findings write; a span that carries them back is not an agent's for that alone. */
-export const findingKeys = ['misstep.detections'];
+const findingKeys = ['misstep.detections'];
 
 export const fieldNames = Object.keys(fields) as readonly Field[];
 

@@ -29,7 +29,7 @@ const causes: readonly (readonly [string, Outcome])[] = [
 ];
 
 /** The cause that an error's type or message names; `error` if none. */
-export function causeOf(type: string | undefined, message: string | undefined): Outcome {
+function causeOf(type: string | undefined, message: string | undefined): Outcome {
   for (const source of [type, message]) {
     if (source === undefined) continue;
     const lower = source.slice(0, searched).toLowerCase();
@@ -113,7 +113,7 @@ function errorText(value: Json): string | undefined {
 }
 
 /** What a result that says it failed says, '' if no more than that; `undefined` if it does not. */
-export function resultError(result: string | undefined): string | undefined {
+function resultError(result: string | undefined): string | undefined {
   if (result === undefined || result.length > maxResult) return undefined;
   const first = result.trimStart().charCodeAt(0);
   if (first !== 0x7b && first !== 0x5b) return undefined;

@@ -14,7 +14,7 @@ for (const { key, type } of attributes) {
 }
 
 /** A value under the type of its name. SDKs that know strings only write the others as text. A name that is not registered is read as JSON where it is JSON. */
-export function readOwn(name: string, value: Value): unknown {
+function readOwn(name: string, value: Value): unknown {
   const type = exact.get(name) ?? families.find(({ start }) => name.startsWith(start))?.type ?? 'json';
   switch (type) {
     case 'string':

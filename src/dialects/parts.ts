@@ -91,6 +91,19 @@ export function addContent(content: Json, d: Draft): void {
   }
 }
 
+const binaryTypes = new Set([
+  'image',
+  'image_url',
+  'input_image',
+  'input_audio',
+  'audio',
+  'video',
+  'file',
+  'input_file',
+  'blob',
+  'uri',
+]);
+
 const partTypes = new Set([
   'text',
   'input_text',
@@ -110,18 +123,9 @@ const partTypes = new Set([
   'tool_call_response',
   'server_tool_call_response',
   'web_search_tool_result',
-  'image',
-  'image_url',
-  'input_image',
-  'input_audio',
-  'audio',
-  'video',
-  'file',
-  'input_file',
   'document',
-  'blob',
-  'uri',
   'compaction',
+  ...binaryTypes,
 ]);
 
 const partMembers = [
@@ -187,19 +191,6 @@ function flatPart(source: Json): Json {
   const flat = member(source, 'message_content.type');
   return flat === undefined ? source : { type: flat, text: member(source, 'message_content.text') };
 }
-
-const binaryTypes = new Set([
-  'image',
-  'image_url',
-  'input_image',
-  'input_audio',
-  'audio',
-  'video',
-  'file',
-  'input_file',
-  'blob',
-  'uri',
-]);
 
 /** `Microsoft.Extensions.AI.TextReasoningContent` as well. */
 function isReasoning(type: string): boolean {

@@ -26,7 +26,7 @@ export interface Groups {
 }
 
 /** `parent`: row of the resource; `bytes`: of the own fields and the framing; `own`: index of the first range in `Groups.own`. */
-export const GROUP = { parent: 0, bytes: 1, own: 2, width: 3 } as const;
+const GROUP = { parent: 0, bytes: 1, own: 2, width: 3 } as const;
 /** `parent`: row of the scope. */
 export const ITEM = { tag: 0, body: 1, end: 2, parent: 3, width: 4 } as const;
 
@@ -77,15 +77,15 @@ export function layoutOf(body: Uint8Array): Layout {
   return { body, resources, scopes, items, own };
 }
 
-export function itemCount({ items }: Layout): number {
+function itemCount({ items }: Layout): number {
   return items.length / ITEM.width;
 }
 
-export function scopeOf({ items }: Layout, item: number): number {
+function scopeOf({ items }: Layout, item: number): number {
   return items[item * ITEM.width + ITEM.parent] as number;
 }
 
-export function resourceOf({ scopes }: Layout, scope: number): number {
+function resourceOf({ scopes }: Layout, scope: number): number {
   return scopes.rows[scope * GROUP.width + GROUP.parent] as number;
 }
 

@@ -3,21 +3,6 @@
  * specification. OTLP/JSON is read and written by it, and the tests build protobufjs' decoder from it.
  */
 
-export type Scalar =
-  | 'string'
-  | 'bytes'
-  | 'bool'
-  | 'double'
-  | 'int64'
-  | 'uint64'
-  | 'fixed64'
-  | 'sfixed64'
-  | 'uint32'
-  | 'int32'
-  | 'sint32'
-  | 'fixed32'
-  | 'enum';
-
 export interface Field {
   readonly number: number;
   /** A scalar, or the name of a message. */

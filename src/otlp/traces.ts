@@ -53,7 +53,7 @@ export const RESOURCE = { tag: 0, body: 1, end: 2, message: 3, messageEnd: 4, wi
 export const ATTRIBUTE = { row: 0, key: 1, keyEnd: 2, value: 3, valueEnd: 4, width: 5 } as const;
 
 /** `bits` of a span: kind in 0–7, status code in 8–15. */
-export const AGENT = 1 << 16;
+const AGENT = 1 << 16;
 export const HAS_EVENTS = 1 << 17;
 export const HAS_LINKS = 1 << 18;
 /** A trace_state or flags field: read by a scan, and seldom set. */

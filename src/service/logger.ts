@@ -43,8 +43,6 @@ export function createLogger(
   };
 }
 
-export const silentLogger: Logger = { log() {} };
-
 function wrap(target: pino.Logger): Logger {
   return {
     log(level, message, fields) {

@@ -31,7 +31,7 @@ export interface Inlet {
 }
 
 /** A receiver whose latest instance by id is found in `inlets`. */
-export function inletFactory(diary: Diary, inlets: Map<string, Inlet>, failing: Set<string> = new Set()): ReceiverFactory {
+function inletFactory(diary: Diary, inlets: Map<string, Inlet>, failing: Set<string> = new Set()): ReceiverFactory {
   return {
     kind: 'receiver',
     type: 'inlet',
@@ -73,7 +73,7 @@ export interface Sink extends Component, Consumer {
   refuse: Error | undefined;
 }
 
-export function sinkFactory(diary: Diary, sinks: Map<string, Sink>): ExporterFactory {
+function sinkFactory(diary: Diary, sinks: Map<string, Sink>): ExporterFactory {
   return {
     kind: 'exporter',
     type: 'sink',
@@ -110,7 +110,7 @@ export function sinkFactory(diary: Diary, sinks: Map<string, Sink>): ExporterFac
 }
 
 /** Counts what passes, in a state that its successor adopts; holds the last batch back until it is stopped. */
-export class Tally implements Component, Consumer {
+class Tally implements Component, Consumer {
   count = 0;
   private held: Batch | undefined;
   private readonly id: string;
@@ -150,7 +150,7 @@ export class Tally implements Component, Consumer {
   }
 }
 
-export function tallyFactory(diary: Diary, tallies: Tally[]): ProcessorFactory {
+function tallyFactory(diary: Diary, tallies: Tally[]): ProcessorFactory {
   return {
     kind: 'processor',
     type: 'tally',
@@ -166,7 +166,7 @@ export function tallyFactory(diary: Diary, tallies: Tally[]): ProcessorFactory {
   };
 }
 
-export function bridgeFactory(diary: Diary): ConnectorFactory {
+function bridgeFactory(diary: Diary): ConnectorFactory {
   return {
     kind: 'connector',
     type: 'bridge',

@@ -33,8 +33,6 @@ export const comparisonNames = [
   'items_covered',
 ] as const;
 
-export type ComparisonName = (typeof comparisonNames)[number];
-
 const negations = hashes(
   "not no never none don't doesn't didn't isn't aren't wasn't weren't can't cannot couldn't without neither nor unable",
 );

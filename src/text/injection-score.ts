@@ -216,7 +216,7 @@ export function isPlain(x: Float64Array): boolean {
 export const PLAIN = 0.6;
 
 /** What a tool or a document returned: the highest unit. */
-export function scoreUntrusted(text: string, hidden: number): Scored {
+function scoreUntrusted(text: string, hidden: number): Scored {
   let best: Scored = { score: 0, rules: [], unit: '' };
   for (const { unit, x } of unitFeatures(text, hidden)) {
     // A plain request stands out only among enough other text; alone it is a note or a manual.

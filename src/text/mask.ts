@@ -5,7 +5,7 @@
  */
 
 /** Beyond this the rest is not looked at; its length still counts (see `maskVolatile`). */
-export const MASK_LIMIT = 16_384;
+const MASK_LIMIT = 16_384;
 
 /** Shorter hex runs are words (`facade`) or short hashes that name a thing. */
 const HEX_ID = 12;

@@ -15,7 +15,7 @@ export interface SplitLimits {
   readonly count: number;
 }
 
-export const unitLimits: SplitLimits = { min: 15, max: 600, count: 120 };
+const unitLimits: SplitLimits = { min: 15, max: 600, count: 120 };
 
 /** Sentences (ended by `.`, `!`, `?`, `。`, `！`, `？` and white space) and lines, trimmed, in order. */
 export function splitUnits(text: string, limits: SplitLimits = unitLimits): Unit[] {

@@ -8,7 +8,7 @@ import { FNV_START, fnv, mix32 } from './hash.ts';
 export type Sketch = readonly number[];
 
 /** 64 hashes: standard error of the Jaccard estimate below .07. */
-export const SKETCH_SIZE = 64;
+const SKETCH_SIZE = 64;
 const MAX_WORDS = 4_096;
 
 /** ASCII letters and digits and `_`, lower-case; 0 for all others. */

@@ -1,6 +1,6 @@
 /** google.rpc.Code as OTLP uses it, and what it is in HTTP. */
 export const OK = 0;
-export const CANCELLED = 1;
+const CANCELLED = 1;
 export const INVALID_ARGUMENT = 3;
 export const DEADLINE_EXCEEDED = 4;
 export const NOT_FOUND = 5;

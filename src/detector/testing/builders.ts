@@ -116,7 +116,7 @@ export function rounds(count: number, steps: readonly StepLike[] | ((i: number) 
   return Array.from({ length: count }, (_, i) => (typeof steps === 'function' ? steps(i) : steps)).flat();
 }
 
-export const START_MS = Date.UTC(2026, 0, 1);
+const START_MS = Date.UTC(2026, 0, 1);
 export const TRACE_ID = '5eed0000000000000000000000000001';
 
 /** Id of the span at a 1-based place, as tests and scenarios count. */

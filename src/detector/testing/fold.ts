@@ -62,7 +62,7 @@ export function fold(
     .sort((a, b) => (`${a.message}\u0000${a.key}` < `${b.message}\u0000${b.key}` ? -1 : 1));
 }
 
-export function defaultsOf(detector: AnyDetector): Record<string, unknown> {
+function defaultsOf(detector: AnyDetector): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(detector.meta.options as Readonly<Record<string, { readonly default: unknown }>>).map(([name, spec]) => [
       name,
@@ -137,7 +137,7 @@ function requirePlain(id: string, value: unknown, path: string): void {
   throw new Error(`${id}: ${path} is ${String(value)}, which is not plain JSON.`);
 }
 
-export function deepFreeze<T>(value: T): T {
+function deepFreeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     Object.freeze(value);
     for (const item of Object.values(value)) deepFreeze(item);

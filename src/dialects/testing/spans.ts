@@ -70,7 +70,7 @@ function spanJson(span: TestSpan) {
 }
 
 /** One request with one resource and scope a span. */
-export function requestOf(spans: readonly TestSpan[]): TracesDocument {
+function requestOf(spans: readonly TestSpan[]): TracesDocument {
   return {
     resourceSpans: spans.map((span) => ({
       resource: { attributes: keyValues(span.resource ?? { 'service.name': 'test' }) },

@@ -48,7 +48,7 @@ const { value } = fc.letrec<{ value: Document; keyValue: Document }>((tie) => ({
 
 export { value };
 
-export const attributes = fc.array(fc.record({ key, value }, { requiredKeys: ['key'] }), { maxLength: 5 });
+const attributes = fc.array(fc.record({ key, value }, { requiredKeys: ['key'] }), { maxLength: 5 });
 
 /** Empty lists are not on the wire: a document that has one would not come back equal. */
 function listed(document: Document): Document {

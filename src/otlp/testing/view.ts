@@ -91,7 +91,7 @@ export function mapOf(attributes: Members): ReadonlyMap<string, Value> {
   return map;
 }
 
-export function plainValue(value: Document | undefined): Value {
+function plainValue(value: Document | undefined): Value {
   if (!value) return undefined;
   if (value['intValue'] !== undefined) {
     const number = Number(value['intValue']);

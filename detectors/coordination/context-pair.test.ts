@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { agent, llm, type StepLike, toSteps, user } from '../../src/detector/testing/builders.ts';
+import type { Step } from '../../src/step/step.ts';
+import { pairOf } from './context-pair.ts';
+
+const long = 'The customer ordered two lamps in March and has now asked where they are. '.repeat(2);
+const input = [user(long)];
+
+test('a message of some length, and the final answer', () => {
+  expect(pairOf(toSteps([llm('They left today.', { input })])[0] as Step)).toEqual({ a: long, b: 'They left today.' });
+});
+
+test.each<[string, StepLike]>([
+  ['a question', llm('They left today.', { input: [user('Where are my lamps?')] })],
+  ['a page', llm('They left today.', { input: [user(long.repeat(20))] })],
+  ['an answer without text', llm('', { input })],
+  ['a call of a tool', llm([{ role: 'assistant', text: 'I look.', toolCalls: [{ name: 'x' }] }], { input })],
+  ['code', llm('```\nlook()\n```', { input })],
+  ['an agent', agent('desk', { input, output: 'They left today.' })],
+])('nothing: %s', (_, like) => {
+  expect(pairOf(toSteps([like])[0] as Step)).toBeUndefined();
+});
