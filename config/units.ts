@@ -58,7 +58,7 @@ export interface DurationBounds {
 const EXAMPLE = 'Write a number with a unit, for example 300ms, 5s or 1h30m.';
 
 /** A duration without a default: the key is required, or add `.optional()`. */
-function anyDuration(bounds: DurationBounds = {}) {
+export function anyDuration(bounds: DurationBounds = {}) {
   const min = parseDuration(bounds.min ?? '0s') ?? 0;
   const max = bounds.max === undefined ? MAX_TIMER_MS : Math.min(parseDuration(bounds.max) ?? MAX_TIMER_MS, MAX_TIMER_MS);
   const range = `Write a duration from ${formatDuration(min)} to ${formatDuration(max)}.`;

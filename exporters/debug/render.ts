@@ -4,6 +4,8 @@ import { protobufToDocument } from '../../src/otlp/json.ts';
 import { compileKeys } from '../../src/otlp/keys.ts';
 import { type SpanReader, spanReader, type Value } from '../../src/otlp/span.ts';
 import { walkTraces } from '../../src/otlp/traces.ts';
+import { printable } from '../../src/text/printable.ts';
+import { redact } from '../../src/text/redact.ts';
 
 export type Verbosity = 'basic' | 'normal' | 'detailed';
 
@@ -128,12 +130,9 @@ function valueText(value: Value): string {
   return plain(text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}… (${text.length} characters)` : text);
 }
 
-/** Payload is not to drive the reader's terminal: control characters are shown, not sent. */
+/** Payload is not to drive the reader's terminal, nor to show secrets in whatever keeps its output. */
 function plain(text: string, lines = false): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about.
-  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, (character) =>
-    lines && character === '\n' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return printable(redact(text), lines);
 }
 
 function list(value: unknown): Record<string, unknown>[] {

@@ -20,6 +20,7 @@ import {
   writeSpanStatus,
   writeTraces,
 } from '../otlp/write.ts';
+import { redact } from '../text/redact.ts';
 import { confidenceTier } from './calibration.ts';
 import type { Severity } from './detector.ts';
 import { type Finding, severityScore } from './finding.ts';
@@ -242,7 +243,7 @@ export function detectionRecord(finding: Finding, source: string): Readonly<Reco
     trace_id: finding.at.traceId,
     span_id: finding.at.spanId,
     session_id: finding.sessionId ?? null,
-    agent: finding.agent ?? null,
+    agent: finding.agent === undefined ? null : redact(finding.agent),
     evidence: { span_ids: finding.evidence.map(({ spanId }) => spanId) },
     explanation: finding.explanation,
     taxonomy: {
@@ -266,7 +267,7 @@ function nanoseconds(ms: number): bigint {
 }
 
 function searchable(text: string | undefined): string | undefined {
-  return text === undefined ? undefined : cut(text, SEARCHABLE_BYTES);
+  return text === undefined ? undefined : cut(redact(text), SEARCHABLE_BYTES);
 }
 
 /** Cuts at a code point so that the UTF-8 form stays within `bytes`. */

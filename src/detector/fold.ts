@@ -4,6 +4,7 @@
  * order, or a late fact, is folded again from there and not from the beginning.
  */
 import type { Fact, Step } from '../step/step.ts';
+import { redact } from '../text/redact.ts';
 import { calibrate, type Fit } from './calibration.ts';
 import type { AnyDetector, Context, EndReason, ReportOf, Scope } from './detector.ts';
 import { STATE_LIMIT_BYTES } from './detector.ts';
@@ -143,6 +144,11 @@ function contextOf(active: ActiveDetector, plan: Plan): Context<never, never> {
       plan.current?.withdraw(active, message, key);
     },
   } as Context<never, never>;
+}
+
+/** What a finding shows of a span is shown by every sink: it is cleaned here, once. */
+function redacted(data: Finding['data']): Finding['data'] {
+  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, typeof value === 'string' ? redact(value) : value]));
 }
 
 function slotOf(scope: Scope, key: string): string {
@@ -418,11 +424,11 @@ export class Fold {
       agent,
       at: { traceId: said.at.traceId, spanId: said.at.spanId },
       evidence: (said.evidence ?? []).slice(0, 16).map(({ traceId, spanId }) => ({ traceId, spanId })),
-      explanation: fillTemplate(spec.text, said.data),
+      explanation: redact(fillTemplate(spec.text, said.data)),
       impact: spec.impact,
       action: spec.action,
       taxonomy: spec.taxonomy,
-      data: said.data,
+      data: redacted(said.data),
       atMs: this.nowMs,
     });
     this.changed = true;

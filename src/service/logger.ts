@@ -4,6 +4,8 @@
  */
 import pino from 'pino';
 import type { Level, Logger } from '../component/component.ts';
+import { printable } from '../text/printable.ts';
+import { redact } from '../text/redact.ts';
 
 export interface LogOptions {
   readonly level: Level;
@@ -32,7 +34,11 @@ export function createLogger(
       formatters: { level: (label) => ({ level: label }) },
       serializers: { error: pino.stdSerializers.err },
     },
-    { write: options.encoding === 'json' ? write : (line: string) => write(consoleLine(line)) },
+    // What a backend or a configuration says may hold a secret: the whole line is cleaned.
+    {
+      write:
+        options.encoding === 'json' ? (line: string) => write(redact(line)) : (line: string) => write(consoleLine(redact(line))),
+    },
   );
   return {
     ...wrap(root),
@@ -56,5 +62,5 @@ function consoleLine(line: string): string {
   const { level, ts, msg, component, ...rest } = JSON.parse(line) as Record<string, unknown>;
   const where = component === undefined ? '' : `${component}: `;
   const fields = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`;
-  return `${ts} ${String(level).padEnd(5)} ${where}${msg}${fields}\n`;
+  return `${printable(`${ts} ${String(level).padEnd(5)} ${where}${msg}${fields}`, true)}\n`;
 }
