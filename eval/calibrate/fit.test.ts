@@ -95,6 +95,16 @@ describe('cross-validation', () => {
   });
 });
 
+describe('folds', () => {
+  test('a source that is all wrong by construction is judged by fits that saw other wrong findings', () => {
+    // Six sources of attacks, four of controls: score .9 is right in six of ten, and no fold may miss the controls.
+    const examples = Array.from({ length: 300 }, (_, i) =>
+      finding(0.9, i % 10 < 6 ? 1 : 0, { source: `s${i % 10}`, trace: `t${i}` }),
+    );
+    for (const confidence of crossValidated(mixed(examples))) expect(Math.abs(confidence - 0.6)).toBeLessThan(0.12);
+  });
+});
+
 describe('calibrateAll', () => {
   const detector = { meta: { id: 'd', family: 'execution', messages: { m: {}, other: {} } } };
   const fit = { provisional: true, points: { m: [[0, 0.1]], other: [[0, 0.7]] }, weights: { a: 1 } };
