@@ -75,11 +75,11 @@ export default defineDetector({
     needs: ['tool.name', 'tool.arguments'],
     summary: 'Finds calls that leave their sandbox, and risky commands.',
     docs: {
-      what: 'In a sandboxed session: calls that the sandbox refused, internal addresses, system tables, writing statements, paths outside, data sent out after it was read. In any session: commands and scripts by seventeen named risks, after comments are taken out and variables put in.',
+      what: 'In a sandboxed session: calls that the sandbox refused, internal addresses, system tables, writing statements, paths outside, data sent out after it was read. In any session: commands and scripts by named risks (what is done to what, in shells and in calls of other languages), after comments are taken out, variables put in and paths joined.',
       why: 'A sandbox is only as tight as what is let through; tries are the warning.',
       fix: 'Close the gap that was tried, list what may be reached, and drop tools after a violation.',
       limits:
-        "Administrators' own one-liners look risky: of ordinary shell one-liners about one in twenty does. Scripts that are merely bad programs are not risks here. Whether internal calls are meant is not known: they count only where a sandbox is on.",
+        "Administrators' own one-liners look risky: of ordinary shell one-liners about one in forty does. Scripts that are merely bad programs are not risks here, but for passwords kept in the code or hashed fast. A plain fetch is none: which addresses are bad is not known. Whether internal calls are meant is not known: they count only where a sandbox is on.",
       sources: ['https://docs.openclaw.ai'],
     },
     options,
@@ -110,7 +110,7 @@ function commands(step: Step, args: string, ctx: Ctx): void {
     at: step,
     key: step.spanId,
     score,
-    severity: worst.weight >= 0.9 ? 'critical' : 'high',
+    severity: worst.weight >= 0.9 ? 'critical' : worst.weight > 0.7 ? 'high' : 'medium',
     data: { tool: step.tool?.name ?? '', risk: worst.name, risks: risks.length },
   });
 }

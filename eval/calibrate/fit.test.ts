@@ -95,6 +95,19 @@ describe('cross-validation', () => {
   });
 });
 
+describe('folds', () => {
+  test('a source that is all wrong by construction is judged by fits that saw other wrong findings', () => {
+    // Four sources of attacks and two of controls, half as large: by weight alone both controls fall into one fold.
+    const sizes = [50, 50, 50, 50, 25, 25];
+    const examples = sizes.flatMap((size, source) =>
+      Array.from({ length: size }, (_, i) =>
+        finding(0.9, source < 4 ? 1 : 0, { source: `s${source}`, trace: `t${source}-${i}` }),
+      ),
+    );
+    for (const confidence of crossValidated(mixed(examples))) expect(Math.abs(confidence - 0.8)).toBeLessThan(0.12);
+  });
+});
+
 describe('calibrateAll', () => {
   const detector = { meta: { id: 'd', family: 'execution', messages: { m: {}, other: {} } } };
   const fit = { provisional: true, points: { m: [[0, 0.1]], other: [[0, 0.7]] }, weights: { a: 1 } };

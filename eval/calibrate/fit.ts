@@ -175,20 +175,43 @@ export function crossValidated(examples: readonly Weighted[]): number[] {
   return result;
 }
 
-/** Folds of whole sources, the heaviest placed first into the lightest fold; of whole runs where there are too few sources. */
+/**
+ * Folds of whole sources; of whole runs where there are too few sources. Stratified by verdict (as scikit-learn's
+ * `StratifiedGroupKFold`): many sources are all right or all wrong by construction, and a fold of one kind would measure
+ * the share of attacks that a set's maker chose. The heaviest source goes first, each into the fold that most lacks its verdicts.
+ */
 function foldsOf(examples: readonly Weighted[]): number[] {
   const sources = new Set(examples.map(({ set, source }) => `${set}/${source}`));
   const groupOf = ({ set, source, trace }: Weighted) => (sources.size < FOLDS ? trace : `${set}/${source}`);
-  const weights = new Map<string, number>();
-  for (const one of examples) weights.set(groupOf(one), (weights.get(groupOf(one)) ?? 0) + one.weight);
-  const loads = new Array<number>(FOLDS).fill(0);
+  const groups = new Map<string, Verdicts>();
+  for (const one of examples) groups.set(groupOf(one), plus(groups.get(groupOf(one)) ?? none, verdicts(one)));
+  const total = [...groups.values()].reduce(plus, none);
+  /** Sum of squared shares of right and of wrong: least when both are spread evenly. */
+  const load = ({ right, wrong }: Verdicts) => (right / (total.right || 1)) ** 2 + (wrong / (total.wrong || 1)) ** 2;
+  const folds = new Array<Verdicts>(FOLDS).fill(none);
   const foldOf = new Map<string, number>();
-  for (const [group, weight] of [...weights].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1))) {
-    const lightest = loads.indexOf(Math.min(...loads));
-    loads[lightest] = (loads[lightest] ?? 0) + weight;
-    foldOf.set(group, lightest);
+  for (const [group, own] of [...groups].sort(([a, m], [b, n]) => load(n) - load(m) || (a < b ? -1 : 1))) {
+    const growth = folds.map((fold) => load(plus(fold, own)) - load(fold));
+    const best = growth.indexOf(Math.min(...growth));
+    folds[best] = plus(folds[best] as Verdicts, own);
+    foldOf.set(group, best);
   }
   return examples.map((one) => foldOf.get(groupOf(one)) ?? 0);
+}
+
+interface Verdicts {
+  readonly right: number;
+  readonly wrong: number;
+}
+
+const none: Verdicts = { right: 0, wrong: 0 };
+
+function verdicts({ weight, right }: Weighted): Verdicts {
+  return { right: weight * right, wrong: weight * (1 - right) };
+}
+
+function plus(a: Verdicts, b: Verdicts): Verdicts {
+  return { right: a.right + b.right, wrong: a.wrong + b.wrong };
 }
 
 export function crossValidatedError(examples: readonly Weighted[], confidences: readonly number[]): number {
