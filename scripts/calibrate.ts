@@ -8,8 +8,10 @@ import { parseArgs } from 'node:util';
 import { predict } from '../bin/commands/eval.ts';
 import { shippedDetectors } from '../bin/detectors.ts';
 import { calibrateAll } from '../eval/calibrate/calibrate.ts';
+import { transferOf, transferTable } from '../eval/calibrate/transfer.ts';
 import { examplesOf } from '../eval/examples.ts';
 import { openPack, SETS } from '../eval/pack.ts';
+import { asText } from '../eval/table.ts';
 import { calibrate } from '../src/detector/calibration.ts';
 import { writeMeasured } from './measured.ts';
 
@@ -36,6 +38,10 @@ for (const { id, fit } of calibrated) {
     `${id}: calibration error ${fit.fitted?.ece_cv}, cross-validated${fit.provisional ? '; other messages stay set by hand' : ''}`,
   );
 }
+
+// A fit that costs on a source it never saw is no default: see ADR 0008.
+const transferred = transferOf(pack, predictions, shippedDetectors);
+if (transferred.length > 0) console.log(asText(transferTable(transferred)));
 if (values.dry) process.exit();
 
 const paths = calibrated.map(({ id, family, fit }) => {

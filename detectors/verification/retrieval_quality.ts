@@ -60,7 +60,7 @@ export default defineDetector({
       why: 'Most wrong answers of retrieval systems begin with the wrong documents.',
       fix: 'Rewrite queries, mix lexical and dense search, rerank, and allow an empty answer.',
       limits:
-        'Documents on the subject that lack the answer look good: that needs understanding. Queries of synonyms look bad. Search results of the same query differ by less than this can see. A query that is narrowed on purpose looks like one that asks again, so that finding stays below LIKELY.',
+        'Documents on the subject that lack the answer look good: that needs understanding. Queries of synonyms look bad. Search results of the same query differ by less than this can see. A query that is narrowed on purpose looks like one that asks again.',
       sources: ['https://arxiv.org/abs/2503.13657'],
     },
     options,
