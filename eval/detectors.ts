@@ -62,6 +62,10 @@ export function detectorFigures(pack: Pack, predictions: Predictions, shipped: r
     else examples.set(one.detector, [one]);
   }
   const fits = new Map(shipped.map(({ detector, fit }) => [detector.meta.id as string, fit]));
+  // A message without a TRAIL category can meet none.
+  const categorised = new Set<string>();
+  for (const [, all] of predictions.entries())
+    for (const { detector, message, trail } of all) if (trail.length > 0) categorised.add(`${detector} ${message}`);
   return [...fits.keys()].sort().map((detector) => {
     const own = examples.get(detector) ?? [];
     const flagged = (threshold: number) => healthy.filter((trace) => predictions.score(trace, [detector]) >= threshold).length;
@@ -76,7 +80,7 @@ export function detectorFigures(pack: Pack, predictions: Predictions, shipped: r
       alarms_per_trace: runs.length > 0 ? alarms(runs, detector, predictions) / runs.length : null,
       blind: blindShare(runs, detector, predictions),
       healthy: { runs: healthy.length, high: flagged(0.8), likely: flagged(LIKELY), possible: flagged(0.4) },
-      trail: trailFigures(own),
+      trail: trailFigures(own.filter((one) => categorised.has(`${one.detector} ${one.message}`))),
       us_per_step: time && time.steps > 0 ? time.us / time.steps : null,
     };
   });

@@ -4,9 +4,10 @@
  * What "right" means, by set:
  * - items (text and call sets, golden): the item's label, for the detectors the item names;
  * - golden_otel: the type's label for its detectors; wrong for every detector on a negative;
- * - TRAIL, for messages with a TRAIL category: 1 if an annotator marked this span with this category; ½ if the category is
- *   marked elsewhere in the run or the span with another one (annotators mark one span of several that show a failure, and
- *   two of them seldom agree on the category), else 0;
+ * - TRAIL: 1 if an annotator marked this span with this category; ½ if the category is marked elsewhere in the run or the
+ *   span with another one (annotators mark one span of several that show a failure, and two of them seldom agree on the
+ *   category), else 0. A message without a TRAIL category can be right by its span only: a failure on a span where
+ *   annotators of 21 categories saw none is a false alarm, whatever it is called;
  * - MAST, for messages with a mode: the run's label of that mode, if it has one;
  * - AgentRx: a failing step (±0) of a failed run;
  * - healthy runs: wrong, whatever was said.
@@ -105,7 +106,6 @@ function ofTrail(pack: Pack, predictions: Predictions): Example[] {
     const gold = errors.flatMap(({ location, category }) => (category ? [{ location, category: trailCategory(category) }] : []));
     return predictions.of(trace).flatMap((one) => {
       const categories = one.trail.map(trailCategory);
-      if (categories.length === 0) return [];
       const inRun = gold.filter(({ category }) => categories.includes(category));
       const right = inRun.some(({ location }) => location === one.spanId)
         ? 1

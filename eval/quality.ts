@@ -1,5 +1,7 @@
 /** `docs/quality.md`: what was measured and how, the bad rows first. Aggregate figures only, never rows of a set. */
+
 import type { ShippedDetector } from '../src/detector/options.ts';
+import { type Transfer, transferTable } from './calibrate/transfer.ts';
 import type { DetectorFigures } from './detectors.ts';
 import { grade } from './readiness.ts';
 import { calibrationTable, detectorSetTable, detectorTable, setTables } from './report.ts';
@@ -34,7 +36,12 @@ format that \`replay --format\` reads). Labels: \`labels.json\` by trace id for 
 The same table from your own copy of a public set: \`misstep eval trail|whowhen|mast DIR\`.
 `;
 
-export function qualityPage(scores: Scores, figures: readonly DetectorFigures[], shipped: readonly ShippedDetector[]): string {
+export function qualityPage(
+  scores: Scores,
+  figures: readonly DetectorFigures[],
+  transfer: readonly Transfer[],
+  shipped: readonly ShippedDetector[],
+): string {
   const bad = figures.filter((one) => ['failing', 'untested', 'experimental'].includes(grade(one).readiness));
   const reasons = [...bad]
     .sort((a, b) => RANK.indexOf(grade(a).readiness) - RANK.indexOf(grade(b).readiness) || (a.detector < b.detector ? -1 : 1))
@@ -48,7 +55,7 @@ export function qualityPage(scores: Scores, figures: readonly DetectorFigures[],
     asMarkdown(detectorSetTable(figures)),
     asMarkdown(calibrationTable(shipped)),
     '## By set\n',
-    ...setTables(scores).map(asMarkdown),
+    ...[...setTables(scores), transferTable(transfer)].filter(({ rows }) => rows.length > 0).map(asMarkdown),
   ]
     .join('\n')
     .trimEnd()}\n`;

@@ -8,8 +8,10 @@ import { parseArgs } from 'node:util';
 import { predict } from '../bin/commands/eval.ts';
 import { shippedDetectors } from '../bin/detectors.ts';
 import { calibrateAll } from '../eval/calibrate/calibrate.ts';
+import { losses, transferOf, transferTable } from '../eval/calibrate/transfer.ts';
 import { examplesOf } from '../eval/examples.ts';
 import { openPack, SETS } from '../eval/pack.ts';
+import { asText } from '../eval/table.ts';
 import { calibrate } from '../src/detector/calibration.ts';
 import { writeMeasured } from './measured.ts';
 
@@ -34,6 +36,16 @@ for (const { id, fit } of calibrated) {
   }
   console.log(
     `${id}: calibration error ${fit.fitted?.ece_cv}, cross-validated${fit.provisional ? '; other messages stay set by hand' : ''}`,
+  );
+}
+
+// A fit that costs on a source it never saw is no default (ADR 0008).
+const transferred = transferOf(pack, predictions, shippedDetectors);
+if (transferred.length > 0) console.log(asText(transferTable(transferred)));
+const lost = losses(transferred);
+if (lost.length > 0 && !values.dry) {
+  throw new Error(
+    `Fitted confidences fall below rules alone in pair F1: ${lost.join('; ')}. Nothing is written; see the table above.`,
   );
 }
 if (values.dry) process.exit();

@@ -1,6 +1,7 @@
 // What `npm run eval -- --write` and `npm run calibrate` leave behind: readiness and the quality page.
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { transferOf } from '../eval/calibrate/transfer.ts';
 import { detectorFigures } from '../eval/detectors.ts';
 import type { Pack } from '../eval/pack.ts';
 import type { Predictions } from '../eval/predictions.ts';
@@ -12,6 +13,9 @@ import type { ShippedDetector } from '../src/detector/options.ts';
 export function writeMeasured(root: string, pack: Pack, predictions: Predictions, shipped: readonly ShippedDetector[]): void {
   const figures = detectorFigures(pack, predictions, shipped);
   writeFileSync(join(root, 'config/baseline.json'), `${JSON.stringify(baselineOf(figures), null, 2)}\n`);
-  writeFileSync(join(root, 'docs/quality.md'), qualityPage(scoreAll(pack, predictions), figures, shipped));
+  writeFileSync(
+    join(root, 'docs/quality.md'),
+    qualityPage(scoreAll(pack, predictions), figures, transferOf(pack, predictions, shipped), shipped),
+  );
   console.error('wrote config/baseline.json and docs/quality.md');
 }

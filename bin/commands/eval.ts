@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { transferOf, transferTable } from '../../eval/calibrate/transfer.ts';
 import { detectorFigures } from '../../eval/detectors.ts';
 import { readMast } from '../../eval/layouts/mast.ts';
 import { type PublicRun, writeSet } from '../../eval/layouts/otlp.ts';
@@ -94,8 +95,13 @@ export async function printTables(pack: Pack, predictions: Predictions, { json }
   const scores = scoreAll(pack, predictions);
   const figures = detectorFigures(pack, predictions, shippedDetectors);
   const timed = predictions.timing.size > 0;
-  const all = [...setTables(scores), detectorSetTable(figures), detectorTable(figures, timed)];
+  const transfer = transferOf(pack, predictions, shippedDetectors);
+  const all = [...setTables(scores), transferTable(transfer), detectorSetTable(figures), detectorTable(figures, timed)];
   const tables = all.filter(({ rows }) => rows.length > 0);
   process.stdout.write(`${tables.map(asText).join('\n')}\n`);
-  if (json !== undefined) await writeFile(json, `${JSON.stringify({ ...scoresJson(scores), by_detector: figures }, null, 1)}\n`);
+  if (json !== undefined)
+    await writeFile(
+      json,
+      `${JSON.stringify({ ...scoresJson(scores), trail_transfer: transfer, by_detector: figures }, null, 1)}\n`,
+    );
 }

@@ -68,7 +68,8 @@ const options = {
   },
 } as const;
 
-const taxonomy = { owasp: ['LLM01', 'ASI01'], modes: ['F15'], trail: ['Instruction Non-compliance'] } as const;
+// Of TRAIL's categories none is meant by a text that gives orders; a model that obeys them leaves its own instructions.
+const taxonomy = { owasp: ['LLM01', 'ASI01'], modes: ['F15'] } as const;
 
 const messages = {
   instruction_in_data: {
@@ -78,7 +79,7 @@ const messages = {
     impact: 'The model may do what the author of the text wants: leak data, call tools, change its answer.',
     action:
       'Mark tool output as data for the model, drop tool scopes after such a text, and ask a person before calls that cannot be undone.',
-    taxonomy,
+    taxonomy: { ...taxonomy, trail: [] },
   },
   user_override: {
     text: 'A user message tries to set the instructions aside ({{signs}}).',
@@ -86,7 +87,7 @@ const messages = {
     severity: 'medium',
     impact: 'The model may leave its role, reveal its instructions or drop its limits.',
     action: 'Check what the model answered; keep secrets out of the instructions and enforce limits outside the model.',
-    taxonomy,
+    taxonomy: { ...taxonomy, trail: [] },
   },
   followed: {
     text: "Tool '{{tool}}' was called as a text from '{{source}}' said ({{proof}}).",
@@ -95,7 +96,7 @@ const messages = {
     impact: 'Somebody else than the user directs the agent.',
     action:
       'Treat the call as compromised: revoke what it sent or changed, and require confirmation for this tool after untrusted text.',
-    taxonomy,
+    taxonomy: { ...taxonomy, trail: ['Instruction Non-compliance'] },
   },
 } as const;
 

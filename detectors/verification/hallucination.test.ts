@@ -22,10 +22,32 @@ testDetector(
       },
       { name: 'no sources', steps: [llm(invented, { input: [user('Tell me of the company.')] })] },
       { name: 'a small count', steps: [answer('The company was founded by 1 person, in 1 city, in 2020.')] },
+      {
+        name: 'notes of an agent that goes on',
+        nearMiss: true,
+        steps: [
+          answer(invented),
+          llm([{ role: 'assistant', toolCalls: [{ name: 'lookup', arguments: { q: 'offices' } }] }], {
+            input: [user('Tell me of the company.')],
+          }),
+        ],
+      },
       { name: 'code', steps: [answer('```\nprint("Jane Williams", 4711)\n```')] },
       { name: 'a higher mark', options: { report_at: 1 }, steps: [answer(invented)] },
     ],
-    fires: [{ name: 'invented names and numbers', steps: [answer(invented)], expect: [{ message: 'unsupported_fact', at: 1 }] }],
+    fires: [
+      { name: 'invented names and numbers', steps: [answer(invented)], expect: [{ message: 'unsupported_fact', at: 1 }] },
+      {
+        name: 'an answer to which the user replied',
+        steps: [
+          answer(invented),
+          llm([{ role: 'assistant', toolCalls: [{ name: 'lookup', arguments: { q: 'offices' } }] }], {
+            input: [user('Tell me of the company.'), { role: 'assistant', text: invented }, user('Where are the offices?')],
+          }),
+        ],
+        expect: [{ message: 'unsupported_fact', at: 1 }],
+      },
+    ],
   },
   import.meta.url,
 );

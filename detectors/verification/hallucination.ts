@@ -1,7 +1,9 @@
 /** hallucination: an answer with hard facts that nothing in the run holds. Names and numbers of an answer that were never seen make it a suspect; how it treats what it was given, as fitted on labelled entries, decides. */
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
 import type { Step } from '../../src/step/step.ts';
+import { actionOf, acts } from '../../src/text/action.ts';
 import { type TextFacts, textFacts } from '../../src/text/facts.ts';
+import { hashText } from '../../src/text/hash.ts';
 import { judgeOf, reportAt } from '../../src/text/judge.ts';
 import { addSeen, emptySeen, hasSeen, type Seen } from '../../src/text/seen.ts';
 import { CAPITAL, NUMBER } from '../../src/text/tokens.ts';
@@ -27,6 +29,20 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
+/** What was said of a text, until the same agent goes on: then it was a note or a plan, not an answer. */
+interface Open {
+  readonly traceId: string;
+  readonly spanId: string;
+  readonly agent: string;
+  readonly text: string;
+}
+
+interface State {
+  seen: Seen | null;
+  open: Open[];
+}
+
+const MAX_OPEN = 4;
 /** Characters of one text that are remembered. */
 const MAX_TEXT = 16_384;
 
@@ -38,11 +54,11 @@ export default defineDetector({
     family: 'verification',
     scope: 'session',
     version: 1,
-    stateVersion: 1,
+    stateVersion: 2,
     needs: ['messages.input', 'messages.output'],
     summary: 'Finds answers with names and numbers that nothing in the run holds.',
     docs: {
-      what: 'Final answers of model calls that were given sources (tool results, documents, a context in the instructions): names and numbers that occur nowhere in the session so far; where there are any, the words, pairs, names and numbers of the sources against the answer, as a fitted score.',
+      what: 'Answers of model calls that were given sources (tool results, documents, a context in the instructions): names and numbers that occur nowhere in the session so far; where there are any, the words, pairs, names and numbers of the sources against the answer, as a fitted score. A text after which the same agent acts without a word of the user (notes, plans) is taken back.',
       why: 'A made-up number looks like any other.',
       fix: 'Cite or abstain; recompute numbers with tools; check names against the sources.',
       limits:
@@ -53,27 +69,45 @@ export default defineDetector({
     messages,
   },
 
-  init: (): Seen | undefined => undefined,
+  init: (): State | undefined => undefined,
 
   onStep(state, step, ctx: Ctx) {
     if (step.rollup || (step.kind !== 'llm' && step.kind !== 'tool')) return state;
-    const seen = remember(state, step);
+    const seen = remember(state?.seen ?? undefined, step);
+    const open = state === undefined || state.open.length === 0 ? [] : settle(state.open, step, ctx);
     const pair = pairOf(step);
-    if (pair === undefined) return seen;
-    const answer = textFacts(pair.b);
-    const missing = seen === undefined ? 0 : unseen(answer, seen);
-    if (missing === 0) return seen;
-    const { score, signs } = judge(pair.a, pair.b);
-    if (score >= ctx.options.report_at)
-      ctx.report('unsupported_fact', {
-        at: step,
-        key: step.spanId,
-        score,
-        data: { missing, signs: signs() },
-      });
-    return seen;
+    const missing = pair === undefined || seen === undefined ? 0 : unseen(textFacts(pair.b), seen);
+    if (pair !== undefined && missing > 0) {
+      const { score, signs } = judge(pair.a, pair.b);
+      if (score >= ctx.options.report_at) {
+        ctx.report('unsupported_fact', { at: step, key: step.spanId, score, data: { missing, signs: signs() } });
+        const { traceId, spanId, agent = '' } = step;
+        open.push({ traceId, spanId, agent, text: startOf(pair.b) });
+        if (open.length > MAX_OPEN) open.shift();
+      }
+    }
+    return seen === undefined && open.length === 0 ? state : { seen: seen ?? null, open };
   },
 });
+
+/** An agent that acts in the same trace without a word of the user to its text had not answered: that is no longer held against it. */
+function settle(open: readonly Open[], step: Step, ctx: Ctx): Open[] {
+  if (step.kind !== 'llm' || !acts(actionOf(step))) return [...open];
+  const own = open.filter(({ traceId, agent }) => traceId === step.traceId && agent === (step.agent ?? ''));
+  for (const { spanId, text } of own) if (!answered(step, text)) ctx.withdraw('unsupported_fact', spanId);
+  return open.filter((one) => !own.includes(one));
+}
+
+function answered({ input }: Step, text: string): boolean {
+  return input.some(
+    (message, i) =>
+      message.role === 'user' && i > 0 && input[i - 1]?.role === 'assistant' && startOf(input[i - 1]?.text ?? '') === text,
+  );
+}
+
+function startOf(text: string): string {
+  return hashText(text.trim().slice(0, 256));
+}
 
 /** Words of everything the agent was told or shown; its own words are no source. */
 function remember(former: Seen | undefined, step: Step): Seen | undefined {

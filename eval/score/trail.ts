@@ -73,7 +73,7 @@ export function trailCategory(name: string): string {
   );
 }
 
-export function scoreTrail(labels: Readonly<Record<string, TrailLabel>>, predictions: Predictions): TrailReport {
+export function scoreTrail(labels: Readonly<Record<string, TrailLabel>>, predictions: Pick<Predictions, 'of'>): TrailReport {
   const report: Record<string, unknown> = { n: Object.keys(labels).length };
   for (const threshold of [0.4, 0.6, 0.8]) {
     const said = new Map(Object.keys(labels).map((trace) => [trace, pairsAt(predictions, trace, threshold)]));
@@ -99,7 +99,7 @@ export function scoreTrail(labels: Readonly<Record<string, TrailLabel>>, predict
   return report as TrailReport;
 }
 
-function pairsAt(predictions: Predictions, trace: string, threshold: number): Pair[] {
+function pairsAt(predictions: Pick<Predictions, 'of'>, trace: string, threshold: number): Pair[] {
   const pairs = new Map<string, Pair>();
   for (const { confidence, spanId, trail } of predictions.of(trace)) {
     if (confidence < threshold) continue;
@@ -114,7 +114,7 @@ function pairsAt(predictions: Predictions, trace: string, threshold: number): Pa
 /** Every pair of all traces, the most confident first; ties by trace, span, category. */
 function ranking(
   labels: Readonly<Record<string, TrailLabel>>,
-  predictions: Predictions,
+  predictions: Pick<Predictions, 'of'>,
 ): { readonly trace: string; readonly pair: Pair }[] {
   const best = new Map<string, { trace: string; raw: string; pair: Pair; confidence: number }>();
   for (const trace of Object.keys(labels)) {
