@@ -56,6 +56,7 @@ function rig(include: string[], signals: readonly Signal[] = ['traces', 'logs'])
     extension: () => undefined,
     statuses: () => new Map(),
     readiness: () => ({ ready: true, reasons: [] }),
+    pressure: () => 0,
   };
   const receiver = createFileReceiver(
     'file',

@@ -54,6 +54,7 @@ export async function rig(protocols: { grpc?: object; http?: object } = { grpc: 
     extension: () => undefined,
     statuses: () => new Map(),
     readiness: () => ({ ready: true, reasons: [] }),
+    pressure: () => 0,
   };
   await receiver.start(host);
   const { http = '', grpc = '' } = receiver.addresses();

@@ -106,6 +106,9 @@ export interface Readiness {
   readonly reasons: readonly string[];
 }
 
+/** How far the process is behind: 0 keeps up, 1 leaves out embeddings, 2 text too, 3 all detection. See `src/service/pressure.ts`. */
+export type Pressure = 0 | 1 | 2 | 3;
+
 /** What every component may use. */
 export interface Host {
   readonly logger: Logger;
@@ -123,6 +126,8 @@ export interface Host {
   readiness(): Readiness;
   /** Bytes admitted and not yet let go, over all receivers; see `memory_limiter`. */
   readonly admission: Admission;
+  /** Cheap to ask for each batch. */
+  pressure(): Pressure;
 }
 
 /**
@@ -135,6 +140,8 @@ export interface Admission {
   release(bytes: number): void;
   /** Bytes of payload in the process: admitted and not released, plus those in exporter queues. */
   readonly held: number;
+  /** `held` as a share of the lowest limit; 0 without one. */
+  readonly filled: number;
   /**
    * Refuse whatever would bring `held` above `bytes`; below the present `held` that is everything.
    * One limit per owner, the lowest rules; `undefined` lifts the owner's.

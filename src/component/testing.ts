@@ -115,7 +115,8 @@ export function testHost(time: Clock = clock): TestHost {
     extension: () => undefined,
     statuses: () => new Map(),
     readiness: () => ({ ready: true, reasons: [] }),
-    admission: { admit: () => undefined, release() {}, held: 0, limit() {} },
+    admission: { admit: () => undefined, release() {}, held: 0, filled: 0, limit() {} },
+    pressure: () => 0,
   };
 }
 

@@ -21,6 +21,9 @@ export function createAdmission(queued: () => number): Admission {
     get held() {
       return admitted + queued();
     },
+    get filled() {
+      return ceiling === Number.POSITIVE_INFINITY ? 0 : ceiling <= 0 ? 1 : Math.min(1, (admitted + queued()) / ceiling);
+    },
     limit(owner, bytes) {
       if (bytes === undefined) limits.delete(owner);
       else limits.set(owner, bytes);

@@ -3,6 +3,7 @@ import type { Admission, Budget, Clock, Component, Host, Logger, Readiness, Stat
 import type { Book } from './ledger.ts';
 import type { RootLogger } from './logger.ts';
 import type { Registry } from './meter.ts';
+import type { PressureGauge } from './pressure.ts';
 
 /** A queue fuller than this will soon refuse: say so while there is time. */
 const NEARLY_FULL = 0.9;
@@ -15,6 +16,7 @@ export interface Core {
   readonly registry: Registry;
   readonly book: Book;
   readonly admission: Admission;
+  readonly gauge: PressureGauge;
   readonly budget: Budget;
   readonly buildVersion: string;
   readonly extensions: Map<string, Component>;
@@ -105,6 +107,7 @@ export function createComponentHost(core: Core, key: string): ComponentHost {
     ledger,
     buildVersion: core.buildVersion,
     admission: core.admission,
+    pressure: () => core.gauge.level,
     status(status) {
       last = status;
       core.board.set(key, owner, status);

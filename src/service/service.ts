@@ -22,6 +22,7 @@ import { AFTER_ABORT_MS, startAll, stop, stopGraph } from './lifecycle.ts';
 import { createLogger, type RootLogger } from './logger.ts';
 import { createRegistry, type Registry } from './meter.ts';
 import { type Page, servePage } from './page.ts';
+import { createGauge, watchPressure } from './pressure.ts';
 import { observeProcess } from './process-metrics.ts';
 import { same } from './same.ts';
 import type { ServiceSpec } from './spec.ts';
@@ -68,12 +69,20 @@ export async function startService(spec: ServiceSpec, settings: ServiceSettings)
     book: createBook(registry),
     admission: createAdmission(() => budget.used),
     budget,
+    gauge: createGauge(),
     buildVersion: settings.buildVersion,
     extensions: new Map(),
     board: createBoard(logger),
     phase: 'starting',
   };
   observeProcess(registry, clock);
+  const unwatch = watchPressure(core.gauge, clock.monotonic, () => core.admission.filled);
+  registry.observe(
+    'misstep_pressure',
+    {},
+    () => core.gauge.level,
+    '0 keeps up; 1 leaves out embeddings, 2 text too, 3 all detection.',
+  );
   registry.observe('misstep_queue_bytes', {}, () => budget.used, 'Bytes in all exporter queues.');
   registry.observe('misstep_queue_bytes_limit', {}, () => budget.limit, 'Bytes that all exporter queues together may hold.');
   registry.observe('misstep_admission_bytes', {}, () => core.admission.held, 'Bytes of payload admitted and not yet let go.');
@@ -93,6 +102,7 @@ export async function startService(spec: ServiceSpec, settings: ServiceSettings)
     await stopGraph(graph, core, giveUp);
     await stopExtensions(extensions, core, giveUp);
     await page?.close();
+    unwatch();
     throw error;
   }
   core.phase = 'running';
@@ -128,6 +138,7 @@ export async function startService(spec: ServiceSpec, settings: ServiceSettings)
     await stopGraph(graph, core, signal);
     await stopExtensions(extensions, core, signal);
     await page?.close();
+    unwatch();
     for (const account of core.book.exporters()) {
       const lost = Object.values(account.dropped).some((n) => n > 0);
       logger.log(lost || account.difference !== 0 ? 'warn' : 'info', accountText(account));
