@@ -1,6 +1,6 @@
 /** communication: a message between agents whose answer does not fit it. Compared are what another agent said and what the receiver answers. */
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
-import { judgeOf, reportAt } from '../../src/text/judge.ts';
+import { reportAt, requestJudgeOf } from '../../src/text/judge.ts';
 import fit from './communication.fit.json' with { type: 'json' };
 import { pairOf } from './communication-pair.ts';
 
@@ -21,7 +21,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = judgeOf(fit.head);
+const judge = requestJudgeOf(fit.head);
 
 export default defineDetector({
   meta: {

@@ -1,6 +1,6 @@
 /** decomposition: a plan that misses parts of its task. Compared are the task and the steps of the plan, where an answer is a plan. */
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
-import { judgeOf, reportAt } from '../../src/text/judge.ts';
+import { reportAt, requestJudgeOf } from '../../src/text/judge.ts';
 import fit from './decomposition.fit.json' with { type: 'json' };
 import { pairOf } from './decomposition-pair.ts';
 
@@ -21,7 +21,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = judgeOf(fit.head);
+const judge = requestJudgeOf(fit.head);
 
 export default defineDetector({
   meta: {

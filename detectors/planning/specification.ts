@@ -1,6 +1,6 @@
 /** specification: a specification that does not say what was asked for. Compared are the request and its restatement, where an agent is told to restate it. */
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
-import { judgeOf, reportAt } from '../../src/text/judge.ts';
+import { reportAt, requestJudgeOf } from '../../src/text/judge.ts';
 import fit from './specification.fit.json' with { type: 'json' };
 import { pairOf } from './specification-pair.ts';
 
@@ -21,7 +21,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = judgeOf(fit.head);
+const judge = requestJudgeOf(fit.head);
 
 export default defineDetector({
   meta: {

@@ -19,17 +19,18 @@ import { walkTraces } from '../../src/otlp/traces.ts';
 import type { Step } from '../../src/step/step.ts';
 import { compareTexts, comparisonNames } from '../../src/text/compare.ts';
 import { textFacts } from '../../src/text/facts.ts';
+import { compareRequest, requestNames } from '../../src/text/judge.ts';
 import { auc, crossValidate, fitLogistic, type Logistic, pointAt, probability, type Row } from './logistic.ts';
 
 type PairOf = (step: Step) => { readonly a: string; readonly b: string } | undefined;
 
-const detectors: Readonly<Record<string, { readonly family: string; readonly pairOf: PairOf }>> = {
+const detectors: Readonly<Record<string, { readonly family: string; readonly pairOf: PairOf; readonly request?: true }>> = {
   persona_drift: { family: 'behavior', pairOf: persona },
-  communication: { family: 'coordination', pairOf: communication },
+  communication: { family: 'coordination', pairOf: communication, request: true },
   context: { family: 'coordination', pairOf: context },
   withholding: { family: 'coordination', pairOf: withholding },
-  decomposition: { family: 'planning', pairOf: decomposition },
-  specification: { family: 'planning', pairOf: specification },
+  decomposition: { family: 'planning', pairOf: decomposition, request: true },
+  specification: { family: 'planning', pairOf: specification, request: true },
   hallucination: { family: 'verification', pairOf: hallucination },
   retrieval_quality: { family: 'verification', pairOf: retrieval },
 };
@@ -75,7 +76,7 @@ for (const line of lines('golden/traces.jsonl.gz')) {
   const known = golden.get(traceId(line));
   if (!known || known.label === null || !(known.id in detectors)) continue;
   const pair = pairsOf(JSON.parse(line)).get(known.id)?.at(-1);
-  if (pair) rows.get(known.id)?.push({ x: features(pair), y: known.label, group: pair.a.slice(0, 60) });
+  if (pair) rows.get(known.id)?.push({ x: features(known.id, pair), y: known.label, group: pair.a.slice(0, 60) });
 }
 for (const line of lines('golden_otel/traces.jsonl.gz')) {
   if (healthyOtel().has(traceId(line))) keep(line);
@@ -117,7 +118,9 @@ for (const id of Object.keys(detectors)) {
   );
   const target = `detectors/${detectors[id]?.family}/${id}.fit.json`;
   const former = JSON.parse(readFileSync(target, 'utf8')) as Record<string, unknown>;
-  const weights = Object.fromEntries(comparisonNames.map((name, j) => [name, model.weights[j] as number]));
+  const weights = Object.fromEntries(
+    (detectors[id]?.request ? requestNames : comparisonNames).map((name, j) => [name, model.weights[j] as number]),
+  );
   writeFileSync(target, `${JSON.stringify({ ...former, head: { bias: model.bias, weights } }, null, 2)}\n`);
 }
 
@@ -138,7 +141,7 @@ function parsed(text: string): unknown {
 
 function keep(text: string): void {
   for (const [id, pairs] of pairsOf(JSON.parse(text)))
-    for (const pair of pairs.slice(0, PER_RUN)) healthy.get(id)?.push({ x: features(pair), y: 0, group: traceId(text) });
+    for (const pair of pairs.slice(0, PER_RUN)) healthy.get(id)?.push({ x: features(id, pair), y: 0, group: traceId(text) });
 }
 
 function healthyOtel(): Set<string> {
@@ -150,8 +153,8 @@ function healthyOtel(): Set<string> {
   );
 }
 
-function features({ a, b }: { readonly a: string; readonly b: string }): Float64Array {
-  return compareTexts(textFacts(a), textFacts(b));
+function features(id: string, { a, b }: { readonly a: string; readonly b: string }): Float64Array {
+  return detectors[id]?.request ? compareRequest(a, b) : compareTexts(textFacts(a), textFacts(b));
 }
 
 function f1Of({ recall, fpr }: { readonly recall: number; readonly fpr: number }, y: readonly (0 | 1)[]): number {

@@ -1,5 +1,6 @@
 /** Two texts judged by a fitted head over `compareTexts`: the part that all detectors share which compare one text with another. */
 import { compareTexts, comparisonNames } from './compare.ts';
+import { compareDemands, demandNames } from './demands.ts';
 import { textFacts } from './facts.ts';
 import { type FittedHead, headOf } from './head.ts';
 
@@ -26,6 +27,21 @@ export function judgeOf(fit: FittedHead): (a: string, b: string) => Judgement {
   const head = headOf(fit, comparisonNames);
   return (a, b) => {
     const x = compareTexts(textFacts(a), textFacts(b));
+    return { score: head.score(x), signs: () => head.reasons(x).join(', ') || 'its length' };
+  };
+}
+
+/** The same over `compareTexts` and `compareDemands`: `a` is a request. */
+export const requestNames = [...comparisonNames, ...demandNames] as const;
+
+export function compareRequest(a: string, b: string): Float64Array {
+  return Float64Array.of(...compareTexts(textFacts(a), textFacts(b)), ...compareDemands(a, b));
+}
+
+export function requestJudgeOf(fit: FittedHead): (a: string, b: string) => Judgement {
+  const head = headOf(fit, requestNames);
+  return (a, b) => {
+    const x = compareRequest(a, b);
     return { score: head.score(x), signs: () => head.reasons(x).join(', ') || 'its length' };
   };
 }
