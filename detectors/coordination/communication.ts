@@ -1,8 +1,8 @@
 /** communication: a message between agents whose answer does not fit it. Compared are what another agent said and what the receiver answers. */
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
-import { reportAt, requestJudgeOf } from '../../src/text/judge.ts';
+import { judgeOf, reportAt } from '../../src/text/judge.ts';
 import fit from './communication.fit.json' with { type: 'json' };
-import { pairOf } from './communication-pair.ts';
+import { comparison, pairOf } from './communication-pair.ts';
 
 const options = {
   report_at: reportAt,
@@ -21,7 +21,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = requestJudgeOf(fit.head);
+const judge = judgeOf(fit.head, comparison);
 
 export default defineDetector({
   meta: {

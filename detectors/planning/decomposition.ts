@@ -1,8 +1,9 @@
 /** decomposition: a plan that misses parts of its task. Compared are the task and the steps of the plan, where an answer is a plan. */
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
-import { reportAt, requestJudgeOf } from '../../src/text/judge.ts';
+import { judgeOf, reportAt } from '../../src/text/judge.ts';
 import fit from './decomposition.fit.json' with { type: 'json' };
 import { pairOf } from './decomposition-pair.ts';
+import { comparePlan } from './decomposition-plan.ts';
 
 const options = {
   report_at: reportAt,
@@ -21,7 +22,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = requestJudgeOf(fit.head);
+const judge = judgeOf(fit.head, comparePlan);
 
 export default defineDetector({
   meta: {

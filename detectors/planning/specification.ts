@@ -1,8 +1,8 @@
 /** specification: a specification that does not say what was asked for. Compared are the request and its restatement, where an agent is told to restate it. */
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
-import { reportAt, requestJudgeOf } from '../../src/text/judge.ts';
+import { judgeOf, reportAt } from '../../src/text/judge.ts';
 import fit from './specification.fit.json' with { type: 'json' };
-import { pairOf } from './specification-pair.ts';
+import { comparison, pairOf } from './specification-pair.ts';
 
 const options = {
   report_at: reportAt,
@@ -21,7 +21,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = requestJudgeOf(fit.head);
+const judge = judgeOf(fit.head, comparison);
 
 export default defineDetector({
   meta: {

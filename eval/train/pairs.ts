@@ -5,11 +5,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { pairOf as persona } from '../../detectors/behavior/persona_drift-pair.ts';
-import { pairOf as communication } from '../../detectors/coordination/communication-pair.ts';
+import { comparison as answered, pairOf as communication } from '../../detectors/coordination/communication-pair.ts';
 import { pairOf as context } from '../../detectors/coordination/context-pair.ts';
 import { pairOf as withholding } from '../../detectors/coordination/withholding-pair.ts';
 import { pairOf as decomposition } from '../../detectors/planning/decomposition-pair.ts';
-import { pairOf as specification } from '../../detectors/planning/specification-pair.ts';
+import { comparePlan } from '../../detectors/planning/decomposition-plan.ts';
+import { comparison as restated, pairOf as specification } from '../../detectors/planning/specification-pair.ts';
 import { pairOf as hallucination } from '../../detectors/verification/hallucination-pair.ts';
 import { pairOf as retrieval } from '../../detectors/verification/retrieval_quality-pair.ts';
 import { DetectorHost } from '../../src/detector/host.ts';
@@ -19,23 +20,25 @@ import { walkTraces } from '../../src/otlp/traces.ts';
 import type { Step } from '../../src/step/step.ts';
 import { compareTexts, comparisonNames } from '../../src/text/compare.ts';
 import { textFacts } from '../../src/text/facts.ts';
-import { compareRequest, requestNames } from '../../src/text/judge.ts';
+import type { Comparison } from '../../src/text/judge.ts';
 import { auc, crossValidate, fitLogistic, type Logistic, pointAt, probability, type Row } from './logistic.ts';
 
 type PairOf = (step: Step) => { readonly a: string; readonly b: string } | undefined;
 
-const detectors: Readonly<Record<string, { readonly family: string; readonly pairOf: PairOf; readonly request?: true }>> = {
+const detectors: Readonly<
+  Record<string, { readonly family: string; readonly pairOf: PairOf; readonly comparison?: Comparison }>
+> = {
   persona_drift: { family: 'behavior', pairOf: persona },
-  communication: { family: 'coordination', pairOf: communication, request: true },
+  communication: { family: 'coordination', pairOf: communication, comparison: answered },
   context: { family: 'coordination', pairOf: context },
   withholding: { family: 'coordination', pairOf: withholding },
-  decomposition: { family: 'planning', pairOf: decomposition, request: true },
-  specification: { family: 'planning', pairOf: specification, request: true },
+  decomposition: { family: 'planning', pairOf: decomposition, comparison: comparePlan },
+  specification: { family: 'planning', pairOf: specification, comparison: restated },
   hallucination: { family: 'verification', pairOf: hallucination },
   retrieval_quality: { family: 'verification', pairOf: retrieval },
 };
 const PENALTIES = [10, 30, 100];
-/** Healthy runs and recordings together weigh as much as this many golden entries: enough to be heard, not enough to decide. */
+/** Healthy runs and recordings together weigh as much as this many golden entries: enough to be heard, not enough to decide; none weighs more than an entry. */
 const HEALTHY_WEIGHT = 6;
 /** Calls of one run that are taken, so that one long run is not most of them. */
 const PER_RUN = 6;
@@ -100,7 +103,7 @@ for (const id of Object.keys(detectors)) {
   if (only.length > 0 && !only.includes(id)) continue;
   const own = rows.get(id) as Row[];
   const calm = healthy.get(id) as Row[];
-  const weighted = calm.map((row) => ({ ...row, weight: HEALTHY_WEIGHT / calm.length }));
+  const weighted = calm.map((row) => ({ ...row, weight: Math.min(1, HEALTHY_WEIGHT / calm.length) }));
   const all = [...own, ...weighted];
   const y = own.map((row) => row.y);
   let best = { area: -1, penalty: 0, scores: [] as number[] };
@@ -119,7 +122,7 @@ for (const id of Object.keys(detectors)) {
   const target = `detectors/${detectors[id]?.family}/${id}.fit.json`;
   const former = JSON.parse(readFileSync(target, 'utf8')) as Record<string, unknown>;
   const weights = Object.fromEntries(
-    (detectors[id]?.request ? requestNames : comparisonNames).map((name, j) => [name, model.weights[j] as number]),
+    (detectors[id]?.comparison?.names ?? comparisonNames).map((name, j) => [name, model.weights[j] as number]),
   );
   writeFileSync(target, `${JSON.stringify({ ...former, head: { bias: model.bias, weights } }, null, 2)}\n`);
 }
@@ -154,7 +157,7 @@ function healthyOtel(): Set<string> {
 }
 
 function features(id: string, { a, b }: { readonly a: string; readonly b: string }): Float64Array {
-  return detectors[id]?.request ? compareRequest(a, b) : compareTexts(textFacts(a), textFacts(b));
+  return detectors[id]?.comparison?.of(a, b) ?? compareTexts(textFacts(a), textFacts(b));
 }
 
 function f1Of({ recall, fpr }: { readonly recall: number; readonly fpr: number }, y: readonly (0 | 1)[]): number {

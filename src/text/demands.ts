@@ -16,6 +16,8 @@ export const demandNames = [
   'ill_received',
 ] as const;
 
+export type DemandName = (typeof demandNames)[number];
+
 /** Characters of each text that are read. */
 const LIMIT = 2_048;
 

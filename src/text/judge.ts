@@ -1,6 +1,6 @@
 /** Two texts judged by a fitted head over `compareTexts`: the part that all detectors share which compare one text with another. */
-import { compareTexts, comparisonNames } from './compare.ts';
-import { compareDemands, demandNames } from './demands.ts';
+import { type ComparisonName, compareTexts, comparisonNames } from './compare.ts';
+import { compareDemands, type DemandName, demandNames } from './demands.ts';
 import { textFacts } from './facts.ts';
 import { type FittedHead, headOf } from './head.ts';
 
@@ -22,26 +22,48 @@ export const reportAt = {
     'The fitted probability at which misses and false alarms of the labelled entries are about equal; lower scores are noise.',
 } as const;
 
-/** `fit` is the `head` of a detector's `<id>.fit.json` (eval/train/pairs.ts). `a` is what was given, `b` what was made of it. */
-export function judgeOf(fit: FittedHead): (a: string, b: string) => Judgement {
-  const head = headOf(fit, comparisonNames);
-  return (a, b) => {
-    const x = compareTexts(textFacts(a), textFacts(b));
-    return { score: head.score(x), signs: () => head.reasons(x).join(', ') || 'its length' };
+/** What of two texts a head sees: values in the order of `names`. */
+export interface Comparison {
+  readonly names: readonly string[];
+  of(a: string, b: string): Float64Array;
+}
+
+const texts: Comparison = { names: comparisonNames, of: (a, b) => compareTexts(textFacts(a), textFacts(b)) };
+
+/** Some of the values of `compareTexts` and further ones: few, where labelled pairs are few. */
+export function pick(
+  general: readonly ComparisonName[],
+  further: readonly string[],
+  of: (a: string, b: string) => ArrayLike<number>,
+): Comparison {
+  const places = general.map((name) => comparisonNames.indexOf(name));
+  return {
+    names: [...general, ...further],
+    of(a, b) {
+      const all = texts.of(a, b);
+      return Float64Array.from([...places.map((place) => all[place] as number), ...Array.from(of(a, b))]);
+    },
   };
 }
 
-/** The same over `compareTexts` and `compareDemands`: `a` is a request. */
-export const requestNames = [...comparisonNames, ...demandNames] as const;
-
-export function compareRequest(a: string, b: string): Float64Array {
-  return Float64Array.of(...compareTexts(textFacts(a), textFacts(b)), ...compareDemands(a, b));
+/** `a` is a request, `b` what was made of it; of what a request demands, the values named. */
+export function requestWith(demands: readonly DemandName[]): Comparison {
+  const places = demands.map((name) => demandNames.indexOf(name));
+  return pick(
+    ['covered', 'pairs', 'items_covered', 'length_ratio', 'numbers_lost', 'negation_lost', 'unable', 'warning_lost'],
+    demands,
+    (a, b) => {
+      const all = compareDemands(a, b);
+      return places.map((place) => all[place] as number);
+    },
+  );
 }
 
-export function requestJudgeOf(fit: FittedHead): (a: string, b: string) => Judgement {
-  const head = headOf(fit, requestNames);
+/** `fit` is the `head` of a detector's `<id>.fit.json` (eval/train/pairs.ts). `a` is what was given, `b` what was made of it. */
+export function judgeOf(fit: FittedHead, comparison: Comparison = texts): (a: string, b: string) => Judgement {
+  const head = headOf(fit, comparison.names);
   return (a, b) => {
-    const x = compareRequest(a, b);
+    const x = comparison.of(a, b);
     return { score: head.score(x), signs: () => head.reasons(x).join(', ') || 'its length' };
   };
 }
