@@ -34,7 +34,7 @@ export default defineDetector({
     needs: ['messages.input', 'messages.output'],
     summary: 'Finds plans that miss parts of their task.',
     docs: {
-      what: 'Where the instructions ask for a plan: words, numbers and clauses of the task against the plan, as a fitted score.',
+      what: 'Where the instructions ask for a plan: words, numbers and clauses of the task against the plan, fewer steps than the task lists, parts for the whole, deeds before their checks, empty steps and talk, as a fitted score.',
       why: 'What is not in the plan is not done.',
       fix: 'Plan against a list of requirements; let a second look find what is missing.',
       limits:

@@ -33,7 +33,7 @@ export default defineDetector({
     needs: ['messages.input', 'messages.output'],
     summary: 'Finds specifications that differ from the request.',
     docs: {
-      what: 'Where the instructions ask for a specification or a restatement: words, names, numbers and clauses of the request against it, as a fitted score; numbers that differ weigh most.',
+      what: 'Where the instructions ask for a specification or a restatement: words and clauses of the request against it, conditions and limits that are dropped or widened, questions that became deeds, another form or the opposite, as a fitted score.',
       why: 'A wrong specification is the cheapest error to make and the dearest to find.',
       fix: 'Keep the words of the request in the specification; mark what was added.',
       limits:

@@ -29,7 +29,7 @@ const inspects = words(
   'check verify see show what why how is are does did can could whether status understand find investigate look review tell think maybe might seems seem mentioned noticed fyi reported reporting wondering',
 );
 const changes = words(
-  'create update delete remove issue cancel mark fix restart reset initiate run deploy schedule grant granted process processed disable disabled updated deleted removed issued cancelled canceled restarted initiated deployed scheduled renewed extended restored clear cleared flush flushed ban banned warn move moved send sent sending add added assign assigned approve approved upgrade upgraded downgrade downgraded enable enabled terminate terminated escalated refunded migrated rolled started created fixed resolved replaced changed modified applied booked reserved implemented',
+  'create update delete remove issue cancel mark fix restart reset initiate run deploy schedule grant granted process processed disable disabled updated deleted removed issued cancelled canceled restarted initiated deployed scheduled renewed extended restored clear cleared flush flushed ban banned warn move moved send sent sending add added assign assigned approve approved upgrade upgraded downgrade downgraded enable enabled terminate terminated escalated refunded migrated rolled started created fixed resolved replaced changed modified applied booked reserved implemented activate activated unlock unlocked install installed configure configured register registered executed paid charged',
 );
 const looks = words(
   'check verify review investigate analyze analyse query retrieve search look identify assess examine find confirm fetch calculate determine gather monitor',
@@ -86,7 +86,9 @@ const ill = [
   'unexpected token',
   'type mismatch',
   'invalid format',
-  'as string literal',
+  'as string',
+  'as plain text',
+  'instead of',
   'but received',
   'but got',
   'got null',

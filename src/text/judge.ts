@@ -46,17 +46,13 @@ export function pick(
   };
 }
 
-/** `a` is a request, `b` what was made of it; of what a request demands, the values named. */
-export function requestWith(demands: readonly DemandName[]): Comparison {
+/** `a` is a request, `b` what was made of it; the values named of each comparison. */
+export function requestWith(general: readonly ComparisonName[], demands: readonly DemandName[]): Comparison {
   const places = demands.map((name) => demandNames.indexOf(name));
-  return pick(
-    ['covered', 'pairs', 'items_covered', 'length_ratio', 'numbers_lost', 'negation_lost', 'unable', 'warning_lost'],
-    demands,
-    (a, b) => {
-      const all = compareDemands(a, b);
-      return places.map((place) => all[place] as number);
-    },
-  );
+  return pick(general, demands, (a, b) => {
+    const all = compareDemands(a, b);
+    return places.map((place) => all[place] as number);
+  });
 }
 
 /** `fit` is the `head` of a detector's `<id>.fit.json` (eval/train/pairs.ts). `a` is what was given, `b` what was made of it. */
