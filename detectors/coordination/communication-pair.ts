@@ -1,6 +1,12 @@
 /** communication, what is compared: the message of another agent, and the receiver's answer. */
 import type { Step } from '../../src/step/step.ts';
 import { exchangeOf } from '../../src/text/exchange.ts';
+import { requestWith } from '../../src/text/judge.ts';
+
+export const comparison = requestWith(
+  ['covered', 'items_covered', 'length_ratio', 'unable'],
+  ['condition_lost', 'acts_unasked', 'claims_change', 'looks_first', 'haste', 'ill_received'],
+);
 
 const MIN_CHARS = 20;
 

@@ -2,7 +2,7 @@
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
 import { judgeOf, reportAt } from '../../src/text/judge.ts';
 import fit from './communication.fit.json' with { type: 'json' };
-import { pairOf } from './communication-pair.ts';
+import { comparison, pairOf } from './communication-pair.ts';
 
 const options = {
   report_at: reportAt,
@@ -21,7 +21,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = judgeOf(fit.head);
+const judge = judgeOf(fit.head, comparison);
 
 export default defineDetector({
   meta: {
@@ -33,7 +33,7 @@ export default defineDetector({
     needs: ['messages.input', 'messages.output'],
     summary: 'Finds answers to another agent that do not fit its message.',
     docs: {
-      what: 'A message that names another agent as its sender against the answer of the receiver: words, names, numbers and clauses, as a fitted score.',
+      what: 'A message that names another agent as its sender against the answer of the receiver: words and clauses, conditions that are dropped, changes that are claimed though a look was asked for, and data that was not understood, as a fitted score.',
       why: 'Agents that misread each other fail together.',
       fix: 'Use typed messages, acknowledge what was understood, and ask when something is missing.',
       limits:

@@ -1,5 +1,6 @@
 /** coordination, messages between agents: read from the calls of tools that send them, whatever the framework names the tool. */
 import type { Step } from '../../src/step/step.ts';
+import { outputText } from '../../src/text/features.ts';
 import { parseObject } from '../../src/text/json.ts';
 
 export interface Sent {
@@ -52,4 +53,12 @@ function first(args: Readonly<Record<string, unknown>> | undefined, keys: readon
   if (typeof args !== 'object' || args === null) return undefined;
   for (const key of keys) if (typeof args[key] === 'string' && args[key] !== '') return args[key];
   return undefined;
+}
+
+/** The name after "waiting for" or "blocked by" in what an agent says, as it writes it. */
+export function waitsFor(step: Step): string | undefined {
+  if (!step.has('messages.output')) return undefined;
+  const text = outputText(step).slice(0, 2_048);
+  if (!text.includes('wait') && !text.includes('Wait') && !text.includes('locked')) return undefined;
+  return /\b(?:wait(?:s|ing)? (?:for|on)|blocked (?:on|by)) (?:agent )?['"@]?([A-Za-z][\w-]{1,59})/i.exec(text)?.[1];
 }

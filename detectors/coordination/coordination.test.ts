@@ -1,4 +1,4 @@
-import { step, tool } from '../../src/detector/testing/builders.ts';
+import { agent, step, tool } from '../../src/detector/testing/builders.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import coordination from './coordination.ts';
 
@@ -10,10 +10,19 @@ const swap = (i: number) => [
   send('editor', 'clerk', 'Wrong format, do it again.'),
 ];
 
+const says = (name: string, output: string) => agent(name, { output });
+
 testDetector(
   coordination,
   {
     quiet: [
+      { name: 'a chain of waiting', nearMiss: true, steps: [says('a1', 'I wait for a2.'), says('a2', 'I wait for a3.')] },
+      {
+        name: 'one that waited goes on',
+        nearMiss: true,
+        steps: [says('a1', 'I wait for a2.'), says('a1', 'The data is here.'), says('a2', 'I wait for a1.')],
+      },
+      { name: 'waiting for things', steps: [says('a1', 'I wait for approval.'), says('a2', 'I wait for approval.')] },
       {
         name: 'a request and its answer',
         steps: [send('planner', 'clerk', 'Count the orders.'), send('clerk', 'planner', '41 orders.')],
@@ -69,6 +78,15 @@ testDetector(
         name: 'two wait for each other',
         steps: [send('planner', 'clerk', 'Waiting for your data.'), send('clerk', 'planner', 'Waiting for your signal.')],
         expect: [{ message: 'deadlock', at: 2 }],
+      },
+      {
+        name: 'three say that they wait for each other',
+        steps: [
+          says('a1', 'I hold the lock and wait for a2.'),
+          says('a2', 'Blocked by agent a3.'),
+          says('a3', 'Waiting for a1.'),
+        ],
+        expect: [{ message: 'deadlock', at: 3, data: { from: 'a3', to: 'a1' } }],
       },
       {
         name: 'a task goes in a circle',

@@ -3,9 +3,10 @@
  * in a circle, work that is sent back and forth unchanged. Only messages that a tool sends between agents are judged; who is silent by design is not.
  */
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
+import type { Step } from '../../src/step/step.ts';
 import { hashText } from '../../src/text/hash.ts';
 import { maskVolatile } from '../../src/text/mask.ts';
-import { rosterOf, type Sent, sentBy } from './coordination-messages.ts';
+import { rosterOf, type Sent, sentBy, waitsFor } from './coordination-messages.ts';
 
 interface Row extends SpanRef {
   readonly from: string;
@@ -18,9 +19,17 @@ interface Row extends SpanRef {
   readonly missed: boolean;
 }
 
+/** An agent that said last that it waits for another. */
+interface Waiting extends SpanRef {
+  readonly from: string;
+  readonly to: string;
+}
+
 interface State {
   rows: Row[];
   roster: string[];
+  /** Absent until an agent says so. */
+  waits?: Waiting[];
 }
 
 const options = {
@@ -123,6 +132,7 @@ const messages = {
 type Ctx = Context<typeof options, typeof messages>;
 
 const MAX_ROWS = 48;
+const MAX_WAITS = 16;
 const waiting = ['waiting for', 'waiting on', 'blocked on', 'blocked by', 'once you have', 'after you send'];
 const passing = [
   'delegat',
@@ -162,11 +172,11 @@ export default defineDetector({
     family: 'coordination',
     scope: 'session',
     version: 1,
-    stateVersion: 1,
+    stateVersion: 2,
     needs: ['agent.name', 'tool.arguments'],
     summary: 'Finds agents that wait for each other, pass tasks in circles, or write to nobody.',
     docs: {
-      what: 'Messages that agents send each other by a tool: who wrote to whom, whether it was received and answered, who says that it waits, and how often an exchange repeats.',
+      what: 'Messages that agents send each other by a tool: who wrote to whom, whether it was received and answered, who says that it waits for whom (in its own words too), and how often an exchange repeats.',
       why: 'Teams of agents fail between the agents: each does its part and the whole stands still.',
       fix: 'Deadlines for requests, one owner for each decision, and an orchestrator that sees the graph of waiting.',
       limits:
@@ -179,11 +189,12 @@ export default defineDetector({
 
   init: (): State | undefined => undefined,
 
-  onStep(state, step, ctx) {
+  onStep(before, step, ctx) {
+    const state = step.kind === 'agent' || step.kind === 'llm' ? said(before, step, ctx) : before;
     if (step.kind === 'workflow' || step.kind === 'agent') {
       const roster = step.has('system') ? rosterOf(step.system ?? '') : [];
       if (roster.length === 0 || (state !== undefined && state.roster.length > 0)) return state;
-      const known: State = { rows: state?.rows ?? [], roster };
+      const known: State = { ...state, rows: state?.rows ?? [], roster };
       for (const row of known.rows) outsider(known, row, ctx);
       return known;
     }
@@ -220,6 +231,38 @@ export default defineDetector({
     }
   },
 });
+
+/** Who waits for whom, from what agents say; a circle of it is a deadlock. An agent that says something else waits no more. */
+function said(state: State | undefined, step: Step, ctx: Ctx): State | undefined {
+  const { agent: from, traceId, spanId } = step;
+  if (from === undefined || step.rollup) return state;
+  const to = waitsFor(step);
+  if (to === undefined && state?.waits?.some((one) => one.from === from) !== true) return state;
+  const waits = (state?.waits ?? []).filter((one) => one.from !== from);
+  const next: State = { rows: state?.rows ?? [], roster: state?.roster ?? [], waits };
+  if (to === undefined || to === from) return next;
+  waits.push({ from, to, traceId, spanId });
+  if (waits.length > MAX_WAITS) waits.shift();
+  const circle: Waiting[] = [];
+  for (let one = waits.find((wait) => wait.from === from); one !== undefined && !circle.includes(one); ) {
+    circle.push(one);
+    const { to: other } = one;
+    one = waits.find((wait) => wait.from === other);
+  }
+  const last = circle[circle.length - 1];
+  if (circle.length > 1 && last?.to === from)
+    ctx.report('deadlock', {
+      at: step,
+      key: circle
+        .map((one) => one.from)
+        .sort()
+        .join('|'),
+      evidence: circle,
+      score: 0.9,
+      data: { from, to },
+    });
+  return next;
+}
 
 function rowOf({ from, to, content, acknowledged }: Sent, { traceId, spanId }: SpanRef): Row {
   const lower = content.toLowerCase();

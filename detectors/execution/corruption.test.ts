@@ -6,6 +6,7 @@ import corruption from './corruption.ts';
 
 const order = { id: 'o-1', total: 450.5, items: [{ sku: 1 }, { sku: 2 }, { sku: 3 }], note: null, status: 'open', seats: 12 };
 const node = (before: unknown, after: unknown) => step('task', { name: 'price', stateBefore: before, stateAfter: after });
+const hands = (name: string, stateAfter: unknown) => agent(name, { stateAfter });
 const changed = (change: Record<string, unknown>) => node(order, { ...order, ...change });
 
 testDetector(
@@ -24,6 +25,15 @@ testDetector(
       { name: 'an update with other keys', steps: [node(order, { answer: 'yes' })] },
       { name: 'text that is no JSON', steps: [changed({ status: '[see note] open' })] },
       { name: 'a date moves on', steps: [node({ at: '2026-01-01' }, { at: '2026-02-01' })] },
+      {
+        name: 'another agent gives the same fields with other values',
+        nearMiss: true,
+        steps: [hands('reader', order), hands('writer', { ...order, total: null, items: [], status: 'paid' })],
+      },
+      {
+        name: 'another agent gives other fields',
+        steps: [hands('reader', order), hands('writer', { id: 7, score: 0.5, status: 'paid' })],
+      },
       { name: 'a stricter mark', options: { min_score: 0.95 }, steps: [changed({ seats: '12' })] },
     ],
     fires: [
@@ -31,6 +41,11 @@ testDetector(
         name: 'a number becomes text',
         steps: [changed({ seats: '12' })],
         expect: [{ message: 'damaged', at: 1, data: { path: 'seats', damage: 'type' } }],
+      },
+      {
+        name: 'a number becomes text from one agent to the next',
+        steps: [hands('reader', order), hands('writer', { ...order, seats: 'twelve' })],
+        expect: [{ message: 'damaged', at: 2, data: { path: 'seats', damage: 'type' } }],
       },
       { name: 'a value is lost', steps: [changed({ total: null })], expect: [{ message: 'damaged', data: { damage: 'lost' } }] },
       {

@@ -1,6 +1,6 @@
 /**
  * corruption: a step hands on a state that it damaged. Compared are what a step took and what it gave, where the span carries both, else what
- * the same node gave before. The form of a change decides (`src/schema/changes.ts`), never the name of a field.
+ * the same node gave before, else, for types only, the state of the same fields that another node gave last. The form of a change decides (`src/schema/changes.ts`), never the name of a field.
  */
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
 import { type Change, compareStates } from '../../src/schema/changes.ts';
@@ -44,6 +44,8 @@ const messages = {
 type Ctx = Context<typeof options, typeof messages>;
 
 const MAX_KEPT = 3;
+/** Fields that two states of one shape share: with two thirds of the later one's they are no coincidence. */
+const MIN_SHARED = 3;
 const MAX_JSON = 6_144;
 /** Outputs are parsed as states only up to here. */
 const MAX_TEXT = 32_768;
@@ -52,13 +54,13 @@ export default defineDetector({
   meta: {
     id: 'corruption',
     family: 'execution',
-    scope: 'agent',
+    scope: 'trace',
     version: 1,
-    stateVersion: 1,
+    stateVersion: 2,
     needs: ['state'],
     summary: 'Finds steps that damage the state they hand on.',
     docs: {
-      what: 'The state before and after a step, or after two runs of one node, field by field: a value that changed its type, became null, a placeholder or a jump of a hundredfold, text that was cut, lists that lost or repeated items, fields that vanished.',
+      what: 'The state before and after a step, or after two runs of one node, field by field (between two nodes that give the same fields, types only): a value that changed its type, became null, a placeholder or a jump of a hundredfold, text that was cut, lists that lost or repeated items, fields that vanished.',
       why: 'A node that overwrites instead of merging, or a model that writes JSON by hand, loses data silently.',
       fix: 'Check the state against a schema at each node, write updates instead of whole states, and keep numbers as numbers.',
       limits:
@@ -75,13 +77,29 @@ export default defineDetector({
     if (step.kind === 'llm' || step.kind === 'tool' || step.kind === 'retriever' || step.rollup) return state;
     const after = stateAfter(step);
     if (!isRecord(after)) return state;
-    const node = step.name.slice(0, 80);
+    const node = `${step.agent ?? ''}/${step.name}`.slice(0, 120);
     const last = state?.find((one) => one.node === node);
     const before = step.stateBefore ?? inputState(step) ?? (last === undefined ? undefined : parseObject(last.json));
     if (isRecord(before)) report(compareStates(before, after), step, last, ctx);
+    else handedOn(state?.at(-1), after, step, ctx);
     return keep(state, node, after, step);
   },
 });
+
+/** Two nodes that give the same fields hand on one state. Values change by right; a number that became text does not. */
+function handedOn(last: Kept | undefined, after: Readonly<Record<string, unknown>>, step: Step, ctx: Ctx): void {
+  const before = last === undefined ? undefined : parseObject(last.json);
+  if (!isRecord(before)) return;
+  const names = Object.keys(after);
+  const shared = names.filter((name) => name in before).length;
+  if (shared < MIN_SHARED || shared * 3 < names.length * 2) return;
+  report(
+    compareStates(before, after).filter(({ damage }) => damage === 'type'),
+    step,
+    last,
+    ctx,
+  );
+}
 
 function report(changes: readonly Change[], step: Step, last: Kept | undefined, ctx: Ctx): void {
   const [worst] = changes;

@@ -4,6 +4,7 @@ import { outputSketch, outputText } from '../../src/text/features.ts';
 import { hashText } from '../../src/text/hash.ts';
 import { jaccard, type Sketch } from '../../src/text/shingles.ts';
 import type { Spot } from './loop-calls.ts';
+import { stateText } from './loop-states.ts';
 
 export interface Outputs {
   last: Sketch;
@@ -12,7 +13,7 @@ export interface Outputs {
   likeness: number;
   first: Spot | null;
   second: Spot | null;
-  /** Hash of the last tool calls asked for: the same words with another action are progress. */
+  /** Hash of the last tool calls asked for and of the state left behind: the same words with another action or effect are progress. */
   asked: string;
 }
 
@@ -27,9 +28,8 @@ export function emptyOutputs(): Outputs {
 export function foldOutput(outputs: Outputs, step: Step, similarity: number, tokens: number, cost: number) {
   if (outputText(step) === '') return undefined;
   const shingles = outputSketch(step);
-  const asked = hashText(
-    step.output.flatMap((message) => message.toolCalls.map((call) => `${call.name} ${call.arguments ?? ''}`)).join('\n'),
-  );
+  const calls = step.output.flatMap((message) => message.toolCalls.map((call) => `${call.name} ${call.arguments ?? ''}`));
+  const asked = hashText([...calls, stateText(step) ?? ''].join('\n'));
   const here: Spot = { traceId: step.traceId, spanId: step.spanId, tokens, cost };
   const like = shingles.length >= MIN_WORD_SHINGLES && asked === outputs.asked ? jaccard(outputs.last, shingles) : 0;
   outputs.asked = asked;

@@ -1,10 +1,11 @@
-import { llm, rounds, times, tool } from '../../src/detector/testing/builders.ts';
+import { agent, llm, rounds, times, tool, user } from '../../src/detector/testing/builders.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import loop from './loop.ts';
 
 const search = (result: unknown, q = 'weather in Paris') => tool('search', { q }, { result });
 const read = (path: string) => tool('read_file', { path }, { result: `content of ${path}` });
 const page = 'A page of search results about the history of bridges, rivers, dams and locks. '.repeat(4);
+const left = (stateAfter: unknown, output = 'The plan is ready.') => agent('planner', { output, stateAfter });
 const plea =
   'I am sorry, but I still need to know the exact date of your journey and the name of the traveller before I can go on.';
 
@@ -58,6 +59,15 @@ testDetector(
         name: 'the same words with other actions',
         steps: times(5, (i) => llm([{ role: 'assistant', text: plea, toolCalls: [{ name: 'open', arguments: { page: i } }] }])),
       },
+      { name: 'one state twice', nearMiss: true, steps: times(2, left({ task: 'parse', status: 'pending' })) },
+      { name: 'three states under a higher limit', options: { min_repeats: 4 }, steps: times(3, left({ task: 'parse' })) },
+      { name: 'one round and a half of states', nearMiss: true, steps: ['a', 'b', 'a'].map((at) => left({ at })) },
+      { name: 'the same words with another state', nearMiss: true, steps: times(5, (i) => left({ batch: i }, plea)) },
+      {
+        name: 'the same verdict on other questions',
+        steps: times(6, (i) => agent('grader', { input: [user(`Is answer ${i} right?`)], output: 'The answer is right.' })),
+      },
+      { name: 'short words', steps: times(6, agent('planner', { output: 'All done.' })) },
       { name: 'three repeats under a higher limit', options: { min_repeats: 4 }, steps: times(3, search('no')) },
       {
         name: 'three rounds under a higher limit',
@@ -127,6 +137,27 @@ testDetector(
         name: 'polling that never moves',
         steps: times(6, tool('get_job', { id: 7 }, { result: 'running' })),
         expect: [{ message: 'repeated', data: { count: 6 } }],
+      },
+      {
+        name: 'a state that only counts its tries',
+        steps: times(3, (i) => left({ task: 'parse', status: 'rejected', retry: i })),
+        expect: [{ message: 'recurring', at: 2, data: { count: 3, period: 1 } }],
+      },
+      {
+        name: 'states in rounds',
+        steps: rounds(
+          3,
+          ['draft', 'review', 'rejected'].map((at) => left({ at })),
+        ),
+        expect: [{ message: 'recurring', at: 4, data: { count: 3, period: 3 } }],
+      },
+      {
+        name: 'words in rounds',
+        steps: rounds(
+          2,
+          ['Formatting the report as PDF.', 'Converting it back to HTML.'].map((text) => agent('writer', { output: text })),
+        ),
+        expect: [{ message: 'recurring', at: 3, data: { count: 2, period: 2 } }],
       },
       {
         name: 'A-B-A-B-A-B',

@@ -1,12 +1,13 @@
 /**
- * loop: an agent repeats itself without progress. Two parts share the state: tool calls (`loop-calls.ts`,
- * periods and parameter drift over the last rows) and model outputs (`loop-outputs.ts`, stagnation).
+ * loop: an agent repeats itself without progress. Three parts share the state: tool calls (`loop-calls.ts`,
+ * periods and parameter drift over the last rows), model outputs (`loop-outputs.ts`, stagnation) and what runs of an agent leave behind (`loop-states.ts`).
  * What a loop wastes is the difference of two running totals, so nothing is summed twice.
  */
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
 import type { Step } from '../../src/step/step.ts';
 import { type Calls, driftOf, emptyCalls, foldCall, type Run, runOf, type Spot } from './loop-calls.ts';
 import { emptyOutputs, foldOutput, type Outputs } from './loop-outputs.ts';
+import { foldState, type States } from './loop-states.ts';
 
 interface State {
   /** Tokens and US dollars of all leaf model calls so far. */
@@ -14,6 +15,8 @@ interface State {
   cost: number;
   calls: Calls;
   outputs: Outputs;
+  /** Absent until a run of the agent leaves something behind. */
+  states?: States;
   /** The run of failing calls last reported, taken back when the same call succeeds. */
   retry: { readonly key: string; readonly call: string } | null;
 }
@@ -97,6 +100,14 @@ const messages = {
     action: 'Let the tool say what it can answer, or make the agent change its approach after two empty results.',
     taxonomy,
   },
+  recurring: {
+    text: 'The agent left the same behind in {{count}} rounds of {{period}} runs.',
+    tier: 2,
+    severity: 'high',
+    impact: 'The runs undo or repeat each other; left alone the run ends at its step limit.',
+    action: 'Stop when a state comes back that was seen before, and tell the agent what it already tried.',
+    taxonomy,
+  },
   stagnation: {
     text: 'The model said nearly the same {{count}} times in a row.',
     tier: 3,
@@ -115,7 +126,7 @@ export default defineDetector({
     family: 'execution',
     scope: 'agent',
     version: 1,
-    stateVersion: 2,
+    stateVersion: 3,
     needs: ['tool.name', 'tool.arguments', { fact: 'tool.result', settled: true }],
     summary: 'Finds an agent that repeats itself without progress.',
     docs: {
@@ -145,7 +156,7 @@ export default defineDetector({
     } else if (step.kind === 'tool' && step.tool !== undefined) {
       onCall(state, step, ctx);
     } else if (step.kind === 'agent') {
-      onOutput(state, step, ctx);
+      if (!onState(state, step, ctx)) onOutput(state, step, ctx);
     }
     return state;
   },
@@ -197,6 +208,23 @@ function reportRun(state: State, run: Run, ctx: Ctx): void {
     score: Math.min(cap, score(run.count, ctx.options.min_cycles)),
     data: { tool: run.tool, period: run.period, count: run.count, ...wasted },
   });
+}
+
+/** True if the run of the agent brought back what was there before. */
+function onState(state: State, step: Step, ctx: Ctx): boolean {
+  if (!ctx.wants('recurring')) return false;
+  state.states ??= { rows: [], now: null };
+  const back = foldState(state.states, step, ctx.options.min_repeats, state.tokens, state.cost);
+  if (back === undefined) return false;
+  const { period, steps, first, second, key } = back;
+  const count = Math.floor(steps / period);
+  ctx.report('recurring', {
+    ...place(first, second, { traceId: step.traceId, spanId: step.spanId, tokens: state.tokens, cost: state.cost }),
+    key,
+    score: score(count, period === 1 ? ctx.options.min_repeats : 2),
+    data: { count, period, ...waste(state, second) },
+  });
+  return true;
 }
 
 function onOutput(state: State, step: Step, ctx: Ctx): void {

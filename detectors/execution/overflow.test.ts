@@ -8,7 +8,10 @@ testDetector(
   overflow,
   {
     quiet: [
-      { name: 'just below the mark', nearMiss: true, steps: [call(102_000)] },
+      { name: 'just below the mark', nearMiss: true, steps: [call(89_000)] },
+      { name: 'not yet long', nearMiss: true, steps: [call(99_000, { model: 'claude-sonnet-4' })] },
+      { name: 'many tokens of a large window', nearMiss: true, steps: [call(400_000, { model: 'gpt-4.1' })] },
+      { name: 'length off', options: { long_tokens: 0 }, steps: [call(120_000, { model: 'claude-sonnet-4' })] },
       { name: 'an unknown model', steps: [call(500_000, { model: 'house-model-7' })] },
       { name: 'a roll-up that sums its children', steps: [call(120_000, { rollup: true })] },
       { name: 'slow growth', steps: times(20, (i) => call(40_000 + i * 2_000)) },
@@ -18,8 +21,8 @@ testDetector(
       { name: 'no token counts', steps: times(3, llm('An answer.')) },
       { name: 'an error of another kind', steps: [llm(undefined, { error: 'rate limit reached' })] },
       { name: 'a full stop', steps: [call(1_000, { finish: 'stop' })] },
-      { name: 'a higher mark', options: { warn_at: 0.95 }, steps: [call(120_000)] },
-      { name: 'forecasts off', options: { forecast_calls: 0 }, steps: times(5, (i) => call(10_000 + i * 20_000)) },
+      { name: 'a higher mark', options: { warn_at: 0.95 }, steps: [call(97_000)] },
+      { name: 'forecasts off', options: { forecast_calls: 0 }, steps: times(5, (i) => call(10_000 + i * 19_500)) },
       { name: 'a larger window by option', options: { context_windows: { 'gpt-4o': 1_000_000 } }, steps: [call(120_000)] },
     ],
     fires: [
@@ -30,8 +33,8 @@ testDetector(
       },
       {
         name: 'at the mark',
-        steps: [call(102_400)],
-        expect: [{ message: 'near_limit', at: 1, data: { window: 128_000, percent: 80 } }],
+        steps: [call(89_600)],
+        expect: [{ message: 'near_limit', at: 1, data: { window: 128_000, percent: 70 } }],
       },
       { name: 'at the brink it is critical', steps: [call(125_000)], expect: [{ message: 'near_limit', severity: 'critical' }] },
       {
@@ -66,9 +69,14 @@ testDetector(
       {
         name: 'lanes by model',
         steps: rounds(3, (i) => [call(100_000 + i * 3_000), call(2_000, { model: 'gpt-4.1-mini' })]),
-        expect: [{ message: 'near_limit', at: 3 }],
+        expect: [{ message: 'near_limit', at: 1 }],
       },
-      { name: 'full in three calls', steps: times(5, (i) => call(10_000 + i * 20_000)), expect: [{ message: 'filling', at: 4 }] },
+      {
+        name: 'long in a window that is not full',
+        steps: [call(110_000, { model: 'claude-sonnet-4' }), call(120_000, { model: 'claude-sonnet-4' })],
+        expect: [{ message: 'long', at: 1, data: { tokens: 120_000, percent: 60 } }],
+      },
+      { name: 'full in three calls', steps: times(5, (i) => call(10_000 + i * 19_500)), expect: [{ message: 'filling', at: 4 }] },
       {
         name: 'refused',
         steps: [llm(undefined, { error: "This model's maximum context length is 128000 tokens." })],

@@ -16,6 +16,7 @@ interface Lane {
   disproved: boolean;
   /** Where the present climb crossed the mark, and where it was first foreseen: key and place of what is said. */
   near: SpanRef | null;
+  long: SpanRef | null;
   ahead: SpanRef | null;
 }
 
@@ -27,10 +28,19 @@ const options = {
   warn_at: {
     type: 'number',
     text: 'Share of the context window from which the context counts as nearly full.',
-    default: 0.8,
+    default: 0.7,
     min: 0.1,
     max: 1,
-    source: 'Agents that compact by themselves do so at about 80 %.',
+    source:
+      'Gemini CLI began to compress at 70 %; agents that compact by themselves do so between 50 % (its default now) and 90 %.',
+  },
+  long_tokens: {
+    type: 'integer',
+    text: 'Input tokens from which a context that fills at least half its window counts as long; 0 turns it off.',
+    default: 100_000,
+    min: 0,
+    max: 10_000_000,
+    source: 'Default at which the context editing of the Anthropic API clears old tool results.',
   },
   forecast_calls: {
     type: 'integer',
@@ -67,6 +77,14 @@ const messages = {
     action: 'Compact at about 80 %: summarise the history, keep constraints and ids verbatim, drop old tool results.',
     taxonomy,
   },
+  long: {
+    text: 'The context of {{model}} holds {{tokens}} tokens, {{percent}} % of its window.',
+    tier: 2,
+    severity: 'medium',
+    impact: 'Models use the middle of long contexts worse and worse, long before the window is full.',
+    action: 'Clear old tool results and summarise the history; keep constraints and ids verbatim.',
+    taxonomy,
+  },
   filling: {
     text: 'The context of {{model}} grows by {{growth}} tokens a call and is full in {{calls}} calls.',
     tier: 2,
@@ -93,6 +111,8 @@ const MAX_LANES = 4;
 const ALPHA = 0.3;
 /** A forecast before half the window is full, or from fewer calls, is noise. */
 const FORECAST_FROM = 0.5;
+/** RULER: most models keep their quality over about half the window they state. */
+const LONG_FROM = 0.5;
 const FORECAST_CALLS = 4;
 
 // Error texts and codes of the providers, lower case.
@@ -115,16 +135,21 @@ export default defineDetector({
     family: 'execution',
     scope: 'agent',
     version: 1,
-    stateVersion: 1,
+    stateVersion: 2,
     needs: ['model', 'tokens'],
-    summary: 'Finds a context that is full, fills, or was cut.',
+    summary: 'Finds a context that is full, long, fills, or was cut.',
     docs: {
-      what: 'Input tokens of each leaf model call against the context window of the model: nearly full, full within a few calls at the present growth, refused as too long, or an output cut by a length limit.',
+      what: 'Input tokens of each leaf model call against the context window of the model: nearly full, long, full within a few calls at the present growth, refused as too long, or an output cut by a length limit.',
       why: 'A model does not say that its context is full: quality falls before the first error.',
       fix: 'Compact at about 80 %, keep constraints and ids verbatim, cut tool results where they enter the history.',
       limits:
         'Models missing in the built-in table are not judged against a window; set `context_windows`, or emit `misstep.limit.context_window`. Long-context variants of a model under the same name look nearly full until one call exceeds the window.',
-      sources: ['https://arxiv.org/abs/2307.03172', 'https://opentelemetry.io/docs/specs/semconv/gen-ai/'],
+      sources: [
+        'https://arxiv.org/abs/2307.03172',
+        'https://arxiv.org/abs/2404.06654',
+        'https://docs.claude.com/en/docs/build-with-claude/context-editing',
+        'https://opentelemetry.io/docs/specs/semconv/gen-ai/',
+      ],
     },
     options,
     messages,
@@ -180,6 +205,17 @@ function judge(
     return;
   }
   lane.near = null;
+  const { long_tokens: long } = ctx.options;
+  if (long > 0 && input >= long && share >= LONG_FROM) {
+    lane.long ??= { traceId: step.traceId, spanId: step.spanId };
+    ctx.report('long', {
+      at: lane.long,
+      key: lane.long.spanId,
+      evidence: [{ traceId: step.traceId, spanId: step.spanId }],
+      score: share,
+      data: { model, tokens: input, percent: Math.round(share * 100) },
+    });
+  }
   const calls = lane.slope > 0 ? Math.ceil((window - input) / lane.slope) : Number.POSITIVE_INFINITY;
   if (share < FORECAST_FROM || lane.calls < FORECAST_CALLS || calls > ctx.options.forecast_calls) return;
   lane.ahead ??= { traceId: step.traceId, spanId: step.spanId };
@@ -215,7 +251,7 @@ function laneOf(state: State, model: string, input: number): Lane {
   const found = state.lanes.find((lane) => lane.model === model);
   if (found) return found;
   if (state.lanes.length >= MAX_LANES) state.lanes = state.lanes.sort((a, b) => b.calls - a.calls).slice(0, MAX_LANES - 1);
-  const lane: Lane = { model, last: input, slope: 0, calls: 0, disproved: false, near: null, ahead: null };
+  const lane: Lane = { model, last: input, slope: 0, calls: 0, disproved: false, near: null, long: null, ahead: null };
   state.lanes.push(lane);
   return lane;
 }
@@ -227,6 +263,7 @@ function follow(lane: Lane, input: number): void {
     lane.slope = 0;
     lane.calls = 1;
     lane.near = null;
+    lane.long = null;
     lane.ahead = null;
   } else if (lane.calls > 1) {
     const growth = input - lane.last;

@@ -55,7 +55,7 @@ function literal(text: string): string | number | boolean {
 const opposites: readonly (readonly [readonly string[], readonly string[]])[] = [
   [
     ['urgent', 'critical', 'emergency', 'high', 'asap', 'immediately', 'severe'],
-    ['low', 'standard', 'routine', 'normal', 'basic'],
+    ['low', 'standard', 'routine', 'normal', 'basic', 'general'],
   ],
   [
     ['complex', 'advanced', 'difficult', 'expert'],
@@ -90,7 +90,7 @@ const opposites: readonly (readonly [readonly string[], readonly string[]])[] = 
     ['math', 'calculator', 'billing'],
   ],
   [
-    ['negative', 'angry', 'frustrated'],
+    ['negative', 'angry', 'frustrated', 'disappointed', 'unhappy', 'terrible'],
     ['positive', 'happy'],
   ],
   [['french', 'spanish', 'german'], ['english']],
@@ -110,6 +110,32 @@ export function contradicts(given: Values, decision: string): string | undefined
     if (right.some((one) => chosen.has(one)) && !right.some((one) => words.has(one))) return word;
   }
   return undefined;
+}
+
+/** Short values, such as a router or a classifier gives: sentences are not among them. */
+export function labelsOf(values: Values): string {
+  return Object.values(values)
+    .filter((value) => typeof value === 'string' && value.length <= 40 && value.split(' ').length <= 3)
+    .join(' ')
+    .slice(0, 160);
+}
+
+/** Errors that say that the work is another's. Lower case. */
+const refusals = [
+  'cannot handle',
+  'cannot process',
+  'not supported',
+  'unsupported',
+  'should have been',
+  'exceeds',
+  'out of scope',
+  'wrong queue',
+  'not responsible',
+];
+
+export function refuses(error: string): boolean {
+  const text = error.slice(0, 512).toLowerCase();
+  return refusals.some((one) => text.includes(one));
 }
 
 function wordsOf(text: string): Set<string> {

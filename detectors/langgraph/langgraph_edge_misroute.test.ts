@@ -40,6 +40,29 @@ testDetector(
           graph(edges(['c', 'math', 'should_calculate(state)'])),
         ],
       },
+      {
+        name: 'a target in another spelling',
+        nearMiss: true,
+        steps: [router('math_tool'), { ...node('n2', 2), name: 'MathTool' }, graph(edges(['router', 'n2', "kind == 'math'"]))],
+      },
+      {
+        name: 'a run that failed with a way open',
+        nearMiss: true,
+        steps: [
+          node('c', 1, { 'node.outputs': { kind: 'math' } }),
+          node('math', 2, { 'node.status': 'skipped' }),
+          graph(edges(['c', 'math', "kind == 'math'"]), { error: 'recursion limit reached' }),
+        ],
+      },
+      {
+        name: 'a chosen node that fails by itself',
+        nearMiss: true,
+        steps: [
+          node('c', 1, { 'node.outputs': { kind: 'math' } }),
+          node('math', 2, {}, { error: 'connection refused' }),
+          graph(edges(['c', 'math', "kind == 'math'"]), { error: 'connection refused' }),
+        ],
+      },
       { name: 'the end', steps: [router('__end__'), graph()] },
       {
         name: 'urgent words to an urgent route',
@@ -70,6 +93,36 @@ testDetector(
           graph(edges(['c', 'weather', "kind == 'weather'"])),
         ],
         expect: [{ message: 'condition_false', at: 1 }],
+      },
+      {
+        name: 'no edge for the label',
+        steps: [
+          node('c', 1, { 'node.outputs': { lang: 'fr' } }),
+          node('french', 2, { 'node.status': 'skipped' }),
+          graph(edges(['c', 'french', "lang == 'french'"]), { error: 'no next node' }),
+        ],
+        expect: [{ message: 'no_way', at: 1 }],
+      },
+      {
+        name: 'a chosen node that refuses',
+        steps: [
+          node('c', 1, { 'node.outputs': { kind: 'math' } }),
+          node('weather', 2, {}, { error: 'Cannot process equations' }),
+          graph(edges(['c', 'weather', 'choose_tool']), { error: 'Cannot process equations' }),
+        ],
+        expect: [{ message: 'refused', at: 1, data: { node: 'weather' } }],
+      },
+      {
+        name: 'a label to the contrary',
+        steps: [
+          node('c', 1, {
+            'node.type': 'router',
+            'node.inputs': { text: 'URGENT: server down' },
+            'node.outputs': { priority: 'low' },
+          }),
+          graph(),
+        ],
+        expect: [{ message: 'contradiction', at: 1, data: { given: 'urgent', target: 'low' } }],
       },
       {
         name: 'words to the contrary',

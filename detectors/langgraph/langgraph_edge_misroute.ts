@@ -5,7 +5,7 @@
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
 import { isRecord } from '../../src/schema/value.ts';
 import type { Step } from '../../src/step/step.ts';
-import { contradicts, holds, type Values } from './langgraph_edge_misroute-conditions.ts';
+import { contradicts, holds, labelsOf, refuses, type Values } from './langgraph_edge_misroute-conditions.ts';
 
 interface Visit extends SpanRef {
   readonly node: string;
@@ -13,12 +13,16 @@ interface Visit extends SpanRef {
   readonly superstep: number;
   readonly ran: boolean;
   readonly failed: boolean;
+  /** It failed, and its error says that the work is not for it. */
+  readonly refused: boolean;
   readonly decision: string;
   /** The decision names a node by its field (goto, next), not a label. */
   readonly direct: boolean;
   /** Scalars it was given and gave. */
   readonly values: Values;
   readonly given: Values;
+  /** Short values that it gave where it decides by a model or as a router: labels. */
+  readonly labels: string;
 }
 
 type State = Visit[];
@@ -65,6 +69,22 @@ const messages = {
     action: 'Compute the condition from the state in one place, and log what it saw.',
     taxonomy,
   },
+  no_way: {
+    text: "After node '{{node}}' no edge was taken, and the run failed.",
+    tier: 2,
+    severity: 'high',
+    impact: 'The run ends in the middle of the graph.',
+    action: 'Give every conditional edge a default, and compare labels in one spelling.',
+    taxonomy,
+  },
+  refused: {
+    text: "Node '{{node}}' was chosen and failed because the work is not for it.",
+    tier: 3,
+    severity: 'high',
+    impact: 'The request is handled by the wrong part of the graph.',
+    action: 'Give the router examples of each route, and let a node that refuses send the work back.',
+    taxonomy,
+  },
   contradiction: {
     text: "Node '{{node}}' decided for '{{target}}', which contradicts what it was given ({{given}}).",
     tier: 3,
@@ -86,11 +106,11 @@ export default defineDetector({
     family: 'langgraph',
     scope: 'trace',
     version: 1,
-    stateVersion: 1,
+    stateVersion: 2,
     needs: ['graph'],
     summary: 'Finds graphs that took another way than their routers and conditions say.',
     docs: {
-      what: 'Decisions of routers against the nodes that ran next, targets against the graph, conditions of edges against the values of their source, and decisions against the words they were made from.',
+      what: 'Decisions of routers against the nodes that ran next, targets against the graph, conditions of edges against the values of their source, decisions and labels against the words they were made from, chosen nodes that refuse the work, and runs that end where no edge was taken.',
       why: 'A wrong turn is silent: every node does its work, only the wrong one.',
       fix: 'One place for routing, an error for unknown routes, and a test for each edge.',
       limits:
@@ -121,10 +141,12 @@ export default defineDetector({
       superstep,
       ran: String(step.extra['node.status'] ?? '') !== 'skipped',
       failed: step.outcome === 'error',
+      refused: step.outcome === 'error' && refuses(step.error?.message ?? ''),
       decision: typeof decision === 'string' ? decision.slice(0, 60) : '',
       direct: ['goto', 'next', 'next_node'].includes(String(step.extra['route.field'] ?? '')),
       values,
       given,
+      labels: step.kind === 'llm' || step.extra['node.type'] === 'router' ? labelsOf(scalars(step.extra['node.outputs'])) : '',
     };
     return [...(state ?? []), visit].slice(-MAX_VISITS);
   },
@@ -153,6 +175,7 @@ function judge(visits: State, root: Step, ctx: Ctx): void {
         score: 0.7,
         data: { node: source, target },
       });
+  stuck(visits, edges, root, ctx);
   const titles = new Map(visits.map(({ node, title }) => [node, title]));
   visits.forEach((visit, i) => {
     const later = visits.slice(i + 1).filter(({ superstep, ran }) => ran && superstep > visit.superstep);
@@ -169,17 +192,41 @@ function judge(visits: State, root: Step, ctx: Ctx): void {
           data: { node: source, target, condition: condition.slice(0, 80) },
         });
     }
+    const chosen = next.find(({ node }) =>
+      edges.some((edge) => edge.source === visit.node && edge.target === node && edge.condition !== ''),
+    );
+    if (chosen?.refused === true)
+      ctx.report('refused', {
+        at: visit,
+        key: chosen.spanId,
+        evidence: [visit, chosen],
+        score: 0.8,
+        data: { node: chosen.node },
+      });
     if (!ctx.options.contradictions) return;
-    const label = visit.decision === '' ? '' : `${visit.decision} ${titles.get(visit.decision) ?? next[0]?.title ?? ''}`;
+    const title = titles.get(visit.decision) ?? (visit.decision === '' ? chosen : next[0])?.title ?? '';
+    const label = `${visit.decision} ${visit.labels} ${title}`.trim();
     const given = label === '' ? undefined : contradicts(visit.given, label);
     if (given !== undefined)
       ctx.report('contradiction', {
         at: visit,
         key: visit.spanId,
         score: 0.7,
-        data: { node: visit.node, target: visit.decision, given },
+        data: { node: visit.node, target: visit.decision || visit.labels || title, given },
       });
   });
+}
+
+/** The last node that ran leads on by conditions only, none of them was taken, and the run failed though the node did not. */
+function stuck(visits: State, edges: readonly Edge[], root: Step, ctx: Ctx): void {
+  const last = visits.findLast(({ ran }) => ran);
+  if (root.outcome !== 'error' || last === undefined || last.failed) return;
+  const from = edges.filter(({ source }) => source === last.node);
+  if (from.length === 0 || from.some(({ condition, target }) => condition === '' || ends.includes(target.toLowerCase()))) return;
+  // A way that was open and not gone: the run failed for another reason.
+  if (from.some(({ condition, target }) => holds(condition, last.values) === true && visits.some(({ node }) => node === target)))
+    return;
+  ctx.report('no_way', { at: last, key: last.spanId, score: 0.8, data: { node: last.node } });
 }
 
 function decided(visit: Visit, next: readonly Visit[], nodes: ReadonlySet<string>, edges: readonly Edge[], ctx: Ctx): void {
@@ -187,6 +234,8 @@ function decided(visit: Visit, next: readonly Visit[], nodes: ReadonlySet<string
   if (ends.includes(target.toLowerCase())) return;
   const from = edges.filter(({ source }) => source === visit.node);
   const isLabel = from.some(({ condition }) => condition.includes(target));
+  // A title in another spelling is the node's name too.
+  if (next.some(({ title }) => plain(title) === plain(target))) return;
   if (nodes.has(target)) {
     const [taken] = next;
     if (taken !== undefined && !next.some(({ node }) => node === target))
@@ -205,6 +254,10 @@ function decided(visit: Visit, next: readonly Visit[], nodes: ReadonlySet<string
       !from.some(({ condition }) => condition !== ''))
   )
     ctx.report('unknown_target', { at: visit, key: target, score: 0.8, data: { node: visit.node, target } });
+}
+
+function plain(name: string): string {
+  return name.toLowerCase().replace(/[^a-z0-9]/g, '');
 }
 
 function scalars(value: unknown): Values {

@@ -18,6 +18,15 @@ testDetector(
   langgraphParallelSync,
   {
     quiet: [
+      {
+        name: 'a join that was given all',
+        nearMiss: true,
+        steps: [
+          ...['a', 'b', 'c'].map((id) => node(id, 1)),
+          node('join', 2, { 'node.inputs': { reviews: ['pass', 'pass', 'fail'] } }),
+          graph({ 'graph.edges': ['a', 'b', 'c'].map((source) => ({ source, target: 'join' })) }),
+        ],
+      },
       { name: 'branches that join', steps: [node('a', 0), node('b', 1), node('c', 1), node('d', 2), graph()] },
       {
         name: 'a branch that was skipped',
@@ -33,6 +42,15 @@ testDetector(
       { name: 'a higher mark', options: { min_score: 0.99 }, steps: [node('b', 1), node('c', 1, {}, failed), graph()] },
     ],
     fires: [
+      {
+        name: 'a join that was given less than its branches',
+        steps: [
+          ...['a', 'b', 'c'].map((id) => node(id, 1)),
+          node('join', 2, { 'node.inputs': { reviews: ['pass', 'pass'] } }),
+          graph({ 'graph.edges': ['a', 'b', 'c'].map((source) => ({ source, target: 'join' })) }),
+        ],
+        expect: [{ message: 'join_short', data: { got: 2, branches: 3 } }],
+      },
       {
         name: 'a branch is lost',
         steps: [node('b', 1), node('c', 1, {}, failed), graph()],

@@ -15,6 +15,8 @@ interface Branch extends SpanRef {
   readonly writes: Readonly<Record<string, string>>;
   /** Keys it read. */
   readonly reads: readonly string[];
+  /** Length of the one list among its inputs; 0 if there is none or more than one. */
+  readonly list: number;
 }
 
 type State = Branch[];
@@ -39,6 +41,14 @@ const messages = {
     severity: 'high',
     impact: 'What joins the branches works on a part of the results.',
     action: 'Let the join check that all branches came, and give each branch a retry policy.',
+    taxonomy,
+  },
+  join_short: {
+    text: "Node '{{node}}' joins {{branches}} branches and was given the results of {{got}}.",
+    tier: 2,
+    severity: 'high',
+    impact: 'What comes after decides on a part of the work as if it were the whole.',
+    action: 'Let the join wait for all branches, and count what arrived before going on.',
     taxonomy,
   },
   write_conflict: {
@@ -78,7 +88,7 @@ export default defineDetector({
     family: 'langgraph',
     scope: 'trace',
     version: 1,
-    stateVersion: 1,
+    stateVersion: 2,
     needs: ['graph'],
     summary: 'Finds parallel branches of a graph that do not come together.',
     docs: {
@@ -128,7 +138,28 @@ function branchOf(step: Step, superstep: number): Branch {
     said: (step.error?.message ?? status).slice(0, 80),
     writes,
     reads: isRecord(inputs) ? Object.keys(inputs).slice(0, MAX_KEYS) : [],
+    list: isRecord(inputs) ? oneList(Object.values(inputs)) : 0,
   };
+}
+
+function oneList(inputs: readonly unknown[]): number {
+  const lists = inputs.filter((input) => Array.isArray(input));
+  return lists.length === 1 ? (lists[0] as readonly unknown[]).length : 0;
+}
+
+/** Sources of each node in the graph, where they all ran in one superstep. */
+function joins(branches: State, edges: unknown): { readonly at: Branch; readonly count: number }[] {
+  if (!Array.isArray(edges)) return [];
+  const sources = new Map<string, Set<string>>();
+  for (const edge of edges.slice(0, 512))
+    if (isRecord(edge))
+      sources.set(String(edge['target']), (sources.get(String(edge['target'])) ?? new Set()).add(String(edge['source'])));
+  return branches.flatMap((at) => {
+    const from = branches.filter(({ node }) => sources.get(at.node)?.has(node) === true);
+    return new Set(from.map(({ superstep }) => superstep)).size === 1
+      ? [{ at, count: new Set(from.map(({ node }) => node)).size }]
+      : [];
+  });
 }
 
 function judge(branches: State, root: Step, ctx: Ctx): void {
@@ -136,6 +167,9 @@ function judge(branches: State, root: Step, ctx: Ctx): void {
   const reduced = (key: string): boolean =>
     (isRecord(reducers) && Object.hasOwn(reducers, key)) || /message|history|log|results|items|list/i.test(key);
   const history = root.extra['state.history'];
+  // A list of one is a batch; a list shorter than the branches by some is one that lost some.
+  for (const { at, count } of joins(branches, root.extra['graph.edges']))
+    if (at.list > 1 && at.list < count) say('join_short', at, 0.75, { node: at.node, got: at.list, branches: count });
   const steps = [...new Set(branches.map(({ superstep }) => superstep))].sort((a, b) => a - b);
   for (const superstep of steps) {
     const level = branches.filter((one) => one.superstep === superstep && one.status !== 'skipped');

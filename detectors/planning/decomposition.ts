@@ -3,6 +3,7 @@ import { type Context, defineDetector } from '../../src/detector/detector.ts';
 import { judgeOf, reportAt } from '../../src/text/judge.ts';
 import fit from './decomposition.fit.json' with { type: 'json' };
 import { pairOf } from './decomposition-pair.ts';
+import { comparePlan } from './decomposition-plan.ts';
 
 const options = {
   report_at: reportAt,
@@ -21,7 +22,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = judgeOf(fit.head);
+const judge = judgeOf(fit.head, comparePlan);
 
 export default defineDetector({
   meta: {
@@ -33,7 +34,7 @@ export default defineDetector({
     needs: ['messages.input', 'messages.output'],
     summary: 'Finds plans that miss parts of their task.',
     docs: {
-      what: 'Where the instructions ask for a plan: words, numbers and clauses of the task against the plan, as a fitted score.',
+      what: 'Where the instructions ask for a plan: words, numbers and clauses of the task against the plan, fewer steps than the task lists, parts for the whole, deeds before their checks, empty steps and talk, as a fitted score.',
       why: 'What is not in the plan is not done.',
       fix: 'Plan against a list of requirements; let a second look find what is missing.',
       limits:

@@ -2,7 +2,7 @@
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
 import { judgeOf, reportAt } from '../../src/text/judge.ts';
 import fit from './specification.fit.json' with { type: 'json' };
-import { pairOf } from './specification-pair.ts';
+import { comparison, pairOf } from './specification-pair.ts';
 
 const options = {
   report_at: reportAt,
@@ -21,7 +21,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = judgeOf(fit.head);
+const judge = judgeOf(fit.head, comparison);
 
 export default defineDetector({
   meta: {
@@ -33,7 +33,7 @@ export default defineDetector({
     needs: ['messages.input', 'messages.output'],
     summary: 'Finds specifications that differ from the request.',
     docs: {
-      what: 'Where the instructions ask for a specification or a restatement: words, names, numbers and clauses of the request against it, as a fitted score; numbers that differ weigh most.',
+      what: 'Where the instructions ask for a specification or a restatement: words and clauses of the request against it, conditions and limits that are dropped or widened, questions that became deeds, another form or the opposite, as a fitted score.',
       why: 'A wrong specification is the cheapest error to make and the dearest to find.',
       fix: 'Keep the words of the request in the specification; mark what was added.',
       limits:

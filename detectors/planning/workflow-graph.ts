@@ -9,16 +9,20 @@ export interface Graph {
   readonly broken: number;
   /** Node at the other end of such an edge. */
   readonly open: string;
+  /** Targets that the list of nodes, where one is given whole, does not have. */
+  readonly missing: readonly string[];
 }
 
 export interface Flaw {
-  readonly flaw: 'open_edge' | 'unreachable' | 'cycle' | 'dead_end' | 'isolated';
+  readonly flaw: 'open_edge' | 'missing_node' | 'unreachable' | 'cycle' | 'dead_end' | 'isolated';
   readonly nodes: readonly string[];
   readonly score: number;
 }
 
 const MAX_NODES = 512;
 const MAX_EDGES = 2_048;
+/** In the names of nodes that a workflow enters when something fails. */
+const handlers = ['error', 'fallback', 'catch', 'on_fail'];
 const nowhere = new Set(['', 'None', 'null', 'undefined']);
 
 /** `undefined` if there are fewer than two nodes or no edge: nothing to follow. */
@@ -31,6 +35,7 @@ export function graphOf(nodeList: unknown, edgeList: unknown): Graph | undefined
     const name = isRecord(one) ? (one['id'] ?? one['name']) : one;
     if (typeof name === 'string' && name !== '') nodes.add(name);
   }
+  const listed = nodes.size;
   for (const one of list(edgeList).slice(0, MAX_EDGES)) {
     const [from, to] = ends(one);
     if (nowhere.has(from) || nowhere.has(to)) {
@@ -42,10 +47,11 @@ export function graphOf(nodeList: unknown, edgeList: unknown): Graph | undefined
     nodes.add(to);
     next.set(from, [...(next.get(from) ?? []), to]);
   }
-  return nodes.size < 2 || next.size === 0 ? undefined : { nodes: [...nodes].slice(0, MAX_NODES), next, broken, open };
+  const missing = listed === 0 || listed >= MAX_NODES ? [] : [...nodes].slice(listed);
+  return nodes.size < 2 || next.size === 0 ? undefined : { nodes: [...nodes].slice(0, MAX_NODES), next, broken, open, missing };
 }
 
-export function flawsOf({ nodes, next, broken, open }: Graph): Flaw[] {
+export function flawsOf({ nodes, next, broken, open, missing }: Graph): Flaw[] {
   const incoming = new Set([...next.values()].flat());
   const entries = nodes.filter((node) => !incoming.has(node));
   // The first node is where a run begins, also where something leads back to it.
@@ -54,8 +60,14 @@ export function flawsOf({ nodes, next, broken, open }: Graph): Flaw[] {
   const reached = reach([start], next);
   const flaws: Flaw[] = [];
   if (broken > 0) flaws.push({ flaw: 'open_edge', nodes: [nowhere.has(open) ? (nodes[0] ?? '') : open], score: 0.75 });
+  if (missing.length > 0) flaws.push({ flaw: 'missing_node', nodes: missing, score: 0.85 });
   const isolated = nodes.filter((node) => !incoming.has(node) && !next.has(node));
-  const unreachable = nodes.filter((node) => !reached.has(node) && !isolated.includes(node));
+  // Errors reach a handler, not edges.
+  const handled = reach(
+    nodes.filter((node) => !incoming.has(node) && handlers.some((word) => node.toLowerCase().includes(word))),
+    next,
+  );
+  const unreachable = nodes.filter((node) => !reached.has(node) && !handled.has(node) && !isolated.includes(node));
   if (isolated.length > 0 && broken === 0) flaws.push({ flaw: 'isolated', nodes: isolated, score: 0.85 });
   // Several triggers are several ways in; one island beside a whole graph is a mistake.
   if (unreachable.length > 0 && broken === 0)

@@ -1,11 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { type StepLike, step } from '../../src/detector/testing/builders.ts';
+import { type StepLike, step, user } from '../../src/detector/testing/builders.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import workflow from './workflow.ts';
 import { flawsOf, graphOf } from './workflow-graph.ts';
 
 const drawn = (nodes: readonly string[], edges: readonly unknown[]): StepLike =>
   step('workflow', { name: 'flow', extra: { 'graph.nodes': nodes, 'graph.edges': edges } });
+const defined = (nodes: readonly object[], connections: unknown, error?: string): StepLike =>
+  step('workflow', {
+    name: 'flow',
+    input: [user(JSON.stringify({ workflow: { nodes, connections } }))],
+    extra: { 'graph.nodes': nodes.map((node) => (node as { id: string }).id), 'graph.edges': ['a->None'] },
+    ...(error === undefined ? {} : { error }),
+  });
+const reads = (id: string, from: string) => ({ id, inputs: { text: `{{#${from}.answer#}}` } });
 const ran = (node: string): StepLike => step('task', { name: node, extra: { 'graph.node': node } });
 
 testDetector(
@@ -16,6 +24,21 @@ testDetector(
       { name: 'branches that meet', steps: [drawn(['a', 'b', 'c', 'd'], ['a->b', 'a->c', 'b->d', 'c->d'])] },
       { name: 'two ends of one length', nearMiss: true, steps: [drawn(['a', 'b', 'c'], ['a->b', 'a->c'])] },
       { name: 'nodes that are drawn', steps: [ran('a'), ran('b'), drawn(['a', 'b'], [['a', 'b']])] },
+      { name: 'a way in for errors', nearMiss: true, steps: [drawn(['a', 'b', 'error_handler'], ['a->b', 'error_handler->b'])] },
+      {
+        name: 'nodes that read from those before and from the run',
+        steps: [defined([{ id: 'a' }, reads('b', 'a'), reads('c', 'a'), reads('d', 'sys')], { a: ['b'], b: ['c'], c: ['d'] })],
+      },
+      {
+        name: 'a branch for each case',
+        nearMiss: true,
+        steps: [defined([{ id: 'a' }, { id: 'b' }, { id: 'c' }], { a: { true: ['b'], false: ['c'] } })],
+      },
+      {
+        name: 'a service that failed',
+        nearMiss: true,
+        steps: [defined([{ id: 'a' }, { id: 'b' }], { a: ['b'] }, '401 Unauthorized: the key of a is not valid')],
+      },
       { name: 'a higher mark', options: { min_score: 0.99 }, steps: [drawn(['a', 'b', 'c'], ['a->b', 'b->a'])] },
     ],
     fires: [
@@ -38,6 +61,37 @@ testDetector(
         name: 'a circle',
         steps: [drawn(['t', 'a', 'b'], ['t->a', 'a->b', 'b->a'])],
         expect: [{ message: 'cycle', data: { count: 2 } }],
+      },
+      {
+        name: 'an edge to a node that is not there',
+        steps: [drawn(['a', 'b'], ['a->b', 'b->gone'])],
+        expect: [{ message: 'missing_node', data: { node: 'gone' } }],
+      },
+      {
+        name: 'a branch for one case only',
+        steps: [defined([{ id: 'a' }, { id: 'b' }], { a: { true: ['b'] } })],
+        expect: [{ message: 'one_sided', data: { node: 'a' } }],
+      },
+      {
+        name: 'a node that reads from one that is not there',
+        steps: [defined([{ id: 'a' }, reads('b', 'x')], { a: ['b'] })],
+        expect: [{ message: 'unresolved', data: { node: 'b', from: 'x' } }],
+      },
+      {
+        name: 'a node that reads from one that runs later',
+        steps: [defined([reads('a', 'b'), { id: 'b' }], [{ from: 'a', to: 'b' }])],
+        expect: [{ message: 'unresolved', data: { node: 'a', from: 'b' } }],
+      },
+      {
+        name: 'a case that no route takes',
+        steps: [
+          defined(
+            [{ id: 'router', routes: { web: 'b' } }, { id: 'b' }],
+            { router: ['b'] },
+            "NoRouteError: 'mail' not handled by router",
+          ),
+        ],
+        expect: [{ message: 'misdrawn', data: { node: 'router' } }],
       },
       {
         name: 'a branch that ends alone',

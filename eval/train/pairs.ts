@@ -5,11 +5,12 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { pairOf as persona } from '../../detectors/behavior/persona_drift-pair.ts';
-import { pairOf as communication } from '../../detectors/coordination/communication-pair.ts';
+import { comparison as answered, pairOf as communication } from '../../detectors/coordination/communication-pair.ts';
 import { pairOf as context } from '../../detectors/coordination/context-pair.ts';
 import { pairOf as withholding } from '../../detectors/coordination/withholding-pair.ts';
 import { pairOf as decomposition } from '../../detectors/planning/decomposition-pair.ts';
-import { pairOf as specification } from '../../detectors/planning/specification-pair.ts';
+import { comparePlan } from '../../detectors/planning/decomposition-plan.ts';
+import { comparison as restated, pairOf as specification } from '../../detectors/planning/specification-pair.ts';
 import { pairOf as hallucination } from '../../detectors/verification/hallucination-pair.ts';
 import { pairOf as retrieval } from '../../detectors/verification/retrieval_quality-pair.ts';
 import { DetectorHost } from '../../src/detector/host.ts';
@@ -19,22 +20,25 @@ import { walkTraces } from '../../src/otlp/traces.ts';
 import type { Step } from '../../src/step/step.ts';
 import { compareTexts, comparisonNames } from '../../src/text/compare.ts';
 import { textFacts } from '../../src/text/facts.ts';
+import type { Comparison } from '../../src/text/judge.ts';
 import { auc, crossValidate, fitLogistic, type Logistic, pointAt, probability, type Row } from './logistic.ts';
 
 type PairOf = (step: Step) => { readonly a: string; readonly b: string } | undefined;
 
-const detectors: Readonly<Record<string, { readonly family: string; readonly pairOf: PairOf }>> = {
+const detectors: Readonly<
+  Record<string, { readonly family: string; readonly pairOf: PairOf; readonly comparison?: Comparison }>
+> = {
   persona_drift: { family: 'behavior', pairOf: persona },
-  communication: { family: 'coordination', pairOf: communication },
+  communication: { family: 'coordination', pairOf: communication, comparison: answered },
   context: { family: 'coordination', pairOf: context },
   withholding: { family: 'coordination', pairOf: withholding },
-  decomposition: { family: 'planning', pairOf: decomposition },
-  specification: { family: 'planning', pairOf: specification },
+  decomposition: { family: 'planning', pairOf: decomposition, comparison: comparePlan },
+  specification: { family: 'planning', pairOf: specification, comparison: restated },
   hallucination: { family: 'verification', pairOf: hallucination },
   retrieval_quality: { family: 'verification', pairOf: retrieval },
 };
 const PENALTIES = [10, 30, 100];
-/** Healthy runs and recordings together weigh as much as this many golden entries: enough to be heard, not enough to decide. */
+/** Healthy runs and recordings together weigh as much as this many golden entries: enough to be heard, not enough to decide; none weighs more than an entry. */
 const HEALTHY_WEIGHT = 6;
 /** Calls of one run that are taken, so that one long run is not most of them. */
 const PER_RUN = 6;
@@ -75,7 +79,7 @@ for (const line of lines('golden/traces.jsonl.gz')) {
   const known = golden.get(traceId(line));
   if (!known || known.label === null || !(known.id in detectors)) continue;
   const pair = pairsOf(JSON.parse(line)).get(known.id)?.at(-1);
-  if (pair) rows.get(known.id)?.push({ x: features(pair), y: known.label, group: pair.a.slice(0, 60) });
+  if (pair) rows.get(known.id)?.push({ x: features(known.id, pair), y: known.label, group: pair.a.slice(0, 60) });
 }
 for (const line of lines('golden_otel/traces.jsonl.gz')) {
   if (healthyOtel().has(traceId(line))) keep(line);
@@ -99,7 +103,7 @@ for (const id of Object.keys(detectors)) {
   if (only.length > 0 && !only.includes(id)) continue;
   const own = rows.get(id) as Row[];
   const calm = healthy.get(id) as Row[];
-  const weighted = calm.map((row) => ({ ...row, weight: HEALTHY_WEIGHT / calm.length }));
+  const weighted = calm.map((row) => ({ ...row, weight: Math.min(1, HEALTHY_WEIGHT / calm.length) }));
   const all = [...own, ...weighted];
   const y = own.map((row) => row.y);
   let best = { area: -1, penalty: 0, scores: [] as number[] };
@@ -117,7 +121,9 @@ for (const id of Object.keys(detectors)) {
   );
   const target = `detectors/${detectors[id]?.family}/${id}.fit.json`;
   const former = JSON.parse(readFileSync(target, 'utf8')) as Record<string, unknown>;
-  const weights = Object.fromEntries(comparisonNames.map((name, j) => [name, model.weights[j] as number]));
+  const weights = Object.fromEntries(
+    (detectors[id]?.comparison?.names ?? comparisonNames).map((name, j) => [name, model.weights[j] as number]),
+  );
   writeFileSync(target, `${JSON.stringify({ ...former, head: { bias: model.bias, weights } }, null, 2)}\n`);
 }
 
@@ -138,7 +144,7 @@ function parsed(text: string): unknown {
 
 function keep(text: string): void {
   for (const [id, pairs] of pairsOf(JSON.parse(text)))
-    for (const pair of pairs.slice(0, PER_RUN)) healthy.get(id)?.push({ x: features(pair), y: 0, group: traceId(text) });
+    for (const pair of pairs.slice(0, PER_RUN)) healthy.get(id)?.push({ x: features(id, pair), y: 0, group: traceId(text) });
 }
 
 function healthyOtel(): Set<string> {
@@ -150,8 +156,8 @@ function healthyOtel(): Set<string> {
   );
 }
 
-function features({ a, b }: { readonly a: string; readonly b: string }): Float64Array {
-  return compareTexts(textFacts(a), textFacts(b));
+function features(id: string, { a, b }: { readonly a: string; readonly b: string }): Float64Array {
+  return detectors[id]?.comparison?.of(a, b) ?? compareTexts(textFacts(a), textFacts(b));
 }
 
 function f1Of({ recall, fpr }: { readonly recall: number; readonly fpr: number }, y: readonly (0 | 1)[]): number {

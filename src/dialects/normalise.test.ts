@@ -457,6 +457,13 @@ describe('retrieval, definitions, state, limits, extra', () => {
     expect(step).toMatchObject({ sessionId: 't-1', stateBefore: { n: 1 }, stateAfter: { n: 2 } });
   });
 
+  it('takes an object in the output of an agent for the state that it left', () => {
+    const agent = { 'gen_ai.operation.name': 'invoke_agent', 'output.value': '{"task":"parse","status":"pending"}' };
+    expect(mustStep({ attributes: agent }).stateAfter).toEqual({ task: 'parse', status: 'pending' });
+    expect(mustStep({ attributes: { ...agent, 'output.value': '["parse"]' } }).stateAfter).toBeUndefined();
+    expect(mustStep({ attributes: { ...agent, 'gen_ai.operation.name': 'chat' } }).stateAfter).toBeUndefined();
+  });
+
   it("reads misstep's own facts and leaves findings out", () => {
     const step = mustStep({
       attributes: {

@@ -14,7 +14,16 @@ import { type Ending, readEnding } from './outcome.ts';
 import { setLazily } from './own.ts';
 import { find } from './pass.ts';
 import { amount, label } from './values.ts';
-import { readArguments, readDefinitions, readDocuments, readMetadata, readQuery, readResult, readState } from './work.ts';
+import {
+  leavesState,
+  readArguments,
+  readDefinitions,
+  readDocuments,
+  readMetadata,
+  readQuery,
+  readResult,
+  readState,
+} from './work.ts';
 
 /** Facts whose keys are on the span, as bits of `LightFacts.present`. */
 export const bit = {
@@ -314,10 +323,15 @@ export class SpanStep implements NormalisedSpan {
     return cache.after;
   }
   #state(side: 'before' | 'after'): unknown {
-    return readState(this.#read(), side, this.#node() !== undefined, this.light.guards);
+    const isNode = this.#node() !== undefined || (side === 'after' && this.#leavesState());
+    return readState(this.#read(), side, isNode, this.light.guards);
   }
   #mayHaveState(): boolean {
-    return (this.light.present & (bit.state | bit.graph | bit.metadata)) !== 0;
+    return (this.light.present & (bit.state | bit.graph | bit.metadata)) !== 0 || this.#leavesState();
+  }
+  /** What an agent's words are stands in messages; an object in its output is what it left behind. */
+  #leavesState(): boolean {
+    return this.kind === 'agent' && (this.light.present & bit.output) !== 0 && leavesState(this.#read());
   }
   /** The graph node that the span is, from attributes or from OpenInference's metadata. A model or tool within a node is not it. */
   #node(): string | undefined {

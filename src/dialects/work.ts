@@ -259,6 +259,12 @@ export function readState(reader: SpanReader, side: 'before' | 'after', isNode: 
   return member(outputs, 'goto') === undefined ? outputs : (member(outputs, 'update') ?? outputs);
 }
 
+/** True if `output.value` is a JSON object. */
+export function leavesState(reader: SpanReader): boolean {
+  const json = reader.value(rows.output) === undefined ? undefined : read(reader.value(rows.output));
+  return typeof json === 'object' && json !== null && !Array.isArray(json);
+}
+
 /** OpenInference's `metadata` JSON. Longer ones hold payload, not facts. */
 export function readMetadata(reader: SpanReader): Json {
   return reader.size(rows.metadata) > 16_384 ? undefined : read(reader.value(rows.metadata));
