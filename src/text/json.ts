@@ -17,7 +17,7 @@ export function parseObject(text: string): unknown {
 }
 
 /** JSON with sorted keys and no white space. Beyond `MAX_DEPTH` a value is written as `"…"`. */
-function canonicalJson(value: unknown, depth = 0): string {
+export function canonicalJson(value: unknown, depth = 0): string {
   if (depth > MAX_DEPTH) return '"…"';
   if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, depth + 1)).join(',')}]`;
   if (typeof value === 'object' && value !== null) {

@@ -1,5 +1,5 @@
 /** Two texts judged by a fitted head over `compareTexts`: the part that all detectors share which compare one text with another. */
-import { type ComparisonName, compareTexts, comparisonNames } from './compare.ts';
+import { compareTexts, comparisonNames } from './compare.ts';
 import { compareDemands, type DemandName, demandNames } from './demands.ts';
 import { textFacts } from './facts.ts';
 import { type FittedHead, headOf } from './head.ts';
@@ -27,6 +27,8 @@ export interface Comparison {
   readonly names: readonly string[];
   of(a: string, b: string): Float64Array;
 }
+
+type ComparisonName = (typeof comparisonNames)[number];
 
 const texts: Comparison = { names: comparisonNames, of: (a, b) => compareTexts(textFacts(a), textFacts(b)) };
 
