@@ -34,7 +34,7 @@ export default defineDetector({
     needs: ['documents'],
     summary: 'Finds retrievals whose documents miss the question.',
     docs: {
-      what: 'Words, pairs, names and numbers of the query against those of all documents of the retrieval, as a fitted score.',
+      what: 'Words, pairs, names and numbers of the query against those of all documents of the retrieval, as a fitted score; near a finding their embeddings too.',
       why: 'Most wrong answers of retrieval systems begin with the wrong documents.',
       fix: 'Rewrite queries, mix lexical and dense search, rerank, and allow an empty answer.',
       limits:
