@@ -44,7 +44,7 @@ export function register(program: Command): void {
     .addOption(new Option('--format <name>', 'what the files hold').choices(['auto', ...Object.keys(formats)]).default('auto'))
     .option('--detector <id>', 'run only this detector (repeatable)', collect)
     .option('--set <path=value>', 'set a detector option, e.g. loop.min_repeats=5 (repeatable)', collect)
-    .option('--no-embedding', 'without the table of embeddings, for detectors of your own; none of those shipped reads it')
+    .option('--no-embedding', 'without the table of embeddings: words decide alone')
     .option('--blame', 'say for every trace which agent and step made it go wrong')
     .addOption(
       new Option('--fail-on <severity>', 'exit 1 if a finding is at least this severe')

@@ -4,6 +4,7 @@ import { coverage, textFacts } from '../../src/text/facts.ts';
 import { outputText } from '../../src/text/features.ts';
 import { functionShare, headCoverage, wordHeads } from '../../src/text/heads.ts';
 import { lastUserText } from '../../src/text/turn.ts';
+import { isOtherSubject } from './derailment-embedding.ts';
 
 /** A request or an answer of fewer content words has no subject to leave. */
 const MIN_REQUEST = 6;
@@ -26,14 +27,18 @@ export function leavesTask(step: Step): string | undefined {
         ?.trim();
 }
 
-/** Share of the request's content words that the answer has too; `undefined` where that says nothing, or is more than `max`. */
+/**
+ * Share of the request's content words that the answer has too; `undefined` where that says nothing, is more than `max`, or the two have one subject in
+ * other words.
+ */
 export function likenessToRequest(step: Step, max: number): number | undefined {
   const request = lastUserText(step);
   const answer = outputText(step);
   if (request === undefined || request.length > MAX_REQUEST) return undefined;
   // Words that are equal begin equally: most answers are dismissed here.
   if (coverage(textFacts(request), textFacts(answer)) > max) return undefined;
-  return likeness(request, subjectOf(answer), max);
+  const share = likeness(request, subjectOf(answer), max);
+  return share !== undefined && isOtherSubject(request, answer) ? share : undefined;
 }
 
 /** The same for an answer whose words were kept. */

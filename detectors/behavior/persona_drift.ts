@@ -22,7 +22,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = judgeOf(fit.head);
+const judge = judgeOf(fit.head, { meant: fit.head_meaning });
 
 export default defineDetector({
   meta: {
@@ -34,7 +34,7 @@ export default defineDetector({
     needs: ['system', 'messages.output'],
     summary: 'Finds agents that leave the role their instructions give them.',
     docs: {
-      what: 'Words, names and clauses of the instructions against those of each answer, as a fitted score. Only instructions of eight words and answers of twelve are judged.',
+      what: 'Words, names and clauses of the instructions against those of each answer, as a fitted score; near a finding their embeddings too. Only instructions of eight words and answers of twelve are judged.',
       why: 'An agent that takes on another role works without the rules of its own.',
       fix: 'Repeat the role near the end of the prompt, and route questions of other roles elsewhere.',
       limits:

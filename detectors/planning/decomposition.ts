@@ -22,7 +22,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = judgeOf(fit.head, comparePlan);
+const judge = judgeOf(fit.head, { comparison: comparePlan });
 
 export default defineDetector({
   meta: {

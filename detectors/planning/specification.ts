@@ -21,7 +21,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = judgeOf(fit.head, comparison);
+const judge = judgeOf(fit.head, { comparison });
 
 export default defineDetector({
   meta: {

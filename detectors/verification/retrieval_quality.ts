@@ -44,7 +44,7 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-const judge = judgeOf(fit.head);
+const judge = judgeOf(fit.head, { meant: fit.head_meaning });
 
 export default defineDetector({
   meta: {
@@ -56,7 +56,7 @@ export default defineDetector({
     needs: ['documents'],
     summary: 'Finds retrievals whose documents miss the question, and searches that ask the same again.',
     docs: {
-      what: 'Words, pairs, names and numbers of the query against those of all documents of the retrieval, as a fitted score; and queries of one agent to one search tool that share most of their words with an earlier one.',
+      what: 'Words, pairs, names and numbers of the query against those of all documents of the retrieval, as a fitted score, near a finding their embeddings too; and queries of one agent to one search tool that share most of their words with an earlier one.',
       why: 'Most wrong answers of retrieval systems begin with the wrong documents.',
       fix: 'Rewrite queries, mix lexical and dense search, rerank, and allow an empty answer.',
       limits:

@@ -19,23 +19,31 @@ import { documentToProtobuf } from '../../src/otlp/json.ts';
 import { walkTraces } from '../../src/otlp/traces.ts';
 import type { Step } from '../../src/step/step.ts';
 import { compareTexts, comparisonNames } from '../../src/text/compare.ts';
+import { provideEmbedding } from '../../src/text/embedding.ts';
 import { textFacts } from '../../src/text/facts.ts';
-import type { Comparison } from '../../src/text/judge.ts';
-import { auc, crossValidate, fitLogistic, type Logistic, pointAt, probability, type Row } from './logistic.ts';
+import { type Comparison, MEANING_FROM, meaningNames } from '../../src/text/judge.ts';
+import { meaningApart } from '../../src/text/meaning.ts';
+import { auc, crossValidate, fitLogistic, type Logistic, pointAt, type Row } from './logistic.ts';
 
 type PairOf = (step: Step) => { readonly a: string; readonly b: string } | undefined;
 
+/** A row by words, and the same with meaning. */
+interface PairRow extends Row {
+  readonly meant: Float64Array;
+}
+
+/** `meaning`: a second head that reads embeddings too, for detectors that ask whether two texts have one subject. */
 const detectors: Readonly<
-  Record<string, { readonly family: string; readonly pairOf: PairOf; readonly comparison?: Comparison }>
+  Record<string, { readonly family: string; readonly pairOf: PairOf; readonly comparison?: Comparison; readonly meaning?: true }>
 > = {
-  persona_drift: { family: 'behavior', pairOf: persona },
+  persona_drift: { family: 'behavior', pairOf: persona, meaning: true },
   communication: { family: 'coordination', pairOf: communication, comparison: answered },
   context: { family: 'coordination', pairOf: context },
-  withholding: { family: 'coordination', pairOf: withholding },
+  withholding: { family: 'coordination', pairOf: withholding, meaning: true },
   decomposition: { family: 'planning', pairOf: decomposition, comparison: comparePlan },
   specification: { family: 'planning', pairOf: specification, comparison: restated },
   hallucination: { family: 'verification', pairOf: hallucination },
-  retrieval_quality: { family: 'verification', pairOf: retrieval },
+  retrieval_quality: { family: 'verification', pairOf: retrieval, meaning: true },
 };
 const PENALTIES = [10, 30, 100];
 /** Healthy runs and recordings together weigh as much as this many golden entries: enough to be heard, not enough to decide; none weighs more than an entry. */
@@ -62,8 +70,10 @@ function pairsOf(document: unknown): Map<string, { a: string; b: string }[]> {
   return found;
 }
 
-const rows = new Map<string, Row[]>(Object.keys(detectors).map((id) => [id, []]));
-const healthy = new Map<string, Row[]>(Object.keys(detectors).map((id) => [id, []]));
+provideEmbedding(() => readFileSync('src/text/embedding.bin'));
+
+const rows = new Map<string, PairRow[]>(Object.keys(detectors).map((id) => [id, []]));
+const healthy = new Map<string, PairRow[]>(Object.keys(detectors).map((id) => [id, []]));
 
 const golden = new Map(
   lines('golden/labels.jsonl').map((line) => {
@@ -79,7 +89,7 @@ for (const line of lines('golden/traces.jsonl.gz')) {
   const known = golden.get(traceId(line));
   if (!known || known.label === null || !(known.id in detectors)) continue;
   const pair = pairsOf(JSON.parse(line)).get(known.id)?.at(-1);
-  if (pair) rows.get(known.id)?.push({ x: features(known.id, pair), y: known.label, group: pair.a.slice(0, 60) });
+  if (pair) rows.get(known.id)?.push(rowOf(known.id, pair, known.label, pair.a.slice(0, 60)));
 }
 for (const line of lines('golden_otel/traces.jsonl.gz')) {
   if (healthyOtel().has(traceId(line))) keep(line);
@@ -101,30 +111,56 @@ for (const path of [...recordings(join(folder, '../dialects')), ...recordings('e
 
 for (const id of Object.keys(detectors)) {
   if (only.length > 0 && !only.includes(id)) continue;
-  const own = rows.get(id) as Row[];
-  const calm = healthy.get(id) as Row[];
+  const own = rows.get(id) as PairRow[];
+  const calm = healthy.get(id) as PairRow[];
   const weighted = calm.map((row) => ({ ...row, weight: Math.min(1, HEALTHY_WEIGHT / calm.length) }));
   const all = [...own, ...weighted];
   const y = own.map((row) => row.y);
+  const { model, scores, penalty } = fitted(all, own.length);
+  say(`${id}: n ${own.length}, healthy calls ${calm.length}, penalty ${penalty}`);
+  show('words', scores, y, calm.length);
+  const target = `detectors/${detectors[id]?.family}/${id}.fit.json`;
+  const former = JSON.parse(readFileSync(target, 'utf8')) as Record<string, unknown>;
+  const heads: { head: unknown; head_meaning?: unknown } = {
+    head: named(model, detectors[id]?.comparison?.names ?? comparisonNames),
+  };
+  if (detectors[id]?.meaning) {
+    const meant = fitted(
+      all.map((row) => ({ ...row, x: row.meant })),
+      own.length,
+    );
+    const gated = scores.map((score, i) => (score < MEANING_FROM ? score : (meant.scores[i] as number)));
+    const opened = scores.filter((score) => score >= MEANING_FROM).length;
+    show(`words, from ${MEANING_FROM} with meaning (${opened} of ${all.length})`, gated, y, calm.length);
+    heads.head_meaning = named(meant.model, meaningNames);
+  }
+  writeFileSync(target, `${JSON.stringify({ ...former, ...heads }, null, 2)}\n`);
+}
+
+/** The penalty with the largest area over the first `judged` rows, its model, and the scores out of fold. */
+function fitted(all: readonly Row[], judged: number): { model: Logistic; scores: number[]; penalty: number } {
+  const y = all.slice(0, judged).map((row) => row.y);
   let best = { area: -1, penalty: 0, scores: [] as number[] };
   for (const penalty of PENALTIES) {
     const scores = crossValidate(all, penalty, 10);
-    const area = auc(scores.slice(0, own.length), y);
+    const area = auc(scores.slice(0, judged), y);
     if (area > best.area) best = { area, penalty, scores };
   }
-  const model = fitLogistic(all, best.penalty);
-  const at = pointAt(best.scores.slice(0, own.length), y, 0.5);
-  const f1 = f1Of(at, y);
-  const alarms = best.scores.slice(own.length).filter((score) => score >= 0.5).length;
+  return { ...best, model: fitLogistic(all, best.penalty) };
+}
+
+/** Scores out of fold: those of the entries first, those of healthy calls after them. */
+function show(name: string, scores: readonly number[], y: readonly (0 | 1)[], calm: number): void {
+  const own = scores.slice(0, y.length);
+  const at = pointAt(own, y, 0.5);
+  const alarms = scores.slice(y.length).filter((score) => score >= 0.5).length;
   say(
-    `${id}: n ${own.length}, AUC ${best.area.toFixed(3)} (penalty ${best.penalty}); at .5 F1 ${f1.toFixed(3)}, recall ${at.recall.toFixed(2)}, FPR ${at.fpr.toFixed(2)}; healthy calls ${calm.length}, of them ${alarms} at .5 or more, mean ${mean(calm, model).toFixed(3)}`,
+    `  ${name}: AUC ${auc(own, y).toFixed(3)}; at .5 F1 ${f1Of(at, y).toFixed(3)}, recall ${at.recall.toFixed(2)}, FPR ${at.fpr.toFixed(2)}; healthy calls at .5 or more ${alarms} of ${calm}`,
   );
-  const target = `detectors/${detectors[id]?.family}/${id}.fit.json`;
-  const former = JSON.parse(readFileSync(target, 'utf8')) as Record<string, unknown>;
-  const weights = Object.fromEntries(
-    (detectors[id]?.comparison?.names ?? comparisonNames).map((name, j) => [name, model.weights[j] as number]),
-  );
-  writeFileSync(target, `${JSON.stringify({ ...former, head: { bias: model.bias, weights } }, null, 2)}\n`);
+}
+
+function named({ bias, weights }: Logistic, names: readonly string[]): unknown {
+  return { bias, weights: Object.fromEntries(names.map((name, j) => [name, weights[j] as number])) };
 }
 
 function recordings(root: string): string[] {
@@ -144,7 +180,7 @@ function parsed(text: string): unknown {
 
 function keep(text: string): void {
   for (const [id, pairs] of pairsOf(JSON.parse(text)))
-    for (const pair of pairs.slice(0, PER_RUN)) healthy.get(id)?.push({ x: features(id, pair), y: 0, group: traceId(text) });
+    for (const pair of pairs.slice(0, PER_RUN)) healthy.get(id)?.push(rowOf(id, pair, 0, traceId(text)));
 }
 
 function healthyOtel(): Set<string> {
@@ -156,18 +192,16 @@ function healthyOtel(): Set<string> {
   );
 }
 
-function features(id: string, { a, b }: { readonly a: string; readonly b: string }): Float64Array {
-  return detectors[id]?.comparison?.of(a, b) ?? compareTexts(textFacts(a), textFacts(b));
+function rowOf(id: string, { a, b }: { readonly a: string; readonly b: string }, y: 0 | 1, group: string): PairRow {
+  const words = compareTexts(textFacts(a), textFacts(b));
+  const x = detectors[id]?.comparison?.of(a, b) ?? words;
+  return { x, meant: Float64Array.of(...words, meaningApart(a, b) as number), y, group };
 }
 
 function f1Of({ recall, fpr }: { readonly recall: number; readonly fpr: number }, y: readonly (0 | 1)[]): number {
   const positives = y.filter((one) => one === 1).length;
   const tp = recall * positives;
   return (2 * tp) / (tp + fpr * (y.length - positives) + positives || 1);
-}
-
-function mean(of: readonly Row[], model: Logistic): number {
-  return of.reduce((sum, { x }) => sum + probability(model, x), 0) / Math.max(1, of.length);
 }
 
 function traceId(text: string): string {

@@ -55,7 +55,7 @@ export function detectFactory(
         .boolean()
         .default(true)
         .describe(
-          'Keep the table of embeddings at hand for detectors that ask for it; none of those shipped does. One `detect` that says false takes it away for the process.',
+          'Keep the table of embeddings at hand for detectors that ask for it near a finding. One `detect` that says false takes it away for the process.',
         ),
       emit_above: z
         .number()

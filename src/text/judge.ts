@@ -3,6 +3,7 @@ import { compareTexts, comparisonNames } from './compare.ts';
 import { compareDemands, type DemandName, demandNames } from './demands.ts';
 import { textFacts } from './facts.ts';
 import { type FittedHead, headOf } from './head.ts';
+import { meaningApart } from './meaning.ts';
 
 export interface Judgement {
   /** 0–1, raw: before calibration. */
@@ -57,11 +58,31 @@ export function requestWith(general: readonly ComparisonName[], demands: readonl
   });
 }
 
+/** What the second head reads: the words, and how far the texts are apart in meaning. */
+export const meaningNames = [...comparisonNames, 'meaning_apart'] as const;
+
+/**
+ * Score of the words from which meaning is asked: somewhat below `reportAt`, so that a text is embedded only where words already speak for a finding.
+ */
+export const MEANING_FROM = 0.3;
+
+export interface Heads {
+  /** Default: `compareTexts`. */
+  readonly comparison?: Comparison;
+  /** The second head, `head_meaning`: it decides where the first comes near a finding and a table of embeddings is provided. */
+  readonly meant?: FittedHead;
+}
+
 /** `fit` is the `head` of a detector's `<id>.fit.json` (eval/train/pairs.ts). `a` is what was given, `b` what was made of it. */
-export function judgeOf(fit: FittedHead, comparison: Comparison = texts): (a: string, b: string) => Judgement {
-  const head = headOf(fit, comparison.names);
+export function judgeOf(fit: FittedHead, { comparison = texts, meant }: Heads = {}): (a: string, b: string) => Judgement {
+  const words = headOf(fit, comparison.names);
+  const meaning = meant === undefined ? undefined : headOf(meant, meaningNames);
   return (a, b) => {
     const x = comparison.of(a, b);
-    return { score: head.score(x), signs: () => head.reasons(x).join(', ') || 'its length' };
+    const score = words.score(x);
+    const apart = meaning === undefined || score < MEANING_FROM ? undefined : meaningApart(a, b);
+    if (meaning === undefined || apart === undefined) return { score, signs: () => words.reasons(x).join(', ') || 'its length' };
+    const y = Float64Array.of(...x, apart);
+    return { score: meaning.score(y), signs: () => meaning.reasons(y).join(', ') || 'its length' };
   };
 }
