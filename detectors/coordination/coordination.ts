@@ -3,8 +3,10 @@
  * in a circle, work that is sent back and forth unchanged. Only messages that a tool sends between agents are judged; who is silent by design is not.
  */
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
+import type { Step } from '../../src/step/step.ts';
 import { hashText } from '../../src/text/hash.ts';
 import { maskVolatile } from '../../src/text/mask.ts';
+import { foldLedger, type Ledger, replyOf } from './coordination-ledger.ts';
 import { rosterOf, type Sent, sentBy } from './coordination-messages.ts';
 
 interface Row extends SpanRef {
@@ -21,6 +23,7 @@ interface Row extends SpanRef {
 interface State {
   rows: Row[];
   roster: string[];
+  ledger: Ledger | null;
 }
 
 const options = {
@@ -118,6 +121,15 @@ const messages = {
     action: 'Let one agent own each decision.',
     taxonomy,
   },
+  stalled: {
+    text: "The reply of agent '{{agent}}' did not bring what was asked for, after its planner had reported that no progress is made.",
+    tier: 2,
+    severity: 'low',
+    impact: 'The run spends turns on a way that its own planner holds for stuck.',
+    action:
+      'Count the reports without progress: after two or three of them change the plan or the agent, or end the run with what is known.',
+    taxonomy: { mast: ['FM-1.5'], trail: ['Resource Abuse'], owasp: ['ASI08'], modes: ['F11'] },
+  },
 } as const;
 
 type Ctx = Context<typeof options, typeof messages>;
@@ -162,15 +174,15 @@ export default defineDetector({
     family: 'coordination',
     scope: 'session',
     version: 1,
-    stateVersion: 1,
+    stateVersion: 2,
     needs: ['agent.name', 'tool.arguments'],
     summary: 'Finds agents that wait for each other, pass tasks in circles, or write to nobody.',
     docs: {
-      what: 'Messages that agents send each other by a tool: who wrote to whom, whether it was received and answered, who says that it waits, and how often an exchange repeats.',
+      what: 'Messages that agents send each other by a tool: who wrote to whom, whether it was received and answered, who says that it waits, and how often an exchange repeats. Where a planner keeps a progress ledger, the replies after it has reported that no progress is made.',
       why: 'Teams of agents fail between the agents: each does its part and the whole stands still.',
       fix: 'Deadlines for requests, one owner for each decision, and an orchestrator that sees the graph of waiting.',
       limits:
-        'Frameworks that hand over without a message are not seen here. Failures and waiting are told by English wordings. Agents that only report look unanswered if the tool counts receipts and nobody gives them.',
+        'Frameworks that hand over without a message are not seen here. Failures and waiting are told by English wordings. Ledgers are read in the form of the Magentic orchestrators; a run that gets out of a stall has its replies reported until the answer. Agents that only report look unanswered if the tool counts receipts and nobody gives them.',
       sources: ['https://arxiv.org/abs/2503.13657'],
     },
     options,
@@ -180,16 +192,19 @@ export default defineDetector({
   init: (): State | undefined => undefined,
 
   onStep(state, step, ctx) {
+    const told =
+      step.has('messages.output') && (step.kind === 'agent' || step.kind === 'llm') ? onReply(state, step, ctx) : state;
+    if (told !== state) return told;
     if (step.kind === 'workflow' || step.kind === 'agent') {
       const roster = step.has('system') ? rosterOf(step.system ?? '') : [];
       if (roster.length === 0 || (state !== undefined && state.roster.length > 0)) return state;
-      const known: State = { rows: state?.rows ?? [], roster };
+      const known: State = { ...(state ?? empty()), roster };
       for (const row of known.rows) outsider(known, row, ctx);
       return known;
     }
     const sent = sentBy(step);
     if (sent === undefined) return state;
-    const next = state ?? { rows: [], roster: [] };
+    const next = state ?? empty();
     const row = rowOf(sent, step);
     next.rows.push(row);
     if (next.rows.length > MAX_ROWS) next.rows.shift();
@@ -220,6 +235,25 @@ export default defineDetector({
     }
   },
 });
+
+function empty(): State {
+  return { rows: [], roster: [], ledger: null };
+}
+
+/** What a planner writes down of its run, and what the agents say after it. */
+function onReply(state: State | undefined, step: Step, ctx: Ctx): State | undefined {
+  const read = foldLedger(state?.ledger ?? null, step);
+  if (read !== undefined) {
+    for (const key of read.satisfied) ctx.withdraw('stalled', key);
+    return { ...(state ?? empty()), ledger: read.ledger };
+  }
+  // A model call inside of an agent's turn is no reply yet.
+  const reply = state?.ledger && step.kind === 'agent' ? replyOf(state.ledger, step) : undefined;
+  if (reply)
+    // On AgentRx dev six of ten such replies are labelled failing, before the first report one of four.
+    ctx.report('stalled', { at: step, key: reply.key, evidence: [reply.from], score: 0.62, data: { agent: reply.agent } });
+  return state;
+}
 
 function rowOf({ from, to, content, acknowledged }: Sent, { traceId, spanId }: SpanRef): Row {
   const lower = content.toLowerCase();
