@@ -42,8 +42,16 @@ export function followCode(code: Code | null, step: Step): Code | null {
     if (values.length > 0 && !failed) return { ...next, runs: next.runs + 1, values, printed: ref(step), taken: null };
     return { ...next, taken: null };
   }
-  const takes = next.printed !== null && next.values.some((value) => text.includes(value)) && phrases.count('verified') === 0;
+  const takes = next.printed !== null && next.values.some((value) => text.includes(value)) && !checks(text);
   return { ...next, taken: takes ? ref(step) : null };
+}
+
+/** Words of one who looks at a result before taking it. */
+const checking = ['verif', 'check', 'confirm', 'plug', 'substitut'];
+
+function checks(text: string): boolean {
+  const lower = text.toLowerCase();
+  return checking.some((word) => lower.includes(word));
 }
 
 function ref({ traceId, spanId }: SpanRef): SpanRef {

@@ -96,7 +96,7 @@ export const messages = {
   filtered: {
     text: 'A content filter answered instead of the model.',
     tier: 1,
-    severity: 'medium',
+    severity: 'low',
     impact: 'The turn brought nothing, and the same prompt will be refused again.',
     action:
       'Find what in the prompt was refused (a page that was read, a picture), leave it out, and let the agent say what it could not do.',
