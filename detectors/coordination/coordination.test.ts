@@ -11,6 +11,7 @@ const swap = (i: number) => [
 ];
 
 const says = (name: string, output: string) => step('agent', { agent: name, output });
+const asks = says('solver', 'The length is not stated. Could you please provide it?');
 const ledger = (progress: boolean, satisfied = false) =>
   says(
     'planner',
@@ -68,11 +69,26 @@ testDetector(
         steps: [ledger(false), says('planner', 'Please open the page again.'), says('human', 'Go on.')],
       },
       {
+        name: 'a question that is answered the second time',
+        nearMiss: true,
+        steps: [asks, says('driver', 'Continue.'), asks, says('driver', 'It is twelve feet.')],
+      },
+      {
+        name: 'the same reply to what is no question',
+        nearMiss: true,
+        steps: [1, 2, 3].flatMap((i) => [says('solver', `Step ${i} is done.`), says('driver', 'Continue.')]),
+      },
+      {
         name: 'a ledger that is cut',
         steps: [says('planner', '{"is_progress_being_made": {"answer": fal'), says('reader', 'The page is open.')],
       },
     ],
     fires: [
+      {
+        name: 'a question that an automatic reply answers',
+        steps: [asks, says('driver', 'Continue.'), asks, says('driver', 'Continue.')],
+        expect: [{ message: 'unheard', at: 4, data: { from: 'driver', to: 'solver' } }],
+      },
       {
         name: 'replies after a report of no progress',
         steps: [

@@ -8,6 +8,7 @@ import { hashText } from '../../src/text/hash.ts';
 import { maskVolatile } from '../../src/text/mask.ts';
 import { foldLedger, type Ledger, replyOf } from './coordination-ledger.ts';
 import { rosterOf, type Sent, sentBy } from './coordination-messages.ts';
+import { followQuestion, type Questions } from './coordination-questions.ts';
 
 interface Row extends SpanRef {
   readonly from: string;
@@ -24,6 +25,7 @@ interface State {
   rows: Row[];
   roster: string[];
   ledger: Ledger | null;
+  questions: Questions | null;
 }
 
 const options = {
@@ -121,6 +123,15 @@ const messages = {
     action: 'Let one agent own each decision.',
     taxonomy,
   },
+  unheard: {
+    text: "Agent '{{to}}' asked for what it needs, and '{{from}}' answered as it had answered before.",
+    tier: 1,
+    severity: 'medium',
+    impact: 'The question stays open and the exchange goes on.',
+    action:
+      'Let a question reach whoever can answer it, or end the run with the question as its result; an automatic reply must not answer it.',
+    taxonomy: { mast: ['FM-2.5'], trail: ['Task Orchestration'], owasp: ['ASI07'], modes: ['F11'] },
+  },
   stalled: {
     text: "The reply of agent '{{agent}}' did not bring what was asked for, after its planner had reported that no progress is made.",
     tier: 2,
@@ -178,7 +189,7 @@ export default defineDetector({
     needs: ['agent.name', 'tool.arguments'],
     summary: 'Finds agents that wait for each other, pass tasks in circles, or write to nobody.',
     docs: {
-      what: 'Messages that agents send each other by a tool: who wrote to whom, whether it was received and answered, who says that it waits, and how often an exchange repeats. Where a planner keeps a progress ledger, the replies after it has reported that no progress is made.',
+      what: 'Messages that agents send each other by a tool: who wrote to whom, whether it was received and answered, who says that it waits, and how often an exchange repeats. Among messages of agents, a question for missing information that is answered as the one before. Where a planner keeps a progress ledger, the replies after it has reported that no progress is made.',
       why: 'Teams of agents fail between the agents: each does its part and the whole stands still.',
       fix: 'Deadlines for requests, one owner for each decision, and an orchestrator that sees the graph of waiting.',
       limits:
@@ -191,10 +202,9 @@ export default defineDetector({
 
   init: (): State | undefined => undefined,
 
-  onStep(state, step, ctx) {
-    const told =
-      step.has('messages.output') && (step.kind === 'agent' || step.kind === 'llm') ? onReply(state, step, ctx) : state;
-    if (told !== state) return told;
+  onStep(former, step, ctx) {
+    const speaks = step.has('messages.output') && (step.kind === 'agent' || step.kind === 'llm');
+    const state = speaks ? onReply(former, step, ctx) : former;
     if (step.kind === 'workflow' || step.kind === 'agent') {
       const roster = step.has('system') ? rosterOf(step.system ?? '') : [];
       if (roster.length === 0 || (state !== undefined && state.roster.length > 0)) return state;
@@ -237,7 +247,7 @@ export default defineDetector({
 });
 
 function empty(): State {
-  return { rows: [], roster: [], ledger: null };
+  return { rows: [], roster: [], ledger: null, questions: null };
 }
 
 /** What a planner writes down of its run, and what the agents say after it. */
@@ -247,12 +257,23 @@ function onReply(state: State | undefined, step: Step, ctx: Ctx): State | undefi
     for (const key of read.satisfied) ctx.withdraw('stalled', key);
     return { ...(state ?? empty()), ledger: read.ledger };
   }
-  // A model call inside of an agent's turn is no reply yet.
-  const reply = state?.ledger && step.kind === 'agent' ? replyOf(state.ledger, step) : undefined;
+  // A model call inside of an agent's turn is no message yet.
+  if (step.kind !== 'agent') return state;
+  const reply = state?.ledger ? replyOf(state.ledger, step) : undefined;
   if (reply)
     // On AgentRx dev six of ten such replies are labelled failing, before the first report one of four.
     ctx.report('stalled', { at: step, key: reply.key, evidence: [reply.from], score: 0.62, data: { agent: reply.agent } });
-  return state;
+  const { questions, unheard } = followQuestion(state?.questions ?? null, step);
+  if (unheard)
+    ctx.report('unheard', {
+      at: step,
+      key: step.spanId,
+      evidence: [unheard.question],
+      score: 0.75,
+      data: { from: unheard.from, to: unheard.to },
+    });
+  if (questions === null || questions === state?.questions) return state;
+  return { ...(state ?? empty()), questions };
 }
 
 function rowOf({ from, to, content, acknowledged }: Sent, { traceId, spanId }: SpanRef): Row {

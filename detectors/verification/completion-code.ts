@@ -6,6 +6,8 @@ import { outputText } from '../../src/text/features.ts';
 
 export interface Code {
   author: string;
+  /** Somebody else showed code before, as the form to be kept. */
+  asked: boolean;
   /** Blocks of code that were written, runs that printed a value. */
   written: number;
   runs: number;
@@ -22,28 +24,30 @@ const MAX_VALUES = 6;
 
 /** Follows a message of an agent; `null` until one holds code. */
 export function followCode(code: Code | null, step: Step): Code | null {
+  // More than one block or run: somebody had a second look.
+  if (code !== null && (code.written > 1 || code.runs > 1)) return code;
   const text = outputText(step);
   const agent = step.agent ?? '';
-  const writes = text.includes('```');
-  if (code === null && !writes) return null;
-  const { phrases } = textFacts(text);
-  if (writes) {
-    // The request may show the form that code has to have: only the second block of another agent is its own.
-    if (code !== null && code.author === agent) return { ...code, written: code.written + 1, taken: null, printed: null };
-    return { author: agent, written: 1, runs: 0, values: [], printed: null, taken: null };
+  if (text.includes('```')) {
+    // The request may show the form that code has to have; what another agent then writes is the first code.
+    const first = code === null || (code.author !== agent && code.runs === 0 && !code.asked);
+    return { author: agent, asked: code !== null, written: first ? 1 : 2, runs: 0, values: [], printed: null, taken: null };
   }
-  const next = code as Code;
-  if (agent !== next.author) {
-    const values =
-      text.length <= MAX_PRINT
-        ? (text.match(/\d+(?:\.\d+)?/g) ?? []).slice(0, MAX_VALUES).map((value) => `${Number(value)}`)
-        : [];
-    const failed = phrases.count('failed') > 0 || text.includes('Traceback');
-    if (values.length > 0 && !failed) return { ...next, runs: next.runs + 1, values, printed: ref(step), taken: null };
-    return { ...next, taken: null };
+  if (code === null) return null;
+  if (agent !== code.author) {
+    const values = valuesOf(text);
+    return values.length > 0
+      ? { ...code, runs: code.runs + 1, values, printed: ref(step), taken: null }
+      : { ...code, taken: null };
   }
-  const takes = next.printed !== null && next.values.some((value) => text.includes(value)) && !checks(text);
-  return { ...next, taken: takes ? ref(step) : null };
+  const takes = code.printed !== null && code.values.some((value) => text.includes(value)) && !checks(text);
+  return { ...code, taken: takes ? ref(step) : null };
+}
+
+/** The numbers of a short print; none if it tells of a failure. */
+function valuesOf(text: string): string[] {
+  if (text.length > MAX_PRINT || text.includes('Traceback') || textFacts(text).phrases.count('failed') > 0) return [];
+  return (text.match(/\d+(?:\.\d+)?/g) ?? []).slice(0, MAX_VALUES).map((value) => `${Number(value)}`);
 }
 
 /** Words of one who looks at a result before taking it. */

@@ -66,6 +66,10 @@ testDetector(
         steps: [request, program, says('asker', '67'), program, says('asker', '67'), says('solver', 'The answer is 67.')],
       },
       {
+        name: 'code that a third agent wrote again',
+        steps: [request, program, says('critic', '```python\nprint(67)\n```'), says('asker', '67'), says('critic', 'It is 67.')],
+      },
+      {
         name: 'code that failed',
         steps: [request, program, says('asker', 'Traceback: line 1 failed'), says('solver', 'The answer is 1.')],
       },
