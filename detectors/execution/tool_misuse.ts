@@ -125,7 +125,7 @@ export default defineDetector({
       why: 'A wrong call costs a turn at best; at worst the tool runs with defaults that nobody chose, or the model invents the result.',
       fix: 'Give the violation back to the model, use strict tool calling, keep names and schemas short and unambiguous.',
       limits:
-        'Patterns and formats are not checked. Definitions that a proxy rewrites, or that are cut in the trace, look like misuse. Without definitions only failing calls are judged.',
+        'Patterns and formats are not checked. Definitions that a proxy rewrites, or that are cut in the trace, look like misuse. Without definitions only failing calls are judged. Tools that change records are known by the first word of their names (update_booking); one refusal is how agents learn of a rule and is not reported.',
       sources: ['https://json-schema.org/draft/2020-12/json-schema-validation', 'https://gorilla.cs.berkeley.edu/leaderboard'],
     },
     options,

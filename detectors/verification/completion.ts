@@ -88,7 +88,7 @@ export default defineDetector({
       why: 'Runs that stop early look like runs that succeed: the answer is fluent and nothing failed (MAST FM-3.1, FM-3.2).',
       fix: 'Make the end conditional on a check that passed; ask for the source of every fact in the answer; let the todo list decide when the task is done.',
       limits:
-        'An answer that a task needs no tool for (a puzzle, a translation) is not told apart where it assumes or computes aloud. Checks are known by their names and commands. Listed items are held against the answer only in runs without tool calls, where the answer is the delivery.',
+        'An answer that a task needs no tool for (a puzzle, a translation) is not told apart where it assumes or computes aloud. Checks are known by their names and commands. Listed items are held against the answer only in runs without tool calls, where the answer is the delivery. A number of entries is wrong only above what all results of the run hold; too small a number may be a choice. That nobody checked a print of code is certain, that somebody should have is not: it stays POSSIBLE.',
       sources: ['https://arxiv.org/abs/2503.13657', 'https://arxiv.org/abs/2505.08638'],
     },
     options,
