@@ -19,6 +19,9 @@ export function leavesTask(step: Step): string | undefined {
   if (text === '') return undefined;
   const { phrases } = textFacts(text);
   const at = phrases.first('tangent');
+  // "affected by the way the page is read" is no aside.
+  if (at >= 0 && /^by the way (?:the|that|it|its|we|you|they|he|she|this|these|in|of|to)\b/i.test(text.slice(at, at + 24)))
+    return undefined;
   return at < 0
     ? undefined
     : text

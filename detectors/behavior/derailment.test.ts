@@ -43,6 +43,16 @@ testDetector(
         ],
       },
       {
+        name: 'a manner and no aside',
+        nearMiss: true,
+        steps: [
+          ask(
+            'Explain how the parser of the compiler reads tokens and builds trees.',
+            'The parser reads tokens one by one; how the compiler builds its trees is decided by the way the tokens follow each other.',
+          ),
+        ],
+      },
+      {
         name: 'an answer in another language',
         nearMiss: true,
         steps: [

@@ -1,4 +1,4 @@
-import { agent, step, tool } from '../../src/detector/testing/builders.ts';
+import { step, tool } from '../../src/detector/testing/builders.ts';
 import { testDetector } from '../../src/detector/testing/tester.ts';
 import coordination from './coordination.ts';
 
@@ -10,7 +10,16 @@ const swap = (i: number) => [
   send('editor', 'clerk', 'Wrong format, do it again.'),
 ];
 
-const says = (name: string, output: string) => agent(name, { output });
+const says = (name: string, output: string) => step('agent', { agent: name, output });
+const asks = says('solver', 'The length is not stated. Could you please provide it?');
+const ledger = (progress: boolean, satisfied = false) =>
+  says(
+    'planner',
+    `Updated Ledger:\n${JSON.stringify({
+      is_request_satisfied: { reason: 'As far as known.', answer: satisfied },
+      is_progress_being_made: { reason: 'As far as seen.', answer: progress },
+    })}`,
+  );
 
 testDetector(
   coordination,
@@ -51,8 +60,64 @@ testDetector(
         name: 'a mail to a person',
         steps: [tool('send_email', { to: 'ann@example.com', body: 'failed' }, { agent: 'clerk', result: 'ok' })],
       },
+      {
+        name: 'a planner that sees progress',
+        nearMiss: true,
+        steps: [ledger(true), says('reader', 'The page is open.'), ledger(true), says('reader', 'Here is its table.')],
+      },
+      {
+        name: 'the reply that ends a stall with the answer',
+        nearMiss: true,
+        steps: [ledger(false), says('reader', 'The table says 41.'), ledger(true, true)],
+      },
+      {
+        name: 'the planner and the person speak after a stall',
+        nearMiss: true,
+        steps: [ledger(false), says('planner', 'Please open the page again.'), says('human', 'Go on.')],
+      },
+      {
+        name: 'a question that is answered the second time',
+        nearMiss: true,
+        steps: [asks, says('driver', 'Continue.'), asks, says('driver', 'It is twelve feet.')],
+      },
+      {
+        name: 'the same reply to what is no question',
+        nearMiss: true,
+        steps: [1, 2, 3].flatMap((i) => [says('solver', `Step ${i} is done.`), says('driver', 'Continue.')]),
+      },
+      {
+        name: 'a ledger that is cut',
+        steps: [says('planner', '{"is_progress_being_made": {"answer": fal'), says('reader', 'The page is open.')],
+      },
     ],
     fires: [
+      {
+        name: 'a question that an automatic reply answers',
+        steps: [asks, says('driver', 'Continue.'), asks, says('driver', 'Continue.')],
+        expect: [{ message: 'unheard', at: 4, data: { from: 'driver', to: 'solver' } }],
+      },
+      {
+        name: 'replies after a report of no progress',
+        steps: [
+          says('reader', 'The page is open.'),
+          ledger(false),
+          says('reader', 'The page is open.'),
+          ledger(true),
+          says('reader', 'The page is still open.'),
+        ],
+        expect: [
+          { message: 'stalled', at: 3, data: { agent: 'reader' } },
+          { message: 'stalled', at: 5 },
+        ],
+      },
+      {
+        name: 'a ledger of plain flags',
+        steps: [
+          says('planner', '{"is_request_satisfied": false, "is_progress_being_made": false}'),
+          says('reader', 'Nothing found.'),
+        ],
+        expect: [{ message: 'stalled', at: 2 }],
+      },
       {
         name: 'two requests that nobody received',
         steps: [send('planner', 'clerk', 'Count the orders.', false), send('planner', 'clerk', 'Please, the orders!', false)],

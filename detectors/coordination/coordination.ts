@@ -6,7 +6,9 @@ import { type Context, defineDetector, type SpanRef } from '../../src/detector/d
 import type { Step } from '../../src/step/step.ts';
 import { hashText } from '../../src/text/hash.ts';
 import { maskVolatile } from '../../src/text/mask.ts';
+import { foldLedger, type Ledger, replyOf } from './coordination-ledger.ts';
 import { rosterOf, type Sent, sentBy, waitsFor } from './coordination-messages.ts';
+import { followQuestion, type Questions } from './coordination-questions.ts';
 
 interface Row extends SpanRef {
   readonly from: string;
@@ -30,6 +32,8 @@ interface State {
   roster: string[];
   /** Absent until an agent says so. */
   waits?: Waiting[];
+  ledger: Ledger | null;
+  questions: Questions | null;
 }
 
 const options = {
@@ -127,6 +131,24 @@ const messages = {
     action: 'Let one agent own each decision.',
     taxonomy,
   },
+  unheard: {
+    text: "Agent '{{to}}' asked for what it needs, and '{{from}}' answered as it had answered before.",
+    tier: 1,
+    severity: 'medium',
+    impact: 'The question stays open and the exchange goes on.',
+    action:
+      'Let a question reach whoever can answer it, or end the run with the question as its result; an automatic reply must not answer it.',
+    taxonomy: { mast: ['FM-2.5'], trail: ['Task Orchestration'], owasp: ['ASI07'], modes: ['F11'] },
+  },
+  stalled: {
+    text: "The reply of agent '{{agent}}' did not bring what was asked for, after its planner had reported that no progress is made.",
+    tier: 2,
+    severity: 'low',
+    impact: 'The run spends turns on a way that its own planner holds for stuck.',
+    action:
+      'Count the reports without progress: after two or three of them change the plan or the agent, or end the run with what is known.',
+    taxonomy: { mast: ['FM-1.5'], trail: ['Resource Abuse'], owasp: ['ASI08'], modes: ['F11'] },
+  },
 } as const;
 
 type Ctx = Context<typeof options, typeof messages>;
@@ -176,11 +198,11 @@ export default defineDetector({
     needs: ['agent.name', 'tool.arguments'],
     summary: 'Finds agents that wait for each other, pass tasks in circles, or write to nobody.',
     docs: {
-      what: 'Messages that agents send each other by a tool: who wrote to whom, whether it was received and answered, who says that it waits for whom (in its own words too), and how often an exchange repeats.',
+      what: 'Messages that agents send each other by a tool: who wrote to whom, whether it was received and answered, who says that it waits for whom (in its own words too), and how often an exchange repeats. Among messages of agents, a question for missing information that is answered as the one before. Where a planner keeps a progress ledger, the replies after it has reported that no progress is made.',
       why: 'Teams of agents fail between the agents: each does its part and the whole stands still.',
       fix: 'Deadlines for requests, one owner for each decision, and an orchestrator that sees the graph of waiting.',
       limits:
-        'Frameworks that hand over without a message are not seen here. Failures and waiting are told by English wordings. Agents that only report look unanswered if the tool counts receipts and nobody gives them.',
+        'Frameworks that hand over without a message are not seen here. Failures and waiting are told by English wordings. Ledgers are read in the form of the Magentic orchestrators; a run that gets out of a stall has its replies reported until the answer. Agents that only report look unanswered if the tool counts receipts and nobody gives them.',
       sources: ['https://arxiv.org/abs/2503.13657'],
     },
     options,
@@ -189,18 +211,19 @@ export default defineDetector({
 
   init: (): State | undefined => undefined,
 
-  onStep(before, step, ctx) {
-    const state = step.kind === 'agent' || step.kind === 'llm' ? said(before, step, ctx) : before;
+  onStep(former, step, ctx) {
+    const speaks = step.has('messages.output') && (step.kind === 'agent' || step.kind === 'llm');
+    const state = speaks ? said(onReply(former, step, ctx), step, ctx) : former;
     if (step.kind === 'workflow' || step.kind === 'agent') {
       const roster = step.has('system') ? rosterOf(step.system ?? '') : [];
       if (roster.length === 0 || (state !== undefined && state.roster.length > 0)) return state;
-      const known: State = { ...state, rows: state?.rows ?? [], roster };
+      const known: State = { ...(state ?? empty()), roster };
       for (const row of known.rows) outsider(known, row, ctx);
       return known;
     }
     const sent = sentBy(step);
     if (sent === undefined) return state;
-    const next = state ?? { rows: [], roster: [] };
+    const next = state ?? empty();
     const row = rowOf(sent, step);
     next.rows.push(row);
     if (next.rows.length > MAX_ROWS) next.rows.shift();
@@ -239,7 +262,7 @@ function said(state: State | undefined, step: Step, ctx: Ctx): State | undefined
   const to = waitsFor(step);
   if (to === undefined && state?.waits?.some((one) => one.from === from) !== true) return state;
   const waits = (state?.waits ?? []).filter((one) => one.from !== from);
-  const next: State = { rows: state?.rows ?? [], roster: state?.roster ?? [], waits };
+  const next: State = { ...(state ?? empty()), waits };
   if (to === undefined || to === from) return next;
   waits.push({ from, to, traceId, spanId });
   if (waits.length > MAX_WAITS) waits.shift();
@@ -262,6 +285,36 @@ function said(state: State | undefined, step: Step, ctx: Ctx): State | undefined
       data: { from, to },
     });
   return next;
+}
+
+function empty(): State {
+  return { rows: [], roster: [], ledger: null, questions: null };
+}
+
+/** What a planner writes down of its run, and what the agents say after it. */
+function onReply(state: State | undefined, step: Step, ctx: Ctx): State | undefined {
+  const read = foldLedger(state?.ledger ?? null, step);
+  if (read !== undefined) {
+    for (const key of read.satisfied) ctx.withdraw('stalled', key);
+    return { ...(state ?? empty()), ledger: read.ledger };
+  }
+  // A model call inside of an agent's turn is no message yet.
+  if (step.kind !== 'agent') return state;
+  const reply = state?.ledger ? replyOf(state.ledger, step) : undefined;
+  if (reply)
+    // On AgentRx dev six of ten such replies are labelled failing, before the first report one of four.
+    ctx.report('stalled', { at: step, key: reply.key, evidence: [reply.from], score: 0.62, data: { agent: reply.agent } });
+  const { questions, unheard } = followQuestion(state?.questions ?? null, step);
+  if (unheard)
+    ctx.report('unheard', {
+      at: step,
+      key: step.spanId,
+      evidence: [unheard.question],
+      score: 0.75,
+      data: { from: unheard.from, to: unheard.to },
+    });
+  if (questions === null || questions === state?.questions) return state;
+  return { ...(state ?? empty()), questions };
 }
 
 function rowOf({ from, to, content, acknowledged }: Sent, { traceId, spanId }: SpanRef): Row {

@@ -12,10 +12,26 @@ const asks = (name: string, args: unknown, more = {}) =>
   llm([{ role: 'assistant' as const, toolCalls: [{ id: 'c1', name, arguments: args }] }], { tools, ...more });
 const search = (args: unknown, more = {}) => tool('search', args, { result: 'found', ...more });
 
+const pay = (error: string) => [
+  llm([{ role: 'assistant', toolCalls: [{ id: 'p', name: 'update_booking', arguments: { id: 'b1' } }] }]),
+  tool('update_booking', { id: 'b1' }, { error }),
+];
+
 testDetector(
   misuse,
   {
     quiet: [
+      { name: 'one refused change', nearMiss: true, steps: pay('not enough seats') },
+      { name: 'a service that fails twice', nearMiss: true, steps: [...pay('request timed out'), ...pay('service unavailable')] },
+      {
+        name: 'two look-ups without a hit',
+        nearMiss: true,
+        steps: times(2, (i) => tool('find_user', { mail: `${i}` }, { error: 'user not found' })),
+      },
+      {
+        name: 'two edits of a file that do not apply',
+        steps: times(2, (i) => tool('update_file', { path: `${i}` }, { error: 'text not found' })),
+      },
       { name: 'a call as defined', steps: [asks('forecast', { city: 'Lyon', days: 3, unit: 'C' })] },
       { name: 'only what is required', steps: [asks('forecast', { city: 'Lyon' })] },
       { name: 'a bound just kept', nearMiss: true, steps: [asks('forecast', { city: 'Lyon', days: 14 })] },
@@ -48,6 +64,20 @@ testDetector(
       },
     ],
     fires: [
+      {
+        name: 'two refused changes',
+        steps: [...pay('not enough seats'), ...pay('balance is not enough')],
+        expect: [
+          { message: 'refused', at: 1, data: { tool: 'update_booking', count: 2 } },
+          { message: 'refused', at: 3 },
+        ],
+      },
+      {
+        name: 'one refused change by option',
+        options: { min_refusals: 1 },
+        steps: [tool('update_booking', { id: 'b1' }, { error: 'not enough seats' })],
+        expect: [{ message: 'refused', at: 1 }],
+      },
       {
         name: 'a required argument is missing',
         steps: [asks('forecast', { days: 2 })],

@@ -8,6 +8,7 @@ import { checkSchema, type Violation } from '../../src/schema/check.ts';
 import type { Step, ToolDefinition } from '../../src/step/step.ts';
 import { hashText } from '../../src/text/hash.ts';
 import { parseObject } from '../../src/text/json.ts';
+import { changes, foldRefusal, type Refusals, refusalOf } from './tool_misuse-refusals.ts';
 import { foldUse, type Uses } from './tool_misuse-uses.ts';
 
 /** A call whose tool nobody has defined yet. */
@@ -23,6 +24,7 @@ interface State {
   checked: string[];
   waiting: Waiting[];
   uses: Uses;
+  refusals: Refusals;
 }
 
 const options = {
@@ -39,6 +41,15 @@ const options = {
     min: 2,
     max: 100,
     source: 'Judgement: four calls show a habit; the failure is what makes the difference a mistake.',
+  },
+  min_refusals: {
+    type: 'integer',
+    text: 'Refused calls that were to change something, in one run, before they are reported.',
+    default: 2,
+    min: 1,
+    max: 50,
+    source:
+      'Of 90 passing runs of tau retail and airline eight have one such refusal and none has two; of 87 failing ones twelve have two.',
   },
 } as const;
 
@@ -80,6 +91,16 @@ const messages = {
     action: 'Send tool definitions with the model call, so that arguments can be checked; then correct the call.',
     taxonomy: { mast: ['FM-2.6'], trail: ['Tool-related'], owasp: ['ASI02'], modes: ['F4'] },
   },
+  refused: {
+    text: "Tool '{{tool}}' refused a change, one of {{count}} refused in this run.",
+    tier: 2,
+    severity: 'medium',
+    impact:
+      'The agent acts on a state that it has not read, or tries to get around a rule; what it told the user does not happen.',
+    action:
+      'Let the agent read the record and the rule before it promises a change, and hand over to a person after the second refusal.',
+    taxonomy: { mast: ['FM-2.6'], trail: ['Tool-related'], owasp: ['ASI02'], modes: ['F4'] },
+  },
 } as const;
 
 type Ctx = Context<typeof options, typeof messages>;
@@ -96,15 +117,15 @@ export default defineDetector({
     family: 'execution',
     scope: 'agent',
     version: 1,
-    stateVersion: 1,
+    stateVersion: 2,
     needs: ['tool.name'],
     summary: 'Finds calls of tools that do not exist or with arguments that their definitions do not allow.',
     docs: {
-      what: 'Every call a model asks for, against the tool definitions of that model call: name, required and unknown arguments, types, enumerations, bounds. Without definitions, a failing call that lacks an argument which all calls of that tool had before.',
+      what: 'Every call a model asks for, against the tool definitions of that model call: name, required and unknown arguments, types, enumerations, bounds. Without definitions, a failing call that lacks an argument which all calls of that tool had before. Changes of records (orders, bookings, payments) that the tools refuse more than once in a run.',
       why: 'A wrong call costs a turn at best; at worst the tool runs with defaults that nobody chose, or the model invents the result.',
       fix: 'Give the violation back to the model, use strict tool calling, keep names and schemas short and unambiguous.',
       limits:
-        'Patterns and formats are not checked. Definitions that a proxy rewrites, or that are cut in the trace, look like misuse. Without definitions only failing calls are judged.',
+        'Patterns and formats are not checked. Definitions that a proxy rewrites, or that are cut in the trace, look like misuse. Without definitions only failing calls are judged. Tools that change records are known by the first word of their names (update_booking); one refusal is how agents learn of a rule and is not reported.',
       sources: ['https://json-schema.org/draft/2020-12/json-schema-validation', 'https://gorilla.cs.berkeley.edu/leaderboard'],
     },
     options,
@@ -122,14 +143,17 @@ export default defineDetector({
 });
 
 function fresh(state: State | undefined): State {
-  return state ?? { tools: null, checked: [], waiting: [], uses: [] };
+  return state ?? { tools: null, checked: [], waiting: [], uses: [], refusals: { asked: null, refused: [] } };
 }
 
 /** Calls in a model's output, with the definitions it was given. */
 function fromModel(former: State | undefined, step: Step, ctx: Ctx): State | undefined {
   const definitions = step.has('tool.definitions') ? step.toolDefinitions : [];
-  if (definitions.length === 0) return former;
+  const asks = step.output.some(({ toolCalls }) => toolCalls.some(({ name }) => changes(name)));
+  if (definitions.length === 0 && !asks) return former;
   const state = fresh(former);
+  if (asks) state.refusals.asked = { traceId: step.traceId, spanId: step.spanId };
+  if (definitions.length === 0) return state;
   state.tools = definitions.slice(0, MAX_TOOLS).map(({ name }) => nameHash(name));
   for (const message of step.output)
     for (const call of message.toolCalls) {
@@ -152,6 +176,7 @@ function settle(former: State | undefined, step: Step, ctx: Ctx): State | undefi
 function fromTool(former: State | undefined, step: Step, ctx: Ctx): State {
   const state = fresh(former);
   const { name, arguments: args } = step.tool as { name: string; arguments: string | undefined };
+  if (ctx.wants('refused')) refusals(state, step, ctx);
   if (state.checked.includes(callHash(name, args))) return state;
   if (state.tools !== null) {
     if (!state.tools.includes(nameHash(name))) unknown(step, name, state.tools.length, ctx);
@@ -167,6 +192,16 @@ function fromTool(former: State | undefined, step: Step, ctx: Ctx): State {
     ctx.report('unlike_before', { at: step, key: `${name}:${path}`, score: 0.5, data: { tool: name, path, count } });
   }
   return state;
+}
+
+/** The first refusal is known as one of several when the second comes. */
+function refusals(state: State, step: Step, ctx: Ctx): void {
+  const refused = refusalOf(step);
+  if (refused === undefined) return;
+  const all = foldRefusal(state.refusals, refused, step);
+  if (all.length < ctx.options.min_refusals) return;
+  for (const { tool, at, by } of all)
+    ctx.report('refused', { at, key: by.spanId, evidence: [by], score: 0.62, data: { tool, count: all.length } });
 }
 
 function check(at: SpanRef, name: string, args: string | undefined, definitions: readonly ToolDefinition[], ctx: Ctx): void {

@@ -93,6 +93,32 @@ export const messages = {
     action: 'Retry the call with back-off, and keep the state of the run so that it can go on.',
     taxonomy: taxonomy(['FM-3.1'], ['Context Handling Failures', 'Instruction Non-compliance']),
   },
+  filtered: {
+    text: 'A content filter answered instead of the model.',
+    tier: 1,
+    severity: 'low',
+    impact: 'The turn brought nothing, and the same prompt will be refused again.',
+    action:
+      'Find what in the prompt was refused (a page that was read, a picture), leave it out, and let the agent say what it could not do.',
+    taxonomy: taxonomy(['FM-3.1'], ['Service Errors']),
+  },
+  miscounted: {
+    text: "The answer counts {{stated}} entries as '{{flag}}'; the results hold {{set}} (of {{all}}).",
+    tier: 1,
+    severity: 'medium',
+    impact: 'Whoever asked acts on a number that the tool did not give.',
+    action: 'Let a tool count, or have it return the count beside the list.',
+    taxonomy: taxonomy([], ['Tool Output Misinterpretation'], ['F8']),
+  },
+  unchecked: {
+    text: 'What one run of code printed is the answer; neither the agent that wrote it nor the one that ran it checked it.',
+    tier: 3,
+    severity: 'low',
+    impact: 'Code that computes something else than was asked prints a number too.',
+    action:
+      'Have the second agent compare the result with the request (a second way to compute it, the units, the bounds) before it is accepted.',
+    taxonomy: taxonomy(['FM-3.3'], [], ['F13']),
+  },
   delayed: {
     text: 'Work went on after the final answer.',
     tier: 1,

@@ -17,12 +17,77 @@ const api = (name: string, args: unknown, text = ''): MessageLike => ({
 const list =
   'Set up the shop.\n\nSubtasks:\n- create the product catalogue\n- connect the payment provider\n- send confirmation e-mails\n- publish shipping rates';
 const prose = (request: string, text: string, more = {}) => llm(text, { input: [user(request)], ...more });
+const says = (name: string, output: string) => step('agent', { agent: name, output });
+const request = says(
+  'asker',
+  'Solve it in Python:\n```python\n# your code\n```\nProblem: six boxes of 12 pencils, 5 are broken.',
+);
+const program = says('solver', 'Multiply and subtract.\n```python\nprint(6 * 12 - 5)\n```');
+const refusal =
+  "Error code: 400 - {'error': {'code': 'content_filter', 'message': \"The response was filtered due to Azure OpenAI's content management policy.\"}}";
+const stock = (...available: boolean[]) =>
+  tool('get_product', { id: 'p1' }, { result: { variants: available.map((one, i) => ({ id: `${i}`, available: one })) } });
 const tests = (result: string): StepLike => tool('run_tests', {}, { result });
 
 testDetector(
   completion,
   {
     quiet: [
+      {
+        name: 'a number that the results hold',
+        nearMiss: true,
+        steps: [stock(true, true, false), llm('There are 2 available variants.')],
+      },
+      {
+        name: 'a choice of what is there',
+        nearMiss: true,
+        steps: [stock(true, true, true), llm('For you there are 2 available sizes.')],
+      },
+      {
+        name: 'a number over several results',
+        nearMiss: true,
+        steps: [stock(true, true, false), stock(true, true, true), llm('I found 5 available variants.')],
+      },
+      {
+        name: 'a result that is cut',
+        steps: [
+          tool('get_product', {}, { result: '[{"available": true}, {"available": true}, {"available": tr' }),
+          llm('There are 9 available variants.'),
+        ],
+      },
+      {
+        name: 'an agent that checks what was printed',
+        nearMiss: true,
+        steps: [request, program, says('asker', '67'), says('solver', 'I verified it by adding them up: the answer is 67.')],
+      },
+      {
+        name: 'code that ran twice',
+        nearMiss: true,
+        steps: [request, program, says('asker', '67'), program, says('asker', '67'), says('solver', 'The answer is 67.')],
+      },
+      {
+        name: 'code that a third agent wrote again',
+        steps: [request, program, says('critic', '```python\nprint(67)\n```'), says('asker', '67'), says('critic', 'It is 67.')],
+      },
+      {
+        name: 'code that failed',
+        steps: [request, program, says('asker', 'Traceback: line 1 failed'), says('solver', 'The answer is 1.')],
+      },
+      {
+        name: 'an answer that somebody else goes on from',
+        steps: [
+          request,
+          program,
+          says('asker', '67'),
+          says('solver', 'The answer is 67.'),
+          says('asker', 'Are the broken ones counted?'),
+        ],
+      },
+      {
+        name: 'a report about content filters',
+        nearMiss: true,
+        steps: [says('writer', 'Azure calls it content management policy; the code is content_policy_violation.')],
+      },
       {
         name: 'an answer after a search',
         nearMiss: true,
@@ -116,6 +181,26 @@ testDetector(
       },
     ],
     fires: [
+      {
+        name: 'more than there are',
+        steps: [stock(true, true, false, false), llm('There are 3 available variants.')],
+        expect: [{ message: 'miscounted', at: 2, data: { stated: 3, flag: 'available', set: 2, all: 4 } }],
+      },
+      {
+        name: 'the print of one run is the answer',
+        steps: [request, program, says('asker', '67.0'), says('solver', 'The answer is 67.')],
+        expect: [{ message: 'unchecked', at: 4 }],
+      },
+      {
+        name: 'a filter answers for an agent',
+        steps: [says('reader', `Traceback\n${refusal}`)],
+        expect: [{ message: 'filtered', at: 1 }],
+      },
+      {
+        name: 'a filter ends a model call',
+        steps: [llm('', { finish: 'content_filter' })],
+        expect: [{ message: 'filtered', at: 1 }],
+      },
       {
         name: 'an answer from memory at the first step',
         steps: [answer('I recall that this is well known.')],

@@ -9,6 +9,8 @@ import { outputText } from '../../src/text/features.ts';
 import { hashText } from '../../src/text/hash.ts';
 import { signsOf, unsupported } from './completion-answer.ts';
 import { checkOf, claimsDone, claimsSuccess, itemsOf, openTodos, statesGap, unmetItems, wordsOf } from './completion-claim.ts';
+import { type Code, followCode } from './completion-code.ts';
+import { type Flag, foldFlags, overcount } from './completion-counts.ts';
 import { messages } from './completion-messages.ts';
 
 interface Last {
@@ -40,6 +42,9 @@ interface State {
   broken: SpanRef | null;
   /** What the last message in prose claims, until another step shows that it was not the last. */
   last: Last | null;
+  /** Flags of the entries that tools returned. */
+  flags: Flag[];
+  code: Code | null;
 }
 
 const options = {
@@ -75,15 +80,15 @@ export default defineDetector({
     family: 'verification',
     scope: 'trace',
     version: 1,
-    stateVersion: 1,
+    stateVersion: 2,
     needs: ['messages.output'],
     summary: 'Finds answers without evidence, claims of success that the run contradicts, and work after the end.',
     docs: {
-      what: 'A final answer before any tool was used, with the signs that it needed one (assumptions, sources never consulted, numbers that occur nowhere, a plan that was skipped); success claimed after a failed check, with open todos, with listed items left out, or beside a stated gap; work that goes on after the final answer.',
+      what: 'A final answer before any tool was used, with the signs that it needed one (assumptions, sources never consulted, numbers that occur nowhere, a plan that was skipped); success claimed after a failed check, with open todos, with listed items left out, or beside a stated gap; a number of entries that the results do not hold; the print of a single run that is taken for the answer; a content filter in place of an answer; work that goes on after the final answer.',
       why: 'Runs that stop early look like runs that succeed: the answer is fluent and nothing failed (MAST FM-3.1, FM-3.2).',
       fix: 'Make the end conditional on a check that passed; ask for the source of every fact in the answer; let the todo list decide when the task is done.',
       limits:
-        'An answer that a task needs no tool for (a puzzle, a translation) is not told apart where it assumes or computes aloud. Checks are known by their names and commands. Listed items are held against the answer only in runs without tool calls, where the answer is the delivery.',
+        'An answer that a task needs no tool for (a puzzle, a translation) is not told apart where it assumes or computes aloud. Checks are known by their names and commands. Listed items are held against the answer only in runs without tool calls, where the answer is the delivery. A number of entries is wrong only above what all results of the run hold; too small a number may be a choice. That nobody checked a print of code is certain, that somebody should have is not: it stays POSSIBLE.',
       sources: ['https://arxiv.org/abs/2503.13657', 'https://arxiv.org/abs/2505.08638'],
     },
     options,
@@ -95,6 +100,10 @@ export default defineDetector({
   onStep(state, step, ctx) {
     if (step.rollup) return state;
     if (step.kind === 'tool' || step.kind === 'retriever') return onTool(state, step);
+    if (step.kind === 'llm' || step.kind === 'agent') {
+      if (isFiltered(step)) ctx.report('filtered', { at: ref(step), key: contentKey(step), score: 0.85, data: {} });
+      if (state !== undefined && state.flags.length > 0) count(state.flags, step, ctx);
+    }
     if (step.kind === 'llm') return onModel(state, step, ctx);
     if (step.kind === 'agent' || step.kind === 'workflow') return onAgent(state, step, ctx);
     // Code that ran into an error has not ended the task.
@@ -106,6 +115,15 @@ export default defineDetector({
   onEnd(state, _reason, ctx) {
     if (state?.broken && state.ended.length === 0)
       ctx.report('no_answer', { at: state.broken, key: state.broken.spanId, score: 0.7, data: {} });
+    if (state?.code?.taken && state.code.written === 1 && state.code.runs === 1 && !state.models && !state.used)
+      ctx.report('unchecked', {
+        at: state.code.taken,
+        key: state.code.taken.spanId,
+        evidence: state.code.printed ? [state.code.printed] : [],
+        // Judgement: that nobody checked is certain, that it should have been is not.
+        score: 0.45,
+        data: {},
+      });
     if (!state?.last || state.used) return;
     const { at, gap, unmet, items } = state.last;
     if (gap !== '') ctx.report('gap', { at, key: at.spanId, score: 0.65, data: { words: gap } });
@@ -127,6 +145,8 @@ function empty(): State {
     ended: [],
     broken: null,
     last: null,
+    flags: [],
+    code: null,
   };
 }
 
@@ -139,6 +159,7 @@ function onTool(state: State | undefined, step: Step): State {
     return next;
   }
   next.used = true;
+  next.flags = foldFlags(next.flags, step);
   next.planned = next.planned.filter((tool) => tool !== name);
   const check = checkOf(step);
   if (check !== undefined) next.failed = check === 'failed' ? ref(step) : null;
@@ -212,7 +233,12 @@ function onText(state: State | undefined, step: Step, ctx: Ctx): State | undefin
 function onAgent(state: State | undefined, step: Step, ctx: Ctx): State | undefined {
   if (step.has('messages.output')) {
     if (state?.models) return state;
-    const next = onText(state, step, ctx);
+    let next = onText(state, step, ctx);
+    const code = ctx.wants('unchecked') ? followCode(next?.code ?? null, step) : null;
+    if (code !== null) {
+      next ??= empty();
+      next.code = code;
+    }
     if (next?.last) next.spoken++;
     return next;
   }
@@ -223,6 +249,41 @@ function onAgent(state: State | undefined, step: Step, ctx: Ctx): State | undefi
   const items = itemsOf(step);
   state.last = { ...last, unmet: unmetItems(items, new Set(last.words)), items: items.length, words: [] };
   return state;
+}
+
+/** What Azure OpenAI and OpenAI answer when a filter stops a prompt or an answer, as frameworks pass it on. */
+const refusals = ['ResponsibleAIPolicyViolation', 'content management policy', 'content_policy_violation'];
+/** The provider's words end a stack trace. */
+const MAX_REFUSAL = 4_096;
+
+function isFiltered(step: Step): boolean {
+  if (step.finishReasons.includes('content_filter')) return true;
+  if (step.error?.message !== undefined && says(step.error.message)) return true;
+  const text = outputText(step);
+  return text.includes('rror code: 4') && says(text.slice(-MAX_REFUSAL));
+}
+
+function says(text: string): boolean {
+  return refusals.some((words) => text.includes(words));
+}
+
+/** An agent and its model call that fail alike are one finding. */
+function contentKey(step: Step): string {
+  const text = outputText(step);
+  return text === '' ? step.spanId : hashText(text.slice(-MAX_REFUSAL));
+}
+
+function count(flags: readonly Flag[], step: Step, ctx: Ctx): void {
+  const wrong = overcount(flags, step);
+  if (wrong === undefined) return;
+  const { name: flag, set, all, at } = wrong.flag;
+  ctx.report('miscounted', {
+    at: ref(step),
+    key: `${flag}:${wrong.stated}`,
+    evidence: [at],
+    score: 0.85,
+    data: { stated: wrong.stated, flag, set, all },
+  });
 }
 
 /** A claim of success against the last check and the todos. */
