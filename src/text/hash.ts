@@ -21,10 +21,11 @@ export function hashText(text: string): string {
 
 /** One step of 32-bit FNV-1a over a char code; start with `FNV_START`. */
 export function fnv(hash: number, code: number): number {
-  return Math.imul(hash ^ code, 16777619) >>> 0;
+  return Math.imul(hash ^ code, FNV_PRIME) >>> 0;
 }
 
 export const FNV_START = 2166136261;
+export const FNV_PRIME = 16777619;
 
 /** Final mix of a 32-bit hash, so that its low and high bits are equally good. */
 export function mix32(hash: number): number {

@@ -1,5 +1,6 @@
 /** injection, surroundings: how unlike the rest of a text one of its units is, by the words they share. */
-import { FNV_START, fnv, mix32 } from './hash.ts';
+import { codesOf } from './codes.ts';
+import { FNV_PRIME, FNV_START, mix32 } from './hash.ts';
 
 const BUCKETS = 1_024;
 /** Shorter words are articles and prepositions of any text. */
@@ -29,13 +30,14 @@ export function apartness(units: readonly string[]): { readonly apart: number; r
 /** Distinct hash buckets of the words of a unit; `stamp[bucket] === mark` says that it was seen. */
 function wordBuckets(text: string, stamp: Int32Array, mark: number): number[] {
   const buckets: number[] = [];
-  let hash = FNV_START;
+  const codes = codesOf(text);
+  let hash = FNV_START | 0;
   let length = 0;
   for (let i = 0; i <= text.length; i++) {
-    let code = i < text.length ? text.charCodeAt(i) : 32;
+    let code = i < text.length ? (codes[i] as number) : 32;
     if (code >= 65 && code <= 90) code += 32;
     if ((code >= 97 && code <= 122) || (code >= 48 && code <= 57) || code > 127) {
-      hash = fnv(hash, code);
+      hash = Math.imul(hash ^ code, FNV_PRIME);
       length++;
       continue;
     }
@@ -46,7 +48,7 @@ function wordBuckets(text: string, stamp: Int32Array, mark: number): number[] {
         buckets.push(bucket);
       }
     }
-    hash = FNV_START;
+    hash = FNV_START | 0;
     length = 0;
   }
   return buckets;

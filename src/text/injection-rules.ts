@@ -5,6 +5,8 @@
  * exfiltration and so on; no wording of a single data set.
  */
 
+import { codesOf } from './codes.ts';
+
 export interface Rule {
   readonly name: string;
   /** Starts (up to four letters) of the words at which the pattern is tried; shorter ones are whole words. */
@@ -240,13 +242,14 @@ export function countHits(text: string, from = 0, to = text.length): Uint8Array 
   let hits: Uint8Array = noHits;
   /** text[from, to), cut when the first pattern is tried. */
   let piece: string | undefined;
+  const codes = codesOf(text);
   let i = from;
   while (i < to) {
     const start = i;
     let key = 0;
     let code = 0;
     for (; i < to; i++) {
-      code = text.charCodeAt(i);
+      code = codes[i] as number;
       const lower = code < 0x80 ? (folded[code] as number) : 0;
       if (lower === 0) break;
       if (i - start < 4) key = (key << 8) | lower;

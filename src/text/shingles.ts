@@ -3,6 +3,7 @@
  * smallest distinct hashes in ascending order (bottom-k): plain numbers that a state may hold, exact
  * while the text has no more n-grams than that, an estimate beyond.
  */
+import { CODES, codesOf } from './codes.ts';
 import { FNV_START, fnv, mix32 } from './hash.ts';
 
 export type Sketch = readonly number[];
@@ -22,11 +23,13 @@ const scratch = new Int32Array(MAX_WORDS);
 
 /** Fills `scratch`; how many words there are. */
 function readWords(text: string, limit: number): number {
+  const codes = codesOf(text);
+  const length = Math.min(text.length, CODES);
   let count = 0;
   let hash = FNV_START | 0;
   let open = false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
+  for (let i = 0; i < length; i++) {
+    const code = codes[i] as number;
     const lower = code < 0x80 ? (folded[code] as number) : code > 0xbf ? code : 0;
     if (lower !== 0) {
       hash = Math.imul(hash ^ lower, 16777619);

@@ -3,6 +3,7 @@
  * keeps its inner `.` and `,`. Hashes are 32-bit FNV-1a over the lower-case word (ASCII folding only), signed, so that they are small
  * integers to the engine. Linear; at most `TOKEN_LIMIT` words.
  */
+import { CODES, codesOf } from './codes.ts';
 import { FNV_START } from './hash.ts';
 import { cutBytes, cutNumbers } from './slab.ts';
 import { isStopWord } from './stopwords.ts';
@@ -64,14 +65,15 @@ export function tokenise(text: string): Tokens {
   let i = 0;
   let first = FIRST;
   let code = 0;
-  const { length } = text;
+  const codes = codesOf(text);
+  const length = Math.min(text.length, CODES);
   while (i < length && count < TOKEN_LIMIT) {
-    const c = text.charCodeAt(i);
+    const c = codes[i] as number;
     if (c < 0x80 ? folded[c] === 0 : !isWordCode(c)) {
       const role = c < 0x80 ? (roles[c] as number) : c === 0x3002 ? SENTENCE : 0;
       if (role !== 0) {
         if ((role & SENTENCE) !== 0) first = FIRST;
-        else if (role === FENCE && text.charCodeAt(i + 1) === 0x60 && text.charCodeAt(i + 2) === 0x60) {
+        else if (role === FENCE && (codes[i + 1] as number) === 0x60 && (codes[i + 2] as number) === 0x60) {
           code ^= CODE;
           i += 2;
           first = FIRST;
@@ -90,7 +92,7 @@ export function tokenise(text: string): Tokens {
     while (true) {
       let end = 0;
       for (; i < length; i++) {
-        end = text.charCodeAt(i);
+        end = codes[i] as number;
         const lower = end < 0x80 ? (folded[end] as number) : 0;
         if (lower === 0) break;
         // 32 apart if it was a capital.
@@ -99,7 +101,7 @@ export function tokenise(text: string): Tokens {
         hash = Math.imul(hash ^ lower, PRIME);
       }
       if (i >= length || (end < 0x80 && ((roles[end] as number) & INNER) === 0)) break;
-      const inner = innerCode(text, i, isNumber);
+      const inner = innerCode(codes, i, isNumber);
       if (inner === 0) break;
       i++;
       if (inner === SKIP) continue;
@@ -123,14 +125,14 @@ export function tokenise(text: string): Tokens {
 /** In a word or number, but no part of what it says. */
 const SKIP = -1;
 
-/** What text[at], no ASCII letter or digit, adds to the word or number before it: a character code, `SKIP`, or 0 if the word ends. */
-function innerCode(text: string, at: number, isNumber: boolean): number {
-  const c = text.charCodeAt(at);
+/** What codes[at], no ASCII letter or digit, adds to the word or number before it: a character code, `SKIP`, or 0 if the word ends. */
+function innerCode(codes: Uint16Array, at: number, isNumber: boolean): number {
+  const c = codes[at] as number;
   if (isWordCode(c)) return c;
   // 1,234 and 1234 are the same number; 1.5 is not 15.
-  if (isNumber) return (c === 0x2e || c === 0x2c) && isDigit(text.charCodeAt(at + 1)) ? (c === 0x2c ? SKIP : c) : 0;
+  if (isNumber) return (c === 0x2e || c === 0x2c) && isDigit(codes[at + 1] as number) ? (c === 0x2c ? SKIP : c) : 0;
   // An apostrophe inside a word belongs to it: don't, l'eau.
-  return (c === 0x27 || c === 0x2019) && isLetter(text.charCodeAt(at + 1)) ? 0x27 : 0;
+  return (c === 0x27 || c === 0x2019) && isLetter(codes[at + 1] as number) ? 0x27 : 0;
 }
 
 class Words implements Tokens {
@@ -164,49 +166,51 @@ class Words implements Tokens {
 
 function stemsOf(text: string, { count, word, start, end }: Words): Int32Array {
   const stems = cutNumbers(count);
-  for (let i = 0; i < count; i++) stems[i] = stemOf(text, start[i] as number, end[i] as number, word[i] as number);
+  const codes = codesOf(text);
+  for (let i = 0; i < count; i++) stems[i] = stemOf(codes, start[i] as number, end[i] as number, word[i] as number);
   return stems;
 }
 
-/** The stem's hash of the word text[from, to) with this hash. */
-function stemOf(text: string, from: number, to: number, hash: number): number {
-  const lead = text.charCodeAt(from);
+/** The stem's hash of the word codes[from, to) with this hash. */
+function stemOf(codes: Uint16Array, from: number, to: number, hash: number): number {
+  const lead = codes[from] as number;
   if (isDigit(lead)) return hash;
   if ((to - from < 2 && lead < 0x80) || isStopWord(hash)) return 0;
   let stem = hash;
-  for (let i = to, end = stemEnd(text, from, to); i > end; ) stem = Math.imul(stem, INVERSE) ^ lower(text.charCodeAt(--i));
+  for (let i = to, end = stemEnd(codes, from, to); i > end; ) stem = Math.imul(stem, INVERSE) ^ lower(codes[--i] as number);
   return stem;
 }
 
 /** Hash of a word as `Tokens.word` has it. */
 export function wordHash(text: string): number {
-  return hashRange(text, 0, text.length);
+  return hashRange(codesOf(text), text.length);
 }
 
 /** Hash of a word's stem as `Tokens.stem` has it, stop words included. */
 export function stemHash(text: string): number {
-  return hashRange(text, 0, stemEnd(text, 0, text.length));
+  const codes = codesOf(text);
+  return hashRange(codes, stemEnd(codes, 0, text.length));
 }
 
-function hashRange(text: string, from: number, to: number): number {
+function hashRange(codes: Uint16Array, to: number): number {
   let hash = START;
-  for (let i = from; i < to; i++) hash = Math.imul(hash ^ lower(text.charCodeAt(i)), PRIME);
+  for (let i = 0; i < to; i++) hash = Math.imul(hash ^ lower(codes[i] as number), PRIME);
   return hash;
 }
 
-/** Where the stem of text[from, to) ends. Light: it joins forms of one word, it does not find its root. */
-function stemEnd(text: string, from: number, to: number): number {
+/** Where the stem of codes[from, to) ends. Light: it joins forms of one word, it does not find its root. */
+function stemEnd(codes: Uint16Array, from: number, to: number): number {
   const length = to - from;
   if (length < 4) return to;
-  const last = lower(text.charCodeAt(to - 1));
-  const before = lower(text.charCodeAt(to - 2));
+  const last = lower(codes[to - 1] as number);
+  const before = lower(codes[to - 2] as number);
   if (last === 0x73) {
     // -ss stays; -ies, -es, -s go.
     if (before === 0x73) return to;
-    if (before === 0x65 && length > 5) return lower(text.charCodeAt(to - 3)) === 0x69 ? to - 3 : to - 2;
+    if (before === 0x65 && length > 5) return lower(codes[to - 3] as number) === 0x69 ? to - 3 : to - 2;
     return to - 1;
   }
-  if (last === 0x67 && length > 5 && before === 0x6e && lower(text.charCodeAt(to - 3)) === 0x69) return to - 3;
+  if (last === 0x67 && length > 5 && before === 0x6e && lower(codes[to - 3] as number) === 0x69) return to - 3;
   if (last === 0x64 && length > 4 && before === 0x65) return to - 2;
   if (last === 0x79 && length > 4) return before === 0x6c ? to - 2 : to - 1;
   if (last === 0x65) return to - 1;
