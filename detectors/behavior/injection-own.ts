@@ -48,7 +48,14 @@ export function withoutOwn(own: readonly number[], text: string): string {
 }
 
 function remembered(own: number[], lines: readonly number[]): number[] {
-  return lines.length === 0 ? own : [...own, ...lines].slice(-MAX_LINES);
+  append(own, lines, MAX_LINES);
+  return own;
+}
+
+/** Adds to the end of a list and keeps its last `limit`. */
+export function append(list: number[], more: readonly number[], limit: number): void {
+  for (let i = Math.max(0, more.length - limit); i < more.length; i++) list.push(more[i] as number);
+  if (list.length > limit) list.splice(0, list.length - limit);
 }
 
 /** Hash and place of every line that is long enough; white space at its ends is no part of it. */

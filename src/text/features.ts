@@ -3,7 +3,7 @@
  * before any sees the next, so one slot is enough, and nothing is retained for steps that are kept.
  */
 import type { Message, Step } from '../step/step.ts';
-import { hashText } from './hash.ts';
+import { contentHash, hashText } from './hash.ts';
 import { canonicalText } from './json.ts';
 import { maskVolatile } from './mask.ts';
 import { type Sketch, sketch, wordShingles } from './shingles.ts';
@@ -49,7 +49,7 @@ export function maskedResultHash(step: Step): string | undefined {
   const text = step.tool?.result ?? step.error?.message;
   if (!('result' in entry) || entry.resultOf !== text) {
     entry.resultOf = text;
-    entry.result = text === undefined ? undefined : hashText(maskVolatile(text));
+    entry.result = text === undefined ? undefined : contentHash(maskVolatile(text)).toString(36);
   }
   return entry.result;
 }
