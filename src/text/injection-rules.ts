@@ -237,6 +237,53 @@ for (let code = 97; code <= 122; code++) folded[code] = folded[code - 32] = code
 export const noHits: Uint8Array = new Uint8Array(rules.length);
 const ends = new Int32Array(rules.length);
 
+/** True if a word with these first letters, a byte each, may begin a rule. One read for most words. */
+export function mayStart(key: number): boolean {
+  return stemGate[gateOf(key)] === 1;
+}
+
+/** Bits of the rules that are tried at a word with these first letters. */
+export function wordMask(key: number): number {
+  return stemRules.get(key) ?? 0;
+}
+
+/** Bits of the rules that are tried at this character. */
+export function markMask(code: number): number {
+  return markRules.get(code) ?? 0;
+}
+
+export function isMark(code: number): boolean {
+  return markRules.has(code);
+}
+
+/** True if a word of ASCII letters and digits goes on at this place. */
+export function splitsWord(text: string, at: number): boolean {
+  return at > 0 && at < text.length && isFolded(text.charCodeAt(at - 1)) && isFolded(text.charCodeAt(at));
+}
+
+function isFolded(code: number): boolean {
+  return code < 0x80 && folded[code] !== 0;
+}
+
+/**
+ * The same as `countHits`, for a text whose places to try are known: pairs of a place and the rules to try there, in order. `next` is where to
+ * go on in them; text[from, to) begins and ends at the ends of words.
+ */
+export function countTries(text: string, from: number, to: number, tries: Int32Array, next: number): Uint8Array {
+  let hits: Uint8Array = noHits;
+  let piece: string | undefined;
+  for (let k = next; k < tries.length && (tries[k] as number) < to; k += 2) {
+    const at = tries[k] as number;
+    if (at < from) continue;
+    if (piece === undefined) {
+      piece = text.slice(from, to);
+      ends.fill(0);
+    }
+    hits = tryRules(piece, at - from, tries[k + 1] as number, hits);
+  }
+  return hits;
+}
+
 /** Hits of every rule in text[from, to) as if it stood alone, 0 to `MAX_HITS`, in the order of `rules`; `noHits` if there are none. */
 export function countHits(text: string, from = 0, to = text.length): Uint8Array {
   let hits: Uint8Array = noHits;

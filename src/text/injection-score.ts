@@ -7,13 +7,14 @@
  */
 
 import { decodeCandidates } from './decode.ts';
+import { textFacts } from './facts.ts';
 import fit from './injection.json' with { type: 'json' };
 import { apartness } from './injection-apart.ts';
 import { type Tree, treesSum, unpackWeights, wordPlaces, wordsSum } from './injection-learned.ts';
-import { countHits, MAX_HITS, noHits, rules } from './injection-rules.ts';
+import { countHits, countTries, MAX_HITS, noHits, rules, splitsWord } from './injection-rules.ts';
 import { added, countShape, sharesOf } from './injection-shape.ts';
 import { normalise } from './normalise.ts';
-import { unitBounds } from './sentences.ts';
+import { unitBounds, unitLimits } from './sentences.ts';
 
 export interface Head {
   readonly bias: number;
@@ -100,8 +101,13 @@ const COUNT_AT = PAIR_AT + pairs.length;
 const SHAPE_AT = COUNT_AT + countNames.length;
 export const UNIT_AT = SHAPE_AT + shapeNames.length;
 
+function hitsOf(text: string): Uint8Array {
+  const { tries } = textFacts(text).tokens;
+  return tries === undefined ? countHits(text) : countTries(text, 0, text.length, tries, 0);
+}
+
 /** Features of one text or unit. Numbers from 0 to about 1. The unit features stay 0. */
-export function featuresOf(text: string, hits: Uint8Array = countHits(text)): Float64Array {
+export function featuresOf(text: string, hits: Uint8Array = hitsOf(text)): Float64Array {
   const x = new Float64Array(featureNames.length);
   let attacks = 0;
   for (let i = 0; i < hits.length; i++) {
@@ -149,9 +155,10 @@ export function featuresOf(text: string, hits: Uint8Array = countHits(text)): Fl
 /** Units of a tool's text with their features; units without any sign are left out. */
 export function unitFeatures(text: string, hidden: number): { readonly unit: string; readonly x: Float64Array }[] {
   const cut = text.slice(0, 4 * TEXT_LIMIT);
-  const bounds = unitBounds(cut);
-  const hits: Uint8Array[] = [];
-  for (let k = 0; k < bounds.length; k += 2) hits.push(countHits(cut, bounds[k], bounds[k + 1]));
+  const { stops, tries } = textFacts(cut).tokens;
+  if (tries?.length === 0) return [];
+  const bounds = unitBounds(cut, unitLimits, stops);
+  const hits = unitHits(cut, bounds, tries);
   if (hits.every((one) => one === noHits)) return [];
   const units = hits.map((_, i) => cut.slice(bounds[2 * i], bounds[2 * i + 1]));
   const place = apartness(units);
@@ -170,6 +177,23 @@ export function unitFeatures(text: string, hidden: number): { readonly unit: str
     result.push({ unit, x });
   });
   return result;
+}
+
+/** Hits of each unit. A unit that begins or ends within a word is read as if it stood alone. */
+function unitHits(text: string, bounds: readonly number[], tries: Int32Array | undefined): Uint8Array[] {
+  const hits: Uint8Array[] = [];
+  let next = 0;
+  for (let k = 0; k < bounds.length; k += 2) {
+    const from = bounds[k] as number;
+    const to = bounds[k + 1] as number;
+    if (tries === undefined || splitsWord(text, from) || splitsWord(text, to)) {
+      hits.push(countHits(text, from, to));
+      continue;
+    }
+    while (next < tries.length && (tries[next] as number) < from) next += 2;
+    hits.push(countTries(text, from, to, tries, next));
+  }
+  return hits;
 }
 
 /** Fewer units have no surroundings that one of them could be unlike. */

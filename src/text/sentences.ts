@@ -29,12 +29,28 @@ export function splitUnits(text: string, limits: SplitLimits = unitLimits): Unit
   return units;
 }
 
-/** The offsets of the units of `splitUnits`, for those who read few of them: start and end of the first, of the second, and so on. */
-export function unitBounds(text: string, limits: SplitLimits = unitLimits): number[] {
+/** True if this character ends a unit before `next`, or at the end of the text. */
+export function stopsAt(code: number, next: number, last: boolean): boolean {
+  const kind = code < 0x80 ? (kinds[code] as number) : isWideStop(code) ? ALWAYS : 0;
+  return kind === ALWAYS || (kind === STOP && (last || isSpaceOrQuote(next)));
+}
+
+/** The offsets of the units of `splitUnits`, for those who read few of them: start and end of the first, of the second, and so on. `stops`, if known, are the places of all `stopsAt`. */
+export function unitBounds(text: string, limits: SplitLimits = unitLimits, stops?: Int32Array): number[] {
   const bounds: number[] = [];
   const codes = codesOf(text);
   const length = Math.min(text.length, CODES);
   let from = 0;
+  if (stops !== undefined) {
+    for (let k = 0; ; ) {
+      while (k < stops.length && (stops[k] as number) < from + limits.min - 1) k++;
+      const end = Math.min(k < stops.length ? (stops[k] as number) : length, from + Math.max(limits.min, limits.max) - 1);
+      if (end >= length) break;
+      push(bounds, codes, from, end + 1);
+      from = end + 1;
+    }
+    return ends(bounds, codes, from, length, limits);
+  }
   // What is shorter than `min` ends no unit: those characters are passed over. The rest of a text is a unit of any length.
   for (let i = limits.min - 1; i < length; i++) {
     const code = codes[i] as number;
@@ -46,6 +62,11 @@ export function unitBounds(text: string, limits: SplitLimits = unitLimits): numb
     from = i + 1;
     i += limits.min - 1;
   }
+  return ends(bounds, codes, from, length, limits);
+}
+
+/** Adds the rest, and takes out the middle of too many. */
+function ends(bounds: number[], codes: Uint16Array, from: number, length: number, limits: SplitLimits): number[] {
   push(bounds, codes, from, length);
   if (bounds.length <= 2 * limits.count) return bounds;
   const half = limits.count >> 1;

@@ -5,6 +5,8 @@
  */
 import { CODES, codesOf } from './codes.ts';
 import { FNV_START } from './hash.ts';
+import { isMark, markMask, mayStart, wordMask } from './injection-rules.ts';
+import { stopsAt } from './sentences.ts';
 import { cutBytes, cutNumbers } from './slab.ts';
 import { isStopWord } from './stopwords.ts';
 
@@ -18,6 +20,12 @@ export interface Tokens {
   readonly start: Int32Array;
   readonly end: Int32Array;
   readonly flags: Uint8Array;
+  /**
+   * What the same pass saw for others; `undefined` if it did not reach the end of the text, or there was too much of it.
+   * Places at which a unit of `unitBounds` may end, and [place, mask] of each place at which rules of `injection-rules.ts` may match.
+   */
+  readonly stops: Int32Array | undefined;
+  readonly tries: Int32Array | undefined;
 }
 
 /** Begins with a capital letter. */
@@ -44,40 +52,57 @@ const words = new Int32Array(TOKEN_LIMIT);
 const starts = new Int32Array(TOKEN_LIMIT);
 const ends = new Int32Array(TOKEN_LIMIT);
 const flags = new Uint8Array(TOKEN_LIMIT);
+const stops = new Int32Array(TOKEN_LIMIT);
+const tries = new Int32Array(2 * TOKEN_LIMIT);
 
-/** ASCII letters and digits and `_`, lower-case; 0 for what is in no word. One read instead of up to seven comparisons a character. */
+/** ASCII letters and digits, lower-case; 0 for all others. One read instead of up to seven comparisons a character. */
 const folded = new Uint8Array(128);
 for (let c = 0x30; c <= 0x39; c++) folded[c] = c;
 for (let c = 0x61; c <= 0x7a; c++) folded[c] = folded[c - 32] = c;
-folded[0x5f] = 0x5f;
+/** The same and `_`: what begins a word. */
+const begins = folded.slice();
+begins[0x5f] = 1;
 
 /** Other ASCII: what ends a sentence or line, begins a fence, or may stand inside a word or number. Most separators are none of these. */
 const SENTENCE = 1;
 const FENCE = 2;
 const INNER = 4;
+const MARK = 8;
+/** What is not ASCII may be a stop or a mark. */
+const WIDE = MARK | 16;
 const roles = new Uint8Array(128);
 for (const char of '.!?\n\r') roles[char.charCodeAt(0)] = SENTENCE;
 for (const char of ".,'") roles[char.charCodeAt(0)] = (roles[char.charCodeAt(0)] as number) | INNER;
 roles[0x60] = FENCE;
+roles[0x5f] = INNER;
+for (let code = 0; code < 128; code++) if (isMark(code)) roles[code] = (roles[code] as number) | MARK;
 
 export function tokenise(text: string): Tokens {
   let count = 0;
   let i = 0;
   let first = FIRST;
   let code = 0;
+  let stopCount = 0;
+  let tryCount = 0;
   const codes = codesOf(text);
   const length = Math.min(text.length, CODES);
   while (i < length && count < TOKEN_LIMIT) {
     const c = codes[i] as number;
-    if (c < 0x80 ? folded[c] === 0 : !isWordCode(c)) {
-      const role = c < 0x80 ? (roles[c] as number) : c === 0x3002 ? SENTENCE : 0;
+    if (c < 0x80 ? begins[c] === 0 : !isWordCode(c)) {
+      const role = c < 0x80 ? (roles[c] as number) : WIDE;
       if (role !== 0) {
-        if ((role & SENTENCE) !== 0) first = FIRST;
-        else if (role === FENCE && (codes[i + 1] as number) === 0x60 && (codes[i + 2] as number) === 0x60) {
+        if ((role & SENTENCE) !== 0) {
+          first = FIRST;
+          if (stopsAt(c, codes[i + 1] as number, i + 1 === length) && stopCount < TOKEN_LIMIT) stops[stopCount++] = i;
+        } else if (role === FENCE && codes[i + 1] === 0x60 && codes[i + 2] === 0x60) {
           code ^= CODE;
           i += 2;
           first = FIRST;
+        } else if (role === WIDE) {
+          if (c === 0x3002) first = FIRST;
+          if (stopsAt(c, 0, false) && stopCount < TOKEN_LIMIT) stops[stopCount++] = i;
         }
+        if ((role & MARK) !== 0) tryCount = addTry(tryCount, i, markMask(c));
       }
       i++;
       continue;
@@ -90,6 +115,7 @@ export function tokenise(text: string): Tokens {
     let bits = 0;
     const from = i;
     while (true) {
+      const run = i;
       let end = 0;
       for (; i < length; i++) {
         end = codes[i] as number;
@@ -100,12 +126,18 @@ export function tokenise(text: string): Tokens {
         bits |= lower;
         hash = Math.imul(hash ^ lower, PRIME);
       }
+      if (i > run) {
+        let key = folded[codes[run] as number] as number;
+        for (let k = run + 1, to = Math.min(run + 4, i); k < to; k++) key = (key << 8) | (folded[codes[k] as number] as number);
+        if (mayStart(key)) tryCount = addTry(tryCount, run, wordMask(key));
+      }
       if (i >= length || (end < 0x80 && ((roles[end] as number) & INNER) === 0)) break;
       const inner = innerCode(codes, i, isNumber);
       if (inner === 0) break;
+      if (end >= 0x80) tryCount = addTry(tryCount, i, markMask(end));
       i++;
       if (inner === SKIP) continue;
-      if (inner >= 0x80) bits |= 0x40;
+      if (inner >= 0x5f) bits |= 0x40;
       hash = Math.imul(hash ^ inner, PRIME);
     }
     words[count] = hash;
@@ -119,7 +151,16 @@ export function tokenise(text: string): Tokens {
     first = 0;
     count++;
   }
-  return new Words(text, count);
+  const whole = i >= text.length && stopCount < TOKEN_LIMIT && tryCount < tries.length;
+  return new Words(text, count, whole ? stopCount : -1, tryCount);
+}
+
+/** A place at which rules may match; where there is no more room, `tries` is not used. */
+function addTry(count: number, at: number, mask: number): number {
+  if (mask === 0 || count >= tries.length) return count;
+  tries[count] = at;
+  tries[count + 1] = mask;
+  return count + 2;
 }
 
 /** In a word or number, but no part of what it says. */
@@ -141,11 +182,13 @@ class Words implements Tokens {
   readonly start: Int32Array;
   readonly end: Int32Array;
   readonly flags: Uint8Array;
+  readonly stops: Int32Array | undefined;
+  readonly tries: Int32Array | undefined;
   private readonly text: string;
   private stems: Int32Array | undefined;
 
   /** The words that `tokenise` has just found. */
-  constructor(text: string, count: number) {
+  constructor(text: string, count: number, stopCount: number, tryCount: number) {
     this.text = text;
     this.count = count;
     this.word = cutNumbers(count);
@@ -156,6 +199,11 @@ class Words implements Tokens {
     this.start.set(starts.subarray(0, count));
     this.end.set(ends.subarray(0, count));
     this.flags.set(flags.subarray(0, count));
+    if (stopCount < 0) return;
+    this.stops = cutNumbers(stopCount);
+    this.tries = cutNumbers(tryCount);
+    for (let i = 0; i < stopCount; i++) this.stops[i] = stops[i] as number;
+    for (let i = 0; i < tryCount; i++) this.tries[i] = tries[i] as number;
   }
 
   get stem(): Int32Array {
