@@ -159,10 +159,11 @@ export default defineDetector({
 
 function fromData(state: State, step: Step, source: string, text: string, ctx: Ctx): void {
   if (!isNew(state, text)) return;
-  let best = scoreData(text);
+  const floor = ctx.options.suspect_at;
+  let best = scoreData(text, floor);
   // Most texts are harmless: only what looks like an attack is read again without the agents' own lines.
-  if (best.score >= ctx.options.suspect_at) best = unlessOwn(state, text, best, scoreData);
-  if (best.score < ctx.options.suspect_at) return;
+  if (best.score >= floor) best = unlessOwn(state, text, best, (rest) => scoreData(rest, floor));
+  if (best.score < floor) return;
   const key = hashText(text);
   remember(state, { key, at: ref(step), source, left: ctx.options.follow_within, ...traces(best.unit, state.asked) });
   ctx.report('instruction_in_data', { at: ref(step), key, score: best.score, data: { source, signs: signs(best) } });

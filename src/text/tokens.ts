@@ -5,7 +5,7 @@
  */
 import { CODES, codesOf } from './codes.ts';
 import { FNV_START } from './hash.ts';
-import { isMark, markMask, mayStart, wordMask } from './injection-rules.ts';
+import { isMark, markMask, wordMask } from './injection-rules.ts';
 import { stopsAt } from './sentences.ts';
 import { cutBytes, cutNumbers } from './slab.ts';
 import { isStopWord } from './stopwords.ts';
@@ -129,7 +129,8 @@ export function tokenise(text: string): Tokens {
       if (i > run) {
         let key = folded[codes[run] as number] as number;
         for (let k = run + 1, to = Math.min(run + 4, i); k < to; k++) key = (key << 8) | (folded[codes[k] as number] as number);
-        if (mayStart(key)) tryCount = addTry(tryCount, run, wordMask(key));
+        const mask = wordMask(key);
+        if (mask !== 0) tryCount = addTry(tryCount, run, mask);
       }
       if (i >= length || (end < 0x80 && ((roles[end] as number) & INNER) === 0)) break;
       const inner = innerCode(codes, i, isNumber);
