@@ -6,7 +6,7 @@ import type { Message, Step } from '../step/step.ts';
 import { contentHash, hashText } from './hash.ts';
 import { canonicalText } from './json.ts';
 import { maskVolatile } from './mask.ts';
-import { type Sketch, sketch, wordShingles } from './shingles.ts';
+import { type Sketch, wordSketch } from './shingles.ts';
 
 interface Kept {
   args?: string | undefined;
@@ -64,7 +64,7 @@ export function outputText(step: Step): string {
 /** Word 3-grams of `outputText`. */
 export function outputSketch(step: Step): Sketch {
   const entry = of(step);
-  entry.output ??= sketch(wordShingles(outputText(step)));
+  entry.output ??= wordSketch(outputText(step));
   return entry.output;
 }
 

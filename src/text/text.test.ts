@@ -11,6 +11,16 @@ import { jaccard, sketch, wordShingles } from './shingles.ts';
 
 const seed = { seed: 7, numRuns: 300 };
 
+test('a sketch is the smallest distinct hashes in order', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 0xffffffff }), { maxLength: 400 }), fc.boolean(), (hashes, small) => {
+      const given = small ? hashes.map((hash) => hash % 100) : hashes;
+      expect(sketch(given, 16)).toEqual([...new Set(given)].sort((a, b) => a - b).slice(0, 16));
+    }),
+    seed,
+  );
+});
+
 describe('maskVolatile', () => {
   test.each([
     ['at 2026-01-01T10:00:00.123Z done', 'at # done'],

@@ -127,8 +127,13 @@ export function tokenise(text: string): Tokens {
         hash = Math.imul(hash ^ lower, PRIME);
       }
       if (i > run) {
-        let key = folded[codes[run] as number] as number;
-        for (let k = run + 1, to = Math.min(run + 4, i); k < to; k++) key = (key << 8) | (folded[codes[k] as number] as number);
+        // Four letters at once; those behind a shorter word are shifted away.
+        const four =
+          ((folded[(codes[run] as number) & 127] as number) << 24) |
+          ((folded[(codes[run + 1] as number) & 127] as number) << 16) |
+          ((folded[(codes[run + 2] as number) & 127] as number) << 8) |
+          (folded[(codes[run + 3] as number) & 127] as number);
+        const key = four >> (i - run < 4 ? 32 - 8 * (i - run) : 0);
         const mask = wordMask(key);
         if (mask !== 0) tryCount = addTry(tryCount, run, mask);
       }
