@@ -1,9 +1,10 @@
 // What a step costs in the detectors: `node dist/bench/step.js [rounds] [row ...]` after a build; rows are ids of detectors,
-// `none`, `all` and `history`, every one if none is named.
+// `none`, `all`, `english` and `history`, every one if none is named.
 //
 // First: µs a step for each shipped detector alone and for all together, on steps with 4 KB of text that was never seen
 // before (model calls and tool calls in turn, sessions of 20 steps, one step a request); `none` is the host by itself
-// (normalising, windows, order), and is part of every other row. mean: CPU time, the lowest of the rounds. p99: wall time
+// (normalising, windows, order), and is part of every other row. Words are random, but for `english`: all detectors on
+// English words, which are longer and begin more rules. mean: CPU time, the lowest of the rounds. p99: wall time
 // of single steps, the lowest of the rounds.
 // Then: a session whose model calls send their whole history again, for 500, 1,000 and 2,000 turns. If the cost a turn is
 // constant, twice the turns take twice the time.
@@ -12,7 +13,7 @@ import { DetectorHost } from '../src/detector/host.ts';
 import { activate, type ShippedDetector } from '../src/detector/options.ts';
 import { dialectKeys } from '../src/dialects/keys.ts';
 import { walkTraces } from '../src/otlp/traces.ts';
-import { attribute, hex, prose, requestOf } from './bodies.ts';
+import { attribute, english, hex, prose, requestOf } from './bodies.ts';
 
 const STEPS = 2_000;
 const SESSION = 20;
@@ -25,7 +26,7 @@ function message(role: string, content: string): object {
 }
 
 /** 4 KB of new text: an answer of a tool and what the model makes of it, or a tool's arguments and result. */
-function newStep(i: number, session: string): Uint8Array {
+function newStep(i: number, session: string, write: (length: number) => string): Uint8Array {
   const common = [attribute('gen_ai.conversation.id', session), attribute('gen_ai.agent.name', 'researcher')];
   const model = [
     ...common,
@@ -33,15 +34,15 @@ function newStep(i: number, session: string): Uint8Array {
     attribute('gen_ai.request.model', 'gpt-4o'),
     attribute('gen_ai.usage.input_tokens', 1_200),
     attribute('gen_ai.usage.output_tokens', 300),
-    attribute('gen_ai.input.messages', JSON.stringify([message('user', prose(600)), message('tool', prose(2_200))])),
-    attribute('gen_ai.output.messages', JSON.stringify([message('assistant', prose(1_200))])),
+    attribute('gen_ai.input.messages', JSON.stringify([message('user', write(600)), message('tool', write(2_200))])),
+    attribute('gen_ai.output.messages', JSON.stringify([message('assistant', write(1_200))])),
   ];
   const tool = [
     ...common,
     attribute('gen_ai.operation.name', 'execute_tool'),
     attribute('gen_ai.tool.name', 'search'),
-    attribute('gen_ai.tool.call.arguments', JSON.stringify({ query: prose(300), limit: 10 })),
-    attribute('gen_ai.tool.call.result', JSON.stringify({ hits: [prose(1_800), prose(1_900)] })),
+    attribute('gen_ai.tool.call.arguments', JSON.stringify({ query: write(300), limit: 10 })),
+    attribute('gen_ai.tool.call.result', JSON.stringify({ hits: [write(1_800), write(1_900)] })),
   ];
   const isModel = i % 2 === 0;
   const span = {
@@ -65,12 +66,12 @@ function cpuUs(): number {
   return user + system;
 }
 
-function measure(label: string, shipped: readonly ShippedDetector[]): void {
+function measure(label: string, shipped: readonly ShippedDetector[], write = prose): void {
   let mean = Number.POSITIVE_INFINITY;
   let p99 = Number.POSITIVE_INFINITY;
   for (let round = 0; round < rounds; round++) {
     const bodies = Array.from({ length: STEPS }, (_, i) => i).map((i) =>
-      newStep(i, `${label}-${round}-${Math.floor(i / SESSION)}`),
+      newStep(i, `${label}-${round}-${Math.floor(i / SESSION)}`, write),
     );
     const host = hostOf(shipped);
     const times = new Float64Array(STEPS);
@@ -120,6 +121,7 @@ measure('warm-up', shippedDetectors);
 if (wanted('none')) measure('none', []);
 for (const shipped of shippedDetectors) if (wanted(shipped.detector.meta.id)) measure(shipped.detector.meta.id, [shipped]);
 if (wanted('all')) measure('all', shippedDetectors);
+if (wanted('english')) measure('english', shippedDetectors, english);
 if (wanted('history')) {
   console.log(
     `\n${'turns'.padEnd(8)} ${'ms'.padStart(9)} ${'ms/turn'.padStart(9)} ${'MB sent'.padStart(9)}   (a session that sends its history again)`,

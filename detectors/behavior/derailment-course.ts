@@ -47,7 +47,7 @@ const MIN_WORDS = 12;
 export function openCourse(step: Step, text: string): Course | null {
   if (text.length < MIN_OPENER) return null;
   const first = step.input.find(({ role }) => role === 'user')?.text ?? '';
-  const stems = [...textFacts(first.slice(0, 4_096)).stems].slice(0, MAX_TASK);
+  const stems = textFacts(first.slice(0, 4_096)).stems.first(MAX_TASK);
   return {
     opener: {
       at: { traceId: step.traceId, spanId: step.spanId },

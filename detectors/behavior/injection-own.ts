@@ -3,7 +3,8 @@
  * print them back; they are no outsider's word. Hashes only.
  */
 import type { Step } from '../../src/step/step.ts';
-import { FNV_START, fnv, mix32 } from '../../src/text/hash.ts';
+import { codesOf } from '../../src/text/codes.ts';
+import { FNV_PRIME, FNV_START, mix32 } from '../../src/text/hash.ts';
 import { leafText } from '../../src/text/json.ts';
 
 /** Shorter lines ("Thanks.", "---") are anybody's. */
@@ -47,22 +48,30 @@ export function withoutOwn(own: readonly number[], text: string): string {
 }
 
 function remembered(own: number[], lines: readonly number[]): number[] {
-  return lines.length === 0 ? own : [...own, ...lines].slice(-MAX_LINES);
+  append(own, lines, MAX_LINES);
+  return own;
+}
+
+/** Adds to the end of a list and keeps its last `limit`. */
+export function append(list: number[], more: readonly number[], limit: number): void {
+  for (let i = Math.max(0, more.length - limit); i < more.length; i++) list.push(more[i] as number);
+  if (list.length > limit) list.splice(0, list.length - limit);
 }
 
 /** Hash and place of every line that is long enough; white space at its ends is no part of it. */
 function eachLine(text: string, seen: (hash: number, start: number, end: number) => void): void {
   const limit = Math.min(text.length, MAX_READ);
+  const codes = codesOf(text);
   let start = -1;
   let last = 0;
-  let hash = FNV_START;
-  let held = FNV_START;
+  let hash = FNV_START | 0;
+  let held = hash;
   for (let i = 0; i <= limit; i++) {
-    const code = i < limit ? text.charCodeAt(i) : 10;
+    const code = i < limit ? (codes[i] as number) : 10;
     if (code === 10 || code === 13) {
       if (start >= 0 && last - start >= MIN_LINE) seen(mix32(held), start, last);
       start = -1;
-      hash = FNV_START;
+      hash = FNV_START | 0;
       continue;
     }
     const blank = code === 32 || code === 9;
@@ -70,7 +79,7 @@ function eachLine(text: string, seen: (hash: number, start: number, end: number)
       if (blank) continue;
       start = i;
     }
-    hash = fnv(hash, code);
+    hash = Math.imul(hash ^ code, FNV_PRIME);
     if (blank) continue;
     held = hash;
     last = i + 1;

@@ -7,13 +7,13 @@
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
 import type { Step } from '../../src/step/step.ts';
 import { decodeCandidates } from '../../src/text/decode.ts';
-import { hashText } from '../../src/text/hash.ts';
+import { contentHash, hashText } from '../../src/text/hash.ts';
 import { type History, newMessages } from '../../src/text/history.ts';
 import { higher, type Scored, scoreData, scoreDirect, TEXT_LIMIT } from '../../src/text/injection-score.ts';
 import { leafText } from '../../src/text/json.ts';
 import { normalise } from '../../src/text/normalise.ts';
 import { wordShingles } from '../../src/text/shingles.ts';
-import { learnOwn, learnText, withoutOwn } from './injection-own.ts';
+import { append, learnOwn, learnText, withoutOwn } from './injection-own.ts';
 
 import { nameWords, targetsOf, traces } from './injection-traces.ts';
 
@@ -31,7 +31,7 @@ interface Taint {
 
 interface State {
   /** Hashes of texts already looked at: a model call carries its history again. */
-  seen: string[];
+  seen: number[];
   /** What model calls have sent so far: only what follows it is read. */
   histories: History[];
   /** Tool names called so far. */
@@ -120,7 +120,7 @@ export default defineDetector({
     family: 'behavior',
     scope: 'session',
     version: 2,
-    stateVersion: 3,
+    stateVersion: 4,
     needs: ['messages.input'],
     summary: 'Finds text that gives the model orders it should not take, and calls that obey it.',
     docs: {
@@ -159,26 +159,26 @@ export default defineDetector({
 });
 
 function fromData(state: State, step: Step, source: string, text: string, ctx: Ctx): void {
-  const hash = firstSeen(state, text);
-  if (hash === undefined) return;
-  let best = scoreData(text);
+  if (!isNew(state, text)) return;
+  const floor = ctx.options.suspect_at;
+  let best = scoreData(text, floor);
   // Most texts are harmless: only what looks like an attack is read again without the agents' own lines.
-  if (best.score >= ctx.options.suspect_at) best = unlessOwn(state, text, best, scoreData);
-  if (best.score < ctx.options.suspect_at) return;
-  remember(state, { key: hash, at: ref(step), source, left: ctx.options.follow_within, ...traces(best.unit, state.asked) });
-  ctx.report('instruction_in_data', { at: ref(step), key: hash, score: best.score, data: { source, signs: signs(best) } });
+  if (best.score >= floor) best = unlessOwn(state, text, best, (rest) => scoreData(rest, floor));
+  if (best.score < floor) return;
+  const key = hashText(text);
+  remember(state, { key, at: ref(step), source, left: ctx.options.follow_within, ...traces(best.unit, state.asked) });
+  ctx.report('instruction_in_data', { at: ref(step), key, score: best.score, data: { source, signs: signs(best) } });
 }
 
 function fromUser(state: State, step: Step, text: string, ctx: Ctx): void {
-  const hash = firstSeen(state, text);
-  if (hash === undefined) return;
+  if (!isNew(state, text)) return;
   const clean = normalise(text, TEXT_LIMIT);
-  state.asked = [...state.asked, ...wordShingles(clean.text, 2)].slice(-MAX_ASKED);
+  append(state.asked, wordShingles(clean.text, 2), MAX_ASKED);
   let best = ofUser(clean.text);
   if (best.score >= ctx.options.suspect_at) best = unlessOwn(state, clean.text, best, ofUser);
   state.own = learnText(state.own, clean.text);
   if (best.score < ctx.options.suspect_at) return;
-  ctx.report('user_override', { at: ref(step), key: hash, score: best.score, data: { signs: signs(best) } });
+  ctx.report('user_override', { at: ref(step), key: hashText(text), score: best.score, data: { signs: signs(best) } });
 }
 
 function ofUser(text: string): Scored {
@@ -194,14 +194,14 @@ function unlessOwn({ own }: State, text: string, whole: Scored, score: (text: st
   return rest.trim().length < MIN_REST ? { score: 0, rules: [], unit: '' } : score(rest);
 }
 
-/** Hash of a text not seen before in this session, else `undefined`. */
-function firstSeen(state: State, text: string): string | undefined {
-  if (text.length < 8) return undefined;
-  const hash = hashText(text);
-  if (state.seen.includes(hash)) return undefined;
+/** True for a text not seen before in this session; it is seen then. */
+function isNew(state: State, text: string): boolean {
+  if (text.length < 8) return false;
+  const hash = contentHash(text);
+  if (state.seen.includes(hash)) return false;
   state.seen.push(hash);
   if (state.seen.length > MAX_SEEN) state.seen.shift();
-  return hash;
+  return true;
 }
 
 /** Compares a call with the suspicious texts before it. */

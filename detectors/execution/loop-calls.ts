@@ -189,9 +189,11 @@ export function driftOf(calls: Calls, threshold: number) {
 }
 
 function isEmptyAnswer(result: string): boolean {
-  const text = result.trim().toLowerCase();
+  const trimmed = result.trim();
+  if (trimmed.length >= TELLING) return false;
+  const text = trimmed.toLowerCase();
   if (text === '' || text === '[]' || text === '{}' || text === 'null' || text === 'none') return true;
-  return text.length < TELLING && (text.includes('not found') || text.includes('no result') || text.includes('no match'));
+  return text.includes('not found') || text.includes('no result') || text.includes('no match');
 }
 
 function spot({ traceId, spanId, tokens, cost }: Spot): Spot {

@@ -177,7 +177,7 @@ function fromTool(former: State | undefined, step: Step, ctx: Ctx): State {
   const state = fresh(former);
   const { name, arguments: args } = step.tool as { name: string; arguments: string | undefined };
   if (ctx.wants('refused')) refusals(state, step, ctx);
-  if (state.checked.includes(callHash(name, args))) return state;
+  if (state.checked.length > 0 && state.checked.includes(callHash(name, args))) return state;
   if (state.tools !== null) {
     if (!state.tools.includes(nameHash(name))) unknown(step, name, state.tools.length, ctx);
     return state;

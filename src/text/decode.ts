@@ -1,4 +1,5 @@
 /** One level of decoding of text that hides text: base64, hex, percent-encoding, rot13. Candidates only; nothing is executed or fetched. */
+import { CODES, codesOf } from './codes.ts';
 
 export interface Decoded {
   readonly kind: 'base64' | 'hex' | 'url' | 'rot13';
@@ -50,10 +51,12 @@ export function decodeCandidates(text: string): Decoded[] {
  * Looks back from where such a run would reach: of ordinary words one character in three is read.
  */
 function nextRun(text: string, from: number): number {
+  const codes = codesOf(text);
+  const length = Math.min(text.length, CODES);
   let start = from;
-  while (start + MIN_BASE64 <= text.length) {
+  while (start + MIN_BASE64 <= length) {
     let i = start + MIN_BASE64 - 1;
-    while (i >= start && isBase64(text.charCodeAt(i))) i--;
+    while (i >= start && isBase64(codes[i] as number)) i--;
     if (i < start) return start;
     start = i + 1;
   }

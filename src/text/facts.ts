@@ -89,9 +89,9 @@ export class TextFacts {
 
 /**
  * Characters of texts whose facts are kept, in each of two generations. With its facts a text takes five times its length; what comes again
- * comes in the next calls of the same session.
+ * comes within the step, for the next detector; what is kept longer is only copied about by the garbage collector.
  */
-const KEPT_CHARS = 1024 * 1024;
+const KEPT_CHARS = 128 * 1024;
 
 let young = new Map<number, TextFacts>();
 let old = new Map<number, TextFacts>();

@@ -3,10 +3,10 @@
  * before any sees the next, so one slot is enough, and nothing is retained for steps that are kept.
  */
 import type { Message, Step } from '../step/step.ts';
-import { hashText } from './hash.ts';
+import { contentHash, hashText } from './hash.ts';
 import { canonicalText } from './json.ts';
 import { maskVolatile } from './mask.ts';
-import { type Sketch, sketch, wordShingles } from './shingles.ts';
+import { type Sketch, wordSketch } from './shingles.ts';
 
 interface Kept {
   args?: string | undefined;
@@ -49,7 +49,7 @@ export function maskedResultHash(step: Step): string | undefined {
   const text = step.tool?.result ?? step.error?.message;
   if (!('result' in entry) || entry.resultOf !== text) {
     entry.resultOf = text;
-    entry.result = text === undefined ? undefined : hashText(maskVolatile(text));
+    entry.result = text === undefined ? undefined : contentHash(maskVolatile(text)).toString(36);
   }
   return entry.result;
 }
@@ -64,7 +64,7 @@ export function outputText(step: Step): string {
 /** Word 3-grams of `outputText`. */
 export function outputSketch(step: Step): Sketch {
   const entry = of(step);
-  entry.output ??= sketch(wordShingles(outputText(step)));
+  entry.output ??= wordSketch(outputText(step));
   return entry.output;
 }
 

@@ -43,6 +43,11 @@ export class HashSet implements Iterable<number> {
     return count;
   }
 
+  /** Its first members, at most `count`. */
+  first(count: number): number[] {
+    return Array.from(this.values.subarray(0, Math.min(count, this.size)));
+  }
+
   [Symbol.iterator](): IterableIterator<number> {
     return this.values.subarray(0, this.size)[Symbol.iterator]();
   }

@@ -3,7 +3,7 @@
  * messages, so that a session of n turns is read once and not n times.
  */
 import type { Message } from '../step/step.ts';
-import { FNV_START, hash53, mix32 } from './hash.ts';
+import { contentHash, FNV_START, mix32 } from './hash.ts';
 
 /** The messages of one earlier call: how many, and their hash. Plain JSON for a state. */
 export interface History {
@@ -20,10 +20,21 @@ const hashes = new WeakMap<Message, number>();
 function hashOf(message: Message): number {
   let hash = hashes.get(message);
   if (hash === undefined) {
-    hash = hash53(JSON.stringify(message));
+    hash = messageHash(message);
     hashes.set(message, hash);
   }
   return hash;
+}
+
+function messageHash(message: Message): number {
+  const { role, name, text, reasoning, toolCalls, toolResults, truncated } = message;
+  // What is absent is told from what is empty.
+  let rest = `${role} ${truncated ? 1 : 0}${name === undefined ? '' : ` ${name}`}`;
+  if (reasoning !== undefined) rest += `\u0000${contentHash(reasoning)}`;
+  for (const { id, name: called, arguments: args } of toolCalls)
+    rest += `\u0001${id ?? ''}\u0000${called}${args === undefined ? '' : `\u0000${contentHash(args)}`}`;
+  for (const { id, name: by, text: said } of toolResults) rest += `\u0002${id ?? ''}\u0000${by ?? ''}\u0000${contentHash(said)}`;
+  return contentHash(`${rest}\u0003${contentHash(text)}`);
 }
 
 function hashUpTo(messages: readonly Message[], count: number, from: History = { count: 0, hash: FNV_START }): number {

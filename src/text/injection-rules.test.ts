@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { countHits, MAX_HITS, rules } from './injection-rules.ts';
+import { countHits, countTries, MAX_HITS, rules, splitsWord } from './injection-rules.ts';
+import { unitBounds, unitLimits } from './sentences.ts';
+import { tokenise } from './tokens.ts';
 
 /** What `countHits` counts, said plainly: every rule is tried at every place where one of its stems or marks stands. */
 function plainHits(text: string): number[] {
@@ -54,5 +56,21 @@ it('a part of a text is read as if it stood alone', () => {
       expect([...countHits(text, from, to)]).toEqual([...countHits(text.slice(from, to))]);
     }),
     { seed: 12, numRuns: 400 },
+  );
+});
+
+it('what the pass over the words sees is what the rules see by themselves', () => {
+  fc.assert(
+    fc.property(texts, fc.nat(), fc.nat(), (text, a, b) => {
+      const { tries = new Int32Array(), stops } = tokenise(text);
+      expect(stops).toBeDefined();
+      const limits = { ...unitLimits, max: 15 + (a % 60) };
+      expect(unitBounds(text, limits, stops)).toEqual(unitBounds(text, limits));
+      const from = Math.min(a, b) % (text.length + 1);
+      const to = Math.max(from, Math.max(a, b) % (text.length + 1));
+      fc.pre(!splitsWord(text, from) && !splitsWord(text, to));
+      expect([...countTries(text, from, to, tries, 0)]).toEqual([...countHits(text, from, to)]);
+    }),
+    { seed: 13, numRuns: 400 },
   );
 });

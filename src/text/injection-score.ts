@@ -7,13 +7,14 @@
  */
 
 import { decodeCandidates } from './decode.ts';
+import { textFacts } from './facts.ts';
 import fit from './injection.json' with { type: 'json' };
-import { apartness } from './injection-apart.ts';
+import { apartness, wordCount } from './injection-apart.ts';
 import { type Tree, treesSum, unpackWeights, wordPlaces, wordsSum } from './injection-learned.ts';
-import { countHits, MAX_HITS, noHits, rules } from './injection-rules.ts';
+import { countHits, countTries, MAX_HITS, noHits, type Rule, rules, splitsWord } from './injection-rules.ts';
 import { added, countShape, sharesOf } from './injection-shape.ts';
 import { normalise } from './normalise.ts';
-import { unitBounds } from './sentences.ts';
+import { unitBounds, unitLimits } from './sentences.ts';
 
 export interface Head {
   readonly bias: number;
@@ -100,8 +101,13 @@ const COUNT_AT = PAIR_AT + pairs.length;
 const SHAPE_AT = COUNT_AT + countNames.length;
 export const UNIT_AT = SHAPE_AT + shapeNames.length;
 
+function hitsOf(text: string): Uint8Array {
+  const { tries } = textFacts(text).tokens;
+  return tries === undefined ? countHits(text) : countTries(text, 0, text.length, tries, 0);
+}
+
 /** Features of one text or unit. Numbers from 0 to about 1. The unit features stay 0. */
-export function featuresOf(text: string, hits: Uint8Array = countHits(text)): Float64Array {
+export function featuresOf(text: string, hits: Uint8Array = hitsOf(text)): Float64Array {
   const x = new Float64Array(featureNames.length);
   let attacks = 0;
   for (let i = 0; i < hits.length; i++) {
@@ -146,30 +152,67 @@ export function featuresOf(text: string, hits: Uint8Array = countHits(text)): Fl
   return x;
 }
 
-/** Units of a tool's text with their features; units without any sign are left out. */
-export function unitFeatures(text: string, hidden: number): { readonly unit: string; readonly x: Float64Array }[] {
+interface Units {
+  /** Units with a sign: their place among all, and their features but for `apart`. */
+  readonly hit: readonly { readonly unit: string; readonly place: number; readonly x: Float64Array }[];
+  /** How unlike the others each unit is; computed when asked. */
+  apart(): Float64Array;
+}
+
+function unitsOf(text: string, hidden: number): Units | undefined {
   const cut = text.slice(0, 4 * TEXT_LIMIT);
-  const bounds = unitBounds(cut);
-  const hits: Uint8Array[] = [];
-  for (let k = 0; k < bounds.length; k += 2) hits.push(countHits(cut, bounds[k], bounds[k + 1]));
-  if (hits.every((one) => one === noHits)) return [];
-  const units = hits.map((_, i) => cut.slice(bounds[2 * i], bounds[2 * i + 1]));
-  const place = apartness(units);
-  const result: { unit: string; x: Float64Array }[] = [];
-  units.forEach((unit, i) => {
-    if (hits[i] === noHits) return;
-    const { apart, words } = place[i] as { apart: number; words: number };
-    const x = featuresOf(unit, hits[i]);
-    x[UNIT_AT] = units.length < MIN_UNITS ? 0 : apart;
-    x[UNIT_AT + 1] = i === 0 || i === units.length - 1 ? 1 : 0;
+  const { stops, tries } = textFacts(cut).tokens;
+  if (tries?.length === 0) return undefined;
+  const bounds = unitBounds(cut, unitLimits, stops);
+  const hits = unitHits(cut, bounds, tries);
+  const hit: { unit: string; place: number; x: Float64Array }[] = [];
+  hits.forEach((one, place) => {
+    if (one === noHits) return;
+    const from = bounds[2 * place] as number;
+    const to = bounds[2 * place + 1] as number;
+    const unit = cut.slice(from, to);
+    const words = wordCount(cut, from, to);
+    const x = featuresOf(unit, one);
+    x[UNIT_AT + 1] = place === 0 || place === hits.length - 1 ? 1 : 0;
     x[UNIT_AT + 2] = Math.min(1, Math.log(1 + words) / 5);
     let digits = 0;
     for (let k = 0; k < unit.length; k++) if (unit.charCodeAt(k) >= 48 && unit.charCodeAt(k) <= 57) digits++;
     x[UNIT_AT + 3] = digits / Math.max(1, unit.length);
     x[UNIT_AT + 4] = hidden > 3 ? 1 : 0;
-    result.push({ unit, x });
+    hit.push({ unit, place, x });
   });
-  return result;
+  let apart: Float64Array | undefined;
+  return {
+    hit,
+    apart() {
+      apart ??= hits.length < MIN_UNITS ? new Float64Array(hits.length) : apartness(cut, bounds);
+      return apart;
+    },
+  };
+}
+
+/** Units of a tool's text with their features; units without any sign are left out. */
+export function unitFeatures(text: string, hidden: number): { readonly unit: string; readonly x: Float64Array }[] {
+  const units = unitsOf(text, hidden);
+  for (const { place, x } of units?.hit ?? []) x[UNIT_AT] = units?.apart()[place] as number;
+  return units?.hit.map(({ unit, x }) => ({ unit, x })) ?? [];
+}
+
+/** Hits of each unit. A unit that begins or ends within a word is read as if it stood alone. */
+function unitHits(text: string, bounds: readonly number[], tries: Int32Array | undefined): Uint8Array[] {
+  const hits: Uint8Array[] = [];
+  let next = 0;
+  for (let k = 0; k < bounds.length; k += 2) {
+    const from = bounds[k] as number;
+    const to = bounds[k + 1] as number;
+    if (tries === undefined || splitsWord(text, from) || splitsWord(text, to)) {
+      hits.push(countHits(text, from, to));
+      continue;
+    }
+    while (next < tries.length && (tries[next] as number) < from) next += 2;
+    hits.push(countTries(text, from, to, tries, next));
+  }
+  return hits;
 }
 
 /** Fewer units have no surroundings that one of them could be unlike. */
@@ -215,43 +258,64 @@ export function isPlain(x: Float64Array): boolean {
 /** Factor of the score of a plain unit without surroundings. */
 export const PLAIN = 0.6;
 
-/** What a tool or a document returned: the highest unit. */
-function scoreUntrusted(text: string, hidden: number): Scored {
-  let best: Scored = { score: 0, rules: [], unit: '' };
-  for (const { unit, x } of unitFeatures(text, hidden)) {
+/** What a tool or a document returned: the highest unit. A score below `floor` may be given as 0. */
+function scoreUntrusted(text: string, hidden: number, floor = 0): Scored {
+  const units = unitsOf(text, hidden);
+  if (units === undefined) return nothing;
+  const most = Math.max(0, heads.tool.weights[UNIT_AT] as number);
+  let best = 0;
+  let found: Units['hit'][number] | undefined;
+  for (const one of units.hit) {
+    const { x, place } = one;
+    // Surroundings are read only where they can decide.
+    const limit = sigmoid(linear(heads.tool, x) + most);
+    if (limit < floor || limit < best) continue;
+    x[UNIT_AT] = units.apart()[place] as number;
     // A plain request stands out only among enough other text; alone it is a note or a manual.
     const score = sigmoid(linear(heads.tool, x)) * (isPlain(x) && x[UNIT_AT] === 0 ? PLAIN : 1);
-    if (score > best.score) best = { score, rules: named(heads.tool.weights, x), unit };
+    if (score <= best) continue;
+    best = score;
+    found = one;
   }
-  return best;
+  return found === undefined ? nothing : { score: best, rules: named(heads.tool.weights, found.x), unit: found.unit };
 }
 
-/** Several detectors read the same result one after the other. */
-let last: { readonly text: string; readonly scored: Scored } | undefined;
+const nothing: Scored = { score: 0, rules: [], unit: '' };
 
-/** What a tool or a document returned, in plain form and decoded once: the highest unit of all. The last answer is kept. */
-export function scoreData(text: string): Scored {
-  if (last?.text === text) return last.scored;
+/** Several detectors read the same result one after the other. */
+let last: { readonly text: string; readonly floor: number; readonly scored: Scored } | undefined;
+
+/**
+ * What a tool or a document returned, in plain form and decoded once: the highest unit of all. A score below `floor` may be given as a lower
+ * one. The last answer is kept.
+ */
+export function scoreData(text: string, floor = 0): Scored {
+  if (last?.text === text && (last.floor <= floor || last.scored.score >= last.floor)) return last.scored;
   const clean = normalise(text, 4 * TEXT_LIMIT);
-  let scored = scoreUntrusted(clean.text, clean.hidden + clean.folded);
-  for (const decoded of decodeCandidates(clean.text)) scored = higher(scored, scoreUntrusted(decoded.text, 0), decoded.kind);
-  last = { text, scored };
+  let scored = scoreUntrusted(clean.text, clean.hidden + clean.folded, floor);
+  for (const decoded of decodeCandidates(clean.text))
+    scored = higher(scored, scoreUntrusted(decoded.text, 0, floor - DECODED), decoded.kind);
+  last = { text, floor, scored };
   return scored;
 }
 
+const DECODED = 0.1;
+
 /** Text that had to be decoded to be read is worse than the same text in the open. */
 export function higher(best: Scored, decoded: Scored, kind: string): Scored {
-  const score = decoded.rules.length > 0 ? Math.min(1, decoded.score + 0.1) : 0;
+  const score = decoded.rules.length > 0 ? Math.min(1, decoded.score + DECODED) : 0;
   return score > best.score ? { ...decoded, score, rules: [kind, ...decoded.rules] } : best;
 }
 
 function named(weights: Float64Array, x: Float64Array): string[] {
-  return rules
-    .map(({ name }, i) => ({
-      name,
-      part: (weights[i] as number) * (x[i] as number) + (weights[rules.length + i] as number) * (x[rules.length + i] as number),
-    }))
-    .filter(({ part }) => part > 0)
+  const parts: { readonly name: string; readonly part: number }[] = [];
+  for (let i = 0; i < rules.length; i++) {
+    if (x[i] === 0) continue;
+    const part =
+      (weights[i] as number) * (x[i] as number) + (weights[rules.length + i] as number) * (x[rules.length + i] as number);
+    if (part > 0) parts.push({ name: (rules[i] as Rule).name, part });
+  }
+  return parts
     .sort((a, b) => b.part - a.part)
     .slice(0, 4)
     .map(({ name }) => name);

@@ -1,4 +1,5 @@
 /** injection, shape: kinds of characters and words in a text, as counts that can be added and shares of them. */
+import { codesOf } from './codes.ts';
 
 /** Words that hold English sentences together: a tail without them is no sentence. */
 const smallWords: ReadonlyMap<number, 'you' | 'i' | 'small'> = new Map([
@@ -35,6 +36,7 @@ export interface Counts {
 
 /** Kinds of characters and words in text[from, to). */
 export function countShape(text: string, from: number, to: number): Counts {
+  const codes = codesOf(text);
   let symbols = 0;
   let other = 0;
   let words = 0;
@@ -52,7 +54,7 @@ export function countShape(text: string, from: number, to: number): Counts {
   let key = 0;
   let inner = false;
   for (let i = from; i <= to; i++) {
-    const code = i < to ? text.charCodeAt(i) : 32;
+    const code = i < to ? (codes[i] as number) : 32;
     if (code === 32 || code === 10 || code === 9 || code === 13) {
       const length = i - start;
       if (length > 0) {
@@ -84,7 +86,7 @@ export function countShape(text: string, from: number, to: number): Counts {
     else if (code === 33) exclaims++;
     else if (!(code >= 97 && code <= 122) && !(code >= 48 && code <= 57) && !isPlain(code)) {
       symbols++;
-      if (i > start && i + 1 < to && isLetter(text.charCodeAt(i + 1))) inner = true;
+      if (i > start && i + 1 < to && isLetter(codes[i + 1] as number)) inner = true;
     }
   }
   return { length: to - from, words, symbols, other, odd, capitals, long, you, self, small, quotes, exclaims, run };

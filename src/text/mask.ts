@@ -3,6 +3,7 @@
  * clock times, durations, UUIDs, long hex ids, long digit runs. What may be the answer itself stays:
  * short numbers, prices, plain dates. One hand-written pass, linear, over at most `limit` characters.
  */
+import { CODES, codesOf } from './codes.ts';
 
 /** Beyond this the rest is not looked at; its length still counts (see `maskVolatile`). */
 const MASK_LIMIT = 16_384;
@@ -39,25 +40,26 @@ function startsUnit(code: number): boolean {
  * at `limit` and their full length appended, so that two long texts of one head and other sizes differ.
  */
 export function maskVolatile(text: string, limit = MASK_LIMIT): string {
-  const end = Math.min(text.length, limit);
+  const end = Math.min(text.length, limit, CODES);
+  const codes = codesOf(text);
   let out = '';
   /** What stands from here to `i` is copied as it is, in one piece. */
   let from = 0;
   let i = 0;
   while (i < end) {
-    const code = text.charCodeAt(i);
+    const code = codes[i] as number;
     if (isWord(code)) {
       const start = i;
-      i = tokenEnd(text, start, end);
-      if (!mayMask(text, start, i)) continue;
+      i = tokenEnd(codes, start, end);
+      if (!mayMask(codes, start, i)) continue;
       const token = text.slice(start, i);
-      const masked = maskToken(text, token, i, end);
+      const masked = maskToken(codes, text, token, i, end);
       if (masked.text === token) continue;
       out += text.slice(from, start) + masked.text;
       from = i = masked.next;
     } else if (isSpace(code)) {
       const start = i++;
-      while (i < end && isSpace(text.charCodeAt(i))) i++;
+      while (i < end && isSpace(codes[i] as number)) i++;
       const inner = start > 0 && i < end;
       if (inner && code === 0x20 && i === start + 1) continue;
       out += text.slice(from, start);
@@ -70,45 +72,51 @@ export function maskVolatile(text: string, limit = MASK_LIMIT): string {
 }
 
 /** A token is word characters, with `-`, `:`, `.`, `+` only between two of them. */
-function tokenEnd(text: string, from: number, end: number): number {
+function tokenEnd(codes: Uint16Array, from: number, end: number): number {
   let i = from;
   while (i < end) {
-    const code = text.charCodeAt(i);
+    const code = codes[i] as number;
     const kind = code > 0xff ? WORD : (classes[code] as number);
     if ((kind & WORD) !== 0) i++;
-    else if (kind === JOINER && i + 1 < end && isWord(text.charCodeAt(i + 1))) i++;
+    else if (kind === JOINER && i + 1 < end && isWord(codes[i + 1] as number)) i++;
     else break;
   }
   return i;
 }
 
 /** Most tokens need no closer look: a short one must be a number, a clock or a duration, a long one have a digit. */
-function mayMask(text: string, from: number, stop: number): boolean {
+function mayMask(codes: Uint16Array, from: number, stop: number): boolean {
   if (stop - from < Math.min(LONG_DIGITS, HEX_ID)) {
     let i = from;
-    while (i < stop && (isDigit(text.charCodeAt(i)) || text.charCodeAt(i) === 0x2e)) i++;
+    while (i < stop && (isDigit(codes[i] as number) || (codes[i] as number) === 0x2e)) i++;
     if (i === from) return false;
     // A number that short is masked only as `12 ms`.
-    if (i === stop) return text.charCodeAt(stop) === 0x20 && startsUnit(text.charCodeAt(stop + 1));
-    const code = text.charCodeAt(i);
+    if (i === stop) return (codes[stop] as number) === 0x20 && startsUnit(codes[stop + 1] as number);
+    const code = codes[i] as number;
     return code === 0x3a || startsUnit(code);
   }
-  for (let i = from; i < stop; i++) if (isDigit(text.charCodeAt(i))) return true;
+  for (let i = from; i < stop; i++) if (isDigit(codes[i] as number)) return true;
   return false;
 }
 
 /** What stands for the token that ends at `stop`, and where the text goes on. */
-function maskToken(text: string, token: string, stop: number, end: number): { readonly text: string; readonly next: number } {
+function maskToken(
+  codes: Uint16Array,
+  text: string,
+  token: string,
+  stop: number,
+  end: number,
+): { readonly text: string; readonly next: number } {
   if (isUuid(token) || isTimestamp(token) || isClock(token)) return { text: '#', next: stop };
   // `2026-11-24 10:00:01` is a timestamp in two tokens.
-  if (isDate(token) && text.charCodeAt(stop) === 0x20) {
-    const clockEnd = tokenEnd(text, stop + 1, end);
+  if (isDate(token) && (codes[stop] as number) === 0x20) {
+    const clockEnd = tokenEnd(codes, stop + 1, end);
     if (isClock(text.slice(stop + 1, clockEnd))) return { text: '#', next: clockEnd };
   }
   if (isNumber(token)) {
     if (digitsOf(token) >= LONG_DIGITS) return { text: '#', next: stop };
-    if (text.charCodeAt(stop) === 0x20) {
-      const unitEnd = tokenEnd(text, stop + 1, end);
+    if ((codes[stop] as number) === 0x20) {
+      const unitEnd = tokenEnd(codes, stop + 1, end);
       if (durationUnits.has(text.slice(stop + 1, unitEnd))) return { text: '#', next: unitEnd };
     }
     return { text: token, next: stop };

@@ -1,4 +1,5 @@
 /** Splits text into units small enough to point at: sentences and lines. Linear and bounded. */
+import { CODES, codesOf } from './codes.ts';
 
 export interface Unit {
   readonly text: string;
@@ -28,23 +29,45 @@ export function splitUnits(text: string, limits: SplitLimits = unitLimits): Unit
   return units;
 }
 
-/** The offsets of the units of `splitUnits`, for those who read few of them: start and end of the first, of the second, and so on. */
-export function unitBounds(text: string, limits: SplitLimits = unitLimits): number[] {
+/** True if this character ends a unit before `next`, or at the end of the text. */
+export function stopsAt(code: number, next: number, last: boolean): boolean {
+  const kind = code < 0x80 ? (kinds[code] as number) : isWideStop(code) ? ALWAYS : 0;
+  return kind === ALWAYS || (kind === STOP && (last || isSpaceOrQuote(next)));
+}
+
+/** The offsets of the units of `splitUnits`, for those who read few of them: start and end of the first, of the second, and so on. `stops`, if known, are the places of all `stopsAt`. */
+export function unitBounds(text: string, limits: SplitLimits = unitLimits, stops?: Int32Array): number[] {
   const bounds: number[] = [];
-  const { length } = text;
+  const codes = codesOf(text);
+  const length = Math.min(text.length, CODES);
   let from = 0;
+  if (stops !== undefined) {
+    for (let k = 0; ; ) {
+      while (k < stops.length && (stops[k] as number) < from + limits.min - 1) k++;
+      const end = Math.min(k < stops.length ? (stops[k] as number) : length, from + Math.max(limits.min, limits.max) - 1);
+      if (end >= length) break;
+      push(bounds, codes, from, end + 1);
+      from = end + 1;
+    }
+    return ends(bounds, codes, from, length, limits);
+  }
   // What is shorter than `min` ends no unit: those characters are passed over. The rest of a text is a unit of any length.
   for (let i = limits.min - 1; i < length; i++) {
-    const code = text.charCodeAt(i);
+    const code = codes[i] as number;
     const kind = code < 0x80 ? (kinds[code] as number) : isWideStop(code) ? ALWAYS : 0;
     if (kind === 0 && i - from + 1 < limits.max) continue;
-    const end = kind === ALWAYS || (kind === STOP && isSpaceOrQuote(text.charCodeAt(i + 1)));
+    const end = kind === ALWAYS || (kind === STOP && (i + 1 === length || isSpaceOrQuote(codes[i + 1] as number)));
     if (!end && i - from + 1 < limits.max) continue;
-    push(bounds, text, from, i + 1);
+    push(bounds, codes, from, i + 1);
     from = i + 1;
     i += limits.min - 1;
   }
-  push(bounds, text, from, length);
+  return ends(bounds, codes, from, length, limits);
+}
+
+/** Adds the rest, and takes out the middle of too many. */
+function ends(bounds: number[], codes: Uint16Array, from: number, length: number, limits: SplitLimits): number[] {
+  push(bounds, codes, from, length);
   if (bounds.length <= 2 * limits.count) return bounds;
   const half = limits.count >> 1;
   return [...bounds.slice(0, 2 * half), ...bounds.slice(bounds.length - 2 * (limits.count - half))];
@@ -63,14 +86,14 @@ function isWideStop(code: number): boolean {
 }
 
 function isSpaceOrQuote(next: number): boolean {
-  return Number.isNaN(next) || next === 0x20 || next === 0x09 || next === 0x22 || next === 0x27 || next === 0x0a;
+  return next === 0x20 || next === 0x09 || next === 0x22 || next === 0x27 || next === 0x0a;
 }
 
-function push(bounds: number[], text: string, from: number, to: number): void {
+function push(bounds: number[], codes: Uint16Array, from: number, to: number): void {
   let start = from;
   let end = to;
-  while (start < end && isSpace(text.charCodeAt(start))) start++;
-  while (end > start && isSpace(text.charCodeAt(end - 1))) end--;
+  while (start < end && isSpace(codes[start] as number)) start++;
+  while (end > start && isSpace(codes[end - 1] as number)) end--;
   if (start < end) bounds.push(start, end);
 }
 

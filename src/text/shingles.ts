@@ -3,6 +3,7 @@
  * smallest distinct hashes in ascending order (bottom-k): plain numbers that a state may hold, exact
  * while the text has no more n-grams than that, an estimate beyond.
  */
+import { CODES, codesOf } from './codes.ts';
 import { FNV_START, fnv, mix32 } from './hash.ts';
 
 export type Sketch = readonly number[];
@@ -22,11 +23,13 @@ const scratch = new Int32Array(MAX_WORDS);
 
 /** Fills `scratch`; how many words there are. */
 function readWords(text: string, limit: number): number {
+  const codes = codesOf(text);
+  const length = Math.min(text.length, CODES);
   let count = 0;
   let hash = FNV_START | 0;
   let open = false;
-  for (let i = 0; i < text.length; i++) {
-    const code = text.charCodeAt(i);
+  for (let i = 0; i < length; i++) {
+    const code = codes[i] as number;
     const lower = code < 0x80 ? (folded[code] as number) : code > 0xbf ? code : 0;
     if (lower !== 0) {
       hash = Math.imul(hash ^ lower, 16777619);
@@ -48,18 +51,31 @@ export function wordHashes(text: string, limit = MAX_WORDS): number[] {
   return Array.from({ length: count }, (_, i) => (scratch[i] as number) >>> 0);
 }
 
-/** Hashes of every run of `n` words, in order. Fewer words than `n` give one hash of them all, none give none. */
-export function wordShingles(text: string, n = 3): number[] {
+/** The shingles of the text at hand. */
+const shingles = new Uint32Array(MAX_WORDS);
+
+/** Fills `shingles`; how many there are. */
+function readShingles(text: string, n: number): number {
   const words = readWords(text, MAX_WORDS);
-  if (words === 0) return [];
+  if (words === 0) return 0;
   const size = Math.min(n, words);
-  const result = new Array<number>(words - size + 1);
-  for (let i = 0; i < result.length; i++) {
+  const count = words - size + 1;
+  for (let i = 0; i < count; i++) {
     let hash = FNV_START | 0;
     for (let k = 0; k < size; k++) hash = Math.imul(hash ^ (scratch[i + k] as number), 16777619);
-    result[i] = mix32(hash);
+    shingles[i] = mix32(hash);
   }
-  return result;
+  return count;
+}
+
+/** Hashes of every run of `n` words, in order. Fewer words than `n` give one hash of them all, none give none. */
+export function wordShingles(text: string, n = 3): number[] {
+  return Array.from(shingles.subarray(0, readShingles(text, n)));
+}
+
+/** The sketch of `wordShingles`. */
+export function wordSketch(text: string, n = 3): Sketch {
+  return sketch(shingles.subarray(0, readShingles(text, n)));
 }
 
 /** Hashes of every run of `n` characters of the lower-case text, for texts too short for word shingles. */
@@ -77,11 +93,19 @@ export function charShingles(text: string, n = 3): number[] {
 /** The smallest so far, ascending: most hashes of a long text are larger than all of them and cost one comparison. */
 const smallest = new Float64Array(SKETCH_SIZE);
 
-export function sketch(hashes: readonly number[], size = SKETCH_SIZE): Sketch {
+export function sketch(hashes: ArrayLike<number>, size = SKETCH_SIZE): Sketch {
+  // Hashes are spread evenly: the smallest of many lie below this, but for one text in a thousand and those that repeat themselves.
+  const limit = hashes.length > 2 * size ? (4294967296 * 1.5 * size) / hashes.length : Number.POSITIVE_INFINITY;
+  const found = smallestBelow(hashes, size, limit);
+  return found.length < size && limit < 4294967296 ? smallestBelow(hashes, size, Number.POSITIVE_INFINITY) : found;
+}
+
+function smallestBelow(hashes: ArrayLike<number>, size: number, limit: number): Sketch {
   const kept = size <= SKETCH_SIZE ? smallest : new Float64Array(size);
   let count = 0;
-  for (const hash of hashes) {
-    if (count === size && hash >= (kept[size - 1] as number)) continue;
+  for (let i = 0; i < hashes.length; i++) {
+    const hash = hashes[i] as number;
+    if (hash >= limit || (count === size && hash >= (kept[size - 1] as number))) continue;
     let low = 0;
     for (let high = count; low < high; ) {
       const middle = (low + high) >>> 1;

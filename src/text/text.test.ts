@@ -1,8 +1,9 @@
 // The text room: masks, canonical forms, similarity, splitting, normalising, decoding. Tables and properties.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { CODES, codesOf } from './codes.ts';
 import { decodeCandidates } from './decode.ts';
-import { hash53, hashText } from './hash.ts';
+import { contentHash, hash53, hashText } from './hash.ts';
 import { canonicalText, leafText } from './json.ts';
 import { maskVolatile } from './mask.ts';
 import { normalise } from './normalise.ts';
@@ -10,6 +11,43 @@ import { splitUnits } from './sentences.ts';
 import { jaccard, sketch, wordShingles } from './shingles.ts';
 
 const seed = { seed: 7, numRuns: 300 };
+
+test('codes are those of the text, whatever was read before, and zeros follow', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 60 }), (text) => {
+      const codes = codesOf(text);
+      expect([...codes.subarray(0, text.length + 4)]).toEqual([...text.split('').map((char) => char.charCodeAt(0)), 0, 0, 0, 0]);
+    }),
+    seed,
+  );
+  const long = 'x'.repeat(CODES + 9);
+  expect(
+    codesOf(long)
+      .subarray(0, CODES)
+      .every((code) => code === 0x78),
+  ).toBe(true);
+});
+
+test('texts that differ have different content hashes, also in one character or by a zero at the end', () => {
+  const texts = new Set<string>();
+  for (let i = 0; i < 400; i++)
+    texts
+      .add(`${'ab'.repeat(i % 20)}${i}`)
+      .add('\u0000'.repeat(i % 9))
+      .add('a'.repeat(i));
+  expect(new Set([...texts].map(contentHash)).size).toBe(texts.size);
+  expect(contentHash('x'.repeat(CODES + 1))).not.toBe(contentHash('x'.repeat(CODES + 2)));
+});
+
+test('a sketch is the smallest distinct hashes in order', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat({ max: 0xffffffff }), { maxLength: 400 }), fc.boolean(), (hashes, small) => {
+      const given = small ? hashes.map((hash) => hash % 100) : hashes;
+      expect(sketch(given, 16)).toEqual([...new Set(given)].sort((a, b) => a - b).slice(0, 16));
+    }),
+    seed,
+  );
+});
 
 describe('maskVolatile', () => {
   test.each([

@@ -3,7 +3,10 @@
  * keeps its inner `.` and `,`. Hashes are 32-bit FNV-1a over the lower-case word (ASCII folding only), signed, so that they are small
  * integers to the engine. Linear; at most `TOKEN_LIMIT` words.
  */
+import { CODES, codesOf } from './codes.ts';
 import { FNV_START } from './hash.ts';
+import { isMark, markMask, wordMask } from './injection-rules.ts';
+import { stopsAt } from './sentences.ts';
 import { cutBytes, cutNumbers } from './slab.ts';
 import { isStopWord } from './stopwords.ts';
 
@@ -17,6 +20,12 @@ export interface Tokens {
   readonly start: Int32Array;
   readonly end: Int32Array;
   readonly flags: Uint8Array;
+  /**
+   * What the same pass saw for others; `undefined` if it did not reach the end of the text, or there was too much of it.
+   * Places at which a unit of `unitBounds` may end, and [place, mask] of each place at which rules of `injection-rules.ts` may match.
+   */
+  readonly stops: Int32Array | undefined;
+  readonly tries: Int32Array | undefined;
 }
 
 /** Begins with a capital letter. */
@@ -43,39 +52,57 @@ const words = new Int32Array(TOKEN_LIMIT);
 const starts = new Int32Array(TOKEN_LIMIT);
 const ends = new Int32Array(TOKEN_LIMIT);
 const flags = new Uint8Array(TOKEN_LIMIT);
+const stops = new Int32Array(TOKEN_LIMIT);
+const tries = new Int32Array(2 * TOKEN_LIMIT);
 
-/** ASCII letters and digits and `_`, lower-case; 0 for what is in no word. One read instead of up to seven comparisons a character. */
+/** ASCII letters and digits, lower-case; 0 for all others. One read instead of up to seven comparisons a character. */
 const folded = new Uint8Array(128);
 for (let c = 0x30; c <= 0x39; c++) folded[c] = c;
 for (let c = 0x61; c <= 0x7a; c++) folded[c] = folded[c - 32] = c;
-folded[0x5f] = 0x5f;
+/** The same and `_`: what begins a word. */
+const begins = folded.slice();
+begins[0x5f] = 1;
 
 /** Other ASCII: what ends a sentence or line, begins a fence, or may stand inside a word or number. Most separators are none of these. */
 const SENTENCE = 1;
 const FENCE = 2;
 const INNER = 4;
+const MARK = 8;
+/** What is not ASCII may be a stop or a mark. */
+const WIDE = MARK | 16;
 const roles = new Uint8Array(128);
 for (const char of '.!?\n\r') roles[char.charCodeAt(0)] = SENTENCE;
 for (const char of ".,'") roles[char.charCodeAt(0)] = (roles[char.charCodeAt(0)] as number) | INNER;
 roles[0x60] = FENCE;
+roles[0x5f] = INNER;
+for (let code = 0; code < 128; code++) if (isMark(code)) roles[code] = (roles[code] as number) | MARK;
 
 export function tokenise(text: string): Tokens {
   let count = 0;
   let i = 0;
   let first = FIRST;
   let code = 0;
-  const { length } = text;
+  let stopCount = 0;
+  let tryCount = 0;
+  const codes = codesOf(text);
+  const length = Math.min(text.length, CODES);
   while (i < length && count < TOKEN_LIMIT) {
-    const c = text.charCodeAt(i);
-    if (c < 0x80 ? folded[c] === 0 : !isWordCode(c)) {
-      const role = c < 0x80 ? (roles[c] as number) : c === 0x3002 ? SENTENCE : 0;
+    const c = codes[i] as number;
+    if (c < 0x80 ? begins[c] === 0 : !isWordCode(c)) {
+      const role = c < 0x80 ? (roles[c] as number) : WIDE;
       if (role !== 0) {
-        if ((role & SENTENCE) !== 0) first = FIRST;
-        else if (role === FENCE && text.charCodeAt(i + 1) === 0x60 && text.charCodeAt(i + 2) === 0x60) {
+        if ((role & SENTENCE) !== 0) {
+          first = FIRST;
+          if (stopsAt(c, codes[i + 1] as number, i + 1 === length) && stopCount < TOKEN_LIMIT) stops[stopCount++] = i;
+        } else if (role === FENCE && codes[i + 1] === 0x60 && codes[i + 2] === 0x60) {
           code ^= CODE;
           i += 2;
           first = FIRST;
+        } else if (role === WIDE) {
+          if (c === 0x3002) first = FIRST;
+          if (stopsAt(c, 0, false) && stopCount < TOKEN_LIMIT) stops[stopCount++] = i;
         }
+        if ((role & MARK) !== 0) tryCount = addTry(tryCount, i, markMask(c));
       }
       i++;
       continue;
@@ -88,9 +115,10 @@ export function tokenise(text: string): Tokens {
     let bits = 0;
     const from = i;
     while (true) {
+      const run = i;
       let end = 0;
       for (; i < length; i++) {
-        end = text.charCodeAt(i);
+        end = codes[i] as number;
         const lower = end < 0x80 ? (folded[end] as number) : 0;
         if (lower === 0) break;
         // 32 apart if it was a capital.
@@ -98,12 +126,24 @@ export function tokenise(text: string): Tokens {
         bits |= lower;
         hash = Math.imul(hash ^ lower, PRIME);
       }
+      if (i > run) {
+        // Four letters at once; those behind a shorter word are shifted away.
+        const four =
+          ((folded[(codes[run] as number) & 127] as number) << 24) |
+          ((folded[(codes[run + 1] as number) & 127] as number) << 16) |
+          ((folded[(codes[run + 2] as number) & 127] as number) << 8) |
+          (folded[(codes[run + 3] as number) & 127] as number);
+        const key = four >> (i - run < 4 ? 32 - 8 * (i - run) : 0);
+        const mask = wordMask(key);
+        if (mask !== 0) tryCount = addTry(tryCount, run, mask);
+      }
       if (i >= length || (end < 0x80 && ((roles[end] as number) & INNER) === 0)) break;
-      const inner = innerCode(text, i, isNumber);
+      const inner = innerCode(codes, i, isNumber);
       if (inner === 0) break;
+      if (end >= 0x80) tryCount = addTry(tryCount, i, markMask(end));
       i++;
       if (inner === SKIP) continue;
-      if (inner >= 0x80) bits |= 0x40;
+      if (inner >= 0x5f) bits |= 0x40;
       hash = Math.imul(hash ^ inner, PRIME);
     }
     words[count] = hash;
@@ -117,20 +157,29 @@ export function tokenise(text: string): Tokens {
     first = 0;
     count++;
   }
-  return new Words(text, count);
+  const whole = i >= text.length && stopCount < TOKEN_LIMIT && tryCount < tries.length;
+  return new Words(text, count, whole ? stopCount : -1, tryCount);
+}
+
+/** A place at which rules may match; where there is no more room, `tries` is not used. */
+function addTry(count: number, at: number, mask: number): number {
+  if (mask === 0 || count >= tries.length) return count;
+  tries[count] = at;
+  tries[count + 1] = mask;
+  return count + 2;
 }
 
 /** In a word or number, but no part of what it says. */
 const SKIP = -1;
 
-/** What text[at], no ASCII letter or digit, adds to the word or number before it: a character code, `SKIP`, or 0 if the word ends. */
-function innerCode(text: string, at: number, isNumber: boolean): number {
-  const c = text.charCodeAt(at);
+/** What codes[at], no ASCII letter or digit, adds to the word or number before it: a character code, `SKIP`, or 0 if the word ends. */
+function innerCode(codes: Uint16Array, at: number, isNumber: boolean): number {
+  const c = codes[at] as number;
   if (isWordCode(c)) return c;
   // 1,234 and 1234 are the same number; 1.5 is not 15.
-  if (isNumber) return (c === 0x2e || c === 0x2c) && isDigit(text.charCodeAt(at + 1)) ? (c === 0x2c ? SKIP : c) : 0;
+  if (isNumber) return (c === 0x2e || c === 0x2c) && isDigit(codes[at + 1] as number) ? (c === 0x2c ? SKIP : c) : 0;
   // An apostrophe inside a word belongs to it: don't, l'eau.
-  return (c === 0x27 || c === 0x2019) && isLetter(text.charCodeAt(at + 1)) ? 0x27 : 0;
+  return (c === 0x27 || c === 0x2019) && isLetter(codes[at + 1] as number) ? 0x27 : 0;
 }
 
 class Words implements Tokens {
@@ -139,11 +188,13 @@ class Words implements Tokens {
   readonly start: Int32Array;
   readonly end: Int32Array;
   readonly flags: Uint8Array;
+  readonly stops: Int32Array | undefined;
+  readonly tries: Int32Array | undefined;
   private readonly text: string;
   private stems: Int32Array | undefined;
 
   /** The words that `tokenise` has just found. */
-  constructor(text: string, count: number) {
+  constructor(text: string, count: number, stopCount: number, tryCount: number) {
     this.text = text;
     this.count = count;
     this.word = cutNumbers(count);
@@ -154,6 +205,11 @@ class Words implements Tokens {
     this.start.set(starts.subarray(0, count));
     this.end.set(ends.subarray(0, count));
     this.flags.set(flags.subarray(0, count));
+    if (stopCount < 0) return;
+    this.stops = cutNumbers(stopCount);
+    this.tries = cutNumbers(tryCount);
+    for (let i = 0; i < stopCount; i++) this.stops[i] = stops[i] as number;
+    for (let i = 0; i < tryCount; i++) this.tries[i] = tries[i] as number;
   }
 
   get stem(): Int32Array {
@@ -164,49 +220,51 @@ class Words implements Tokens {
 
 function stemsOf(text: string, { count, word, start, end }: Words): Int32Array {
   const stems = cutNumbers(count);
-  for (let i = 0; i < count; i++) stems[i] = stemOf(text, start[i] as number, end[i] as number, word[i] as number);
+  const codes = codesOf(text);
+  for (let i = 0; i < count; i++) stems[i] = stemOf(codes, start[i] as number, end[i] as number, word[i] as number);
   return stems;
 }
 
-/** The stem's hash of the word text[from, to) with this hash. */
-function stemOf(text: string, from: number, to: number, hash: number): number {
-  const lead = text.charCodeAt(from);
+/** The stem's hash of the word codes[from, to) with this hash. */
+function stemOf(codes: Uint16Array, from: number, to: number, hash: number): number {
+  const lead = codes[from] as number;
   if (isDigit(lead)) return hash;
   if ((to - from < 2 && lead < 0x80) || isStopWord(hash)) return 0;
   let stem = hash;
-  for (let i = to, end = stemEnd(text, from, to); i > end; ) stem = Math.imul(stem, INVERSE) ^ lower(text.charCodeAt(--i));
+  for (let i = to, end = stemEnd(codes, from, to); i > end; ) stem = Math.imul(stem, INVERSE) ^ lower(codes[--i] as number);
   return stem;
 }
 
 /** Hash of a word as `Tokens.word` has it. */
 export function wordHash(text: string): number {
-  return hashRange(text, 0, text.length);
+  return hashRange(codesOf(text), text.length);
 }
 
 /** Hash of a word's stem as `Tokens.stem` has it, stop words included. */
 export function stemHash(text: string): number {
-  return hashRange(text, 0, stemEnd(text, 0, text.length));
+  const codes = codesOf(text);
+  return hashRange(codes, stemEnd(codes, 0, text.length));
 }
 
-function hashRange(text: string, from: number, to: number): number {
+function hashRange(codes: Uint16Array, to: number): number {
   let hash = START;
-  for (let i = from; i < to; i++) hash = Math.imul(hash ^ lower(text.charCodeAt(i)), PRIME);
+  for (let i = 0; i < to; i++) hash = Math.imul(hash ^ lower(codes[i] as number), PRIME);
   return hash;
 }
 
-/** Where the stem of text[from, to) ends. Light: it joins forms of one word, it does not find its root. */
-function stemEnd(text: string, from: number, to: number): number {
+/** Where the stem of codes[from, to) ends. Light: it joins forms of one word, it does not find its root. */
+function stemEnd(codes: Uint16Array, from: number, to: number): number {
   const length = to - from;
   if (length < 4) return to;
-  const last = lower(text.charCodeAt(to - 1));
-  const before = lower(text.charCodeAt(to - 2));
+  const last = lower(codes[to - 1] as number);
+  const before = lower(codes[to - 2] as number);
   if (last === 0x73) {
     // -ss stays; -ies, -es, -s go.
     if (before === 0x73) return to;
-    if (before === 0x65 && length > 5) return lower(text.charCodeAt(to - 3)) === 0x69 ? to - 3 : to - 2;
+    if (before === 0x65 && length > 5) return lower(codes[to - 3] as number) === 0x69 ? to - 3 : to - 2;
     return to - 1;
   }
-  if (last === 0x67 && length > 5 && before === 0x6e && lower(text.charCodeAt(to - 3)) === 0x69) return to - 3;
+  if (last === 0x67 && length > 5 && before === 0x6e && lower(codes[to - 3] as number) === 0x69) return to - 3;
   if (last === 0x64 && length > 4 && before === 0x65) return to - 2;
   if (last === 0x79 && length > 4) return before === 0x6c ? to - 2 : to - 1;
   if (last === 0x65) return to - 1;
