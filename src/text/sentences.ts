@@ -16,7 +16,7 @@ export interface SplitLimits {
   readonly count: number;
 }
 
-const unitLimits: SplitLimits = { min: 15, max: 600, count: 120 };
+export const unitLimits: SplitLimits = { min: 15, max: 600, count: 120 };
 
 /** Sentences (ended by `.`, `!`, `?`, `。`, `！`, `？` and white space) and lines, trimmed, in order. */
 export function splitUnits(text: string, limits: SplitLimits = unitLimits): Unit[] {
