@@ -71,6 +71,8 @@ export interface HostOptions {
   readonly cooldownMs?: number;
   /** Where runs outlive the process. Then whoever takes emissions must call `handed` and `answered`. */
   readonly journal?: Journal;
+  /** A run is checkpointed when its rows are twice its last checkpoint, and not for less than this. Default 64 KiB. */
+  readonly checkpointBytes?: number;
   readonly onCoverage?: (coverage: Coverage) => void;
   readonly onError?: (detector: AnyDetector, window: Window, error: unknown) => void;
   readonly onStep?: (step: NormalisedSpan) => void;
@@ -89,7 +91,7 @@ const MAX_TARGETS = 1_000;
 const REFOLD_FACTOR = 8;
 /** One minute: a loop of seconds-long calls is said again a few times an hour, not at every turn. */
 const COOLDOWN_MS = 60_000;
-/** A run is checkpointed when its rows are twice its last checkpoint, and not for less than this: what is written stays linear. */
+/** With twice the last checkpoint as the other bound, what is written stays linear in what comes in. */
 const CHECKPOINT_BYTES = 64 * 1024;
 
 interface Replay {
@@ -195,6 +197,11 @@ export class DetectorHost {
 
   get journal(): Journal | undefined {
     return this.options.journal;
+  }
+
+  /** Those of windows that open now. */
+  get detectors(): readonly ActiveDetector[] {
+    return this.options.detectors;
   }
 
   get packedRuns(): number {
@@ -357,6 +364,11 @@ export class DetectorHost {
     }
   }
 
+  /** These are given up in this process. What is in the journal of them is handed on after a restart. */
+  abandoned(emissions: readonly Emission[]): void {
+    for (const emission of emissions) this.unanswered.delete(emission);
+  }
+
   private runOf(emission: Emission): Run | undefined {
     let run = this.unanswered.get(emission);
     while (run?.movedTo !== undefined) run = run.movedTo;
@@ -399,7 +411,7 @@ export class DetectorHost {
         journal.steps(run, spans, this.options.now?.());
         journal.committed().catch(() => this.owed.add(run));
       });
-      if (run.logged > Math.max(CHECKPOINT_BYTES, 2 * run.saved)) this.due.add(run);
+      if (run.logged > Math.max(this.options.checkpointBytes ?? CHECKPOINT_BYTES, 2 * run.saved)) this.due.add(run);
     }
     run.links.length = 0;
   }
