@@ -138,6 +138,59 @@ test('claim 3: findings at window close do not depend on batching, order, duplic
   expect(restarts).toBeGreaterThan(60);
 });
 
+/** The same deliveries and quiet times twice: once by one process, once by many. */
+test('claim 3: a restart after quiet times goes on from the checkpoint', { timeout: 120_000 }, async () => {
+  let found = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.nat(1_000_000), async (seed) => {
+      const play = async (restarts: boolean): Promise<[string, number][]> => {
+        const random = seeded(seed + 1);
+        const heard = new Heard();
+        const name = `quiet-${seed}`;
+        let now = 1_790_000_000_000;
+        let storage = restarts ? await open(name) : undefined;
+        const start = () => {
+          const journal = storage === undefined ? {} : { journal: new Journal(storage, 'windows') };
+          return new DetectorHost({ detectors: active, onError, now: () => now, windows: { maxUnpacked: 1 }, ...journal });
+        };
+        let host = start();
+        const hand = (emissions: readonly Emission[]): void => {
+          heard.take(emissions);
+          host.handed(emissions);
+          host.answered(emissions, true);
+        };
+        for (const batch of delivered(makeRuns({ seed, runs: 2, spans: 16 }), random)) {
+          hand(host.process(walkTraces(requestOf(batch), dialectKeys), 'default'));
+          if (random() < 0.5) {
+            now += 20_000;
+            hand(host.tick(now));
+            host.work(() => false);
+          }
+          const restart = random() < 0.4;
+          if (!restart || storage === undefined) continue;
+          await storage.close();
+          storage = await open(name);
+          host = start();
+          hand(
+            await host.restore((error) => {
+              throw error;
+            }),
+          );
+        }
+        hand(host.end('end_of_input'));
+        await storage?.close();
+        expect(heard.twice).toEqual([]);
+        return heard.sorted;
+      };
+      const expected = await play(false);
+      found += expected.length;
+      expect(await play(true)).toEqual(expected);
+    }),
+    { seed: 7, numRuns: 60 },
+  );
+  expect(found).toBeGreaterThan(100);
+});
+
 test('claim 3: a run that is packed while it is idle goes on as one that is not', { timeout: 120_000 }, () => {
   let packed = 0;
   fc.assert(

@@ -585,7 +585,7 @@ export class DetectorHost {
     }
     if (rows.length > 0 || !quiet) return;
     this.idle.add(run);
-    if (run.records.length > 1) this.due.add(run);
+    if (run.logged > 0 || run.records.length > 1) this.due.add(run);
   }
 
   /** A run that is over, or whose steps moved to another, keeps nothing. */
