@@ -5,6 +5,10 @@
  * A batch that downstream refuses is refused here too; its findings wait in a bounded outbox and go
  * with the next batch that is accepted. The sender's repetition of the batch is recognised by span
  * id and folded only once.
+ *
+ * With a storage the steps of a batch are put there before the batch is handed on, and that its findings are handed on after
+ * it, in one turn: where downstream keeps the batch in the same storage all three are one group. What was found and not
+ * handed on is found again at the next start and goes as carriers, with the same span ids.
  */
 import { type Observable, Subject } from 'rxjs';
 import { z } from 'zod';
@@ -12,15 +16,18 @@ import { didYouMean } from '../../config/problem.ts';
 import { duration } from '../../config/units.ts';
 import type { Batch } from '../../src/batch/batch.ts';
 import type { Component, Consumer, Counter, Host, ProcessorFactory, Settings } from '../../src/component/component.ts';
-import { Permanent } from '../../src/component/component.ts';
+import { Permanent, Refused } from '../../src/component/component.ts';
+import { storageOf } from '../../src/component/stored.ts';
 import type { Tier } from '../../src/detector/detector.ts';
 import { annotate, carriers, type EmitOptions } from '../../src/detector/emit.ts';
 import type { Finding } from '../../src/detector/finding.ts';
-import { type Coverage, DetectorHost, type Emission } from '../../src/detector/host.ts';
+import { type Coverage, DetectorHost, type Emission, type HostOptions } from '../../src/detector/host.ts';
+import { Journal } from '../../src/detector/journal.ts';
 import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import { WireError } from '../../src/otlp/error.ts';
 import { type TraceIndex, walkTraces } from '../../src/otlp/traces.ts';
+import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import { defaultWindowOptions } from '../../src/window/options.ts';
 import { isSuppressed, type Suppression, suppression } from './suppress.ts';
@@ -29,6 +36,10 @@ import { isSuppressed, type Suppression, suppression } from './suppress.ts';
 const OUTBOX_LIMIT = 10_000;
 /** How often windows are looked at for idle, grace and lateness. */
 const TICK_MS = 1_000;
+/** Of one turn of the event loop, for checkpoints and packing: spans that come meanwhile wait no longer. */
+const SLICE_MS = 2;
+/** What a sender is told to wait while the storage takes nothing. */
+const STORAGE_RETRY_MS = 1_000;
 
 /**
  * `detect` with the given detectors. The live stream of findings is shared by all instances of the factory, and so is the
@@ -82,6 +93,10 @@ export function detectFactory(
       cooldown: duration('60s').describe('A growing finding is said again after this long at the soonest.'),
       mark_error: z.array(z.string()).default([]).describe('Detectors whose findings set the status of the span to ERROR.'),
       suppress: z.array(suppression).default([]).describe('Findings not to hand on until a date; they are counted.'),
+      storage: z
+        .string()
+        .optional()
+        .describe('A file_storage in which windows and findings that are not handed on yet outlive the process.'),
       openinference: z
         .boolean()
         .default(true)
@@ -136,7 +151,16 @@ interface DetectOptions {
   readonly cooldown: number;
   readonly mark_error: readonly string[];
   readonly suppress: readonly Suppression[];
+  readonly storage?: string | undefined;
   readonly openinference: boolean;
+}
+
+/** Who works on a stream of a storage. Over a reload the heir finds its predecessor here, and takes over what that has. */
+const owners = new WeakMap<Storage, Map<string, Detect>>();
+
+/** When everything that this turn brings about at once has been, and before the storage writes what was put in it. */
+function atEndOfTurn(act: () => void): void {
+  queueMicrotask(() => process.nextTick(act));
 }
 
 /** The table is one for the process, so all instances must want it. */
@@ -166,6 +190,8 @@ class Detect implements Component, Consumer {
   private host: Host | undefined;
   private emit: EmitOptions | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private storage: Storage | undefined;
+  private working = false;
   private outbox: Emission[] = [];
   private ownReported = false;
   private dropped: Counter | undefined;
@@ -194,28 +220,11 @@ class Detect implements Component, Consumer {
     this.host = host;
     this.embeddings.want(this, options.embedding);
     this.emit = { version: host.buildVersion, markError: new Set(options.mark_error), openinference: options.openinference };
-    if (!this.detectors) {
-      const { active } = activate(this.shipped, { tiers: options.tiers, detectors: options.detectors as DetectorConfig });
-      this.detectors = new DetectorHost({
-        detectors: active,
-        windows: {
-          idleMs: options.idle,
-          graceMs: options.grace,
-          latenessMs: options.lateness,
-          maxAgeMs: options.max_age,
-          maxRuns: options.max_windows,
-          maxTailBytes: options.max_bytes,
-        },
-        cooldownMs: options.cooldown,
-        now: () => host.clock.now(),
-        onCoverage: (coverage) => this.count(coverage),
-        onError: (detector, window, error) =>
-          host.logger.log('error', `Detector ${detector.meta.id} failed and is off for this window.`, {
-            window: window.key,
-            error: error instanceof Error ? error.message : String(error),
-          }),
-      });
-    }
+    this.storage = options.storage === undefined ? undefined : storageOf(options.storage, host.extension(options.storage));
+    const journal = this.storage === undefined ? undefined : this.claim(this.storage);
+    const { active } = activate(this.shipped, { tiers: options.tiers, detectors: options.detectors as DetectorConfig });
+    this.detectors = new DetectorHost(this.hostOptions(host, active, journal));
+    if (journal !== undefined) await this.restore(this.detectors, host);
     this.meter(host);
     this.timer = setInterval(() => this.tick(), TICK_MS);
     this.timer.unref();
@@ -225,24 +234,56 @@ class Detect implements Component, Consumer {
   /** Takes over the windows of the instance that a reload replaces, so that no state is lost. */
   adopt(old: Component): void {
     if (!(old instanceof Detect)) return;
-    const same = JSON.stringify(old.options) === JSON.stringify(this.options);
-    this.outbox = old.outbox;
-    old.outbox = [];
-    if (!same || !old.detectors) return;
-    this.detectors = old.detectors;
+    const taken = old.detectors;
+    const mine = this.detectors;
+    if (!taken || !mine || !this.host) return;
     old.detectors = undefined;
+    // Windows of an earlier time in which this storage was used.
+    if (mine.openRuns > 0) this.outbox.push(...this.above(mine.end('shutdown')));
+    this.outbox = [...old.outbox, ...this.outbox];
+    old.outbox = [];
+    const journal = this.storage !== undefined && this.storage === old.storage ? taken.journal : mine.journal;
+    const same =
+      JSON.stringify([old.options.tiers, old.options.detectors]) === JSON.stringify([this.options.tiers, this.options.detectors]);
+    taken.reconfigure(this.hostOptions(this.host, same ? taken.detectors : mine.detectors, journal));
+    this.detectors = taken;
+    if (this.storage !== undefined) owners.get(this.storage)?.set(this.stream, this);
   }
 
   consume(batch: Batch): Promise<void> | undefined {
-    if (batch.signal !== 'traces' || !this.detectors || !this.emit || !this.host) return this.next.consume(batch);
+    const { detectors } = this;
+    if (batch.signal !== 'traces' || !detectors || !this.emit || !this.host) return this.next.consume(batch);
+    const { journal } = detectors;
+    // Each row has its resource with it: twice the batch is more than they take.
+    if (journal?.storage.fits(2 * batch.bytes) === false) return Promise.reject(unstored('it is full'));
     const index = this.walk(batch);
-    const emissions = [...this.outbox, ...this.above(this.detectors.process(index, batch.tenant))];
+    const emissions = [...this.outbox, ...this.above(detectors.process(index, batch.tenant))];
     this.outbox = [];
-    if (this.detectors.counts.own > 0) this.reportOwn(this.host);
+    if (detectors.counts.own > 0) this.reportOwn(this.host);
+    if (journal !== undefined) {
+      try {
+        detectors.settleDebts();
+      } catch (error) {
+        this.keep(emissions, detectors);
+        return Promise.reject(unstored(error));
+      }
+    }
+    const answer = this.hand(batch, index, emissions, detectors, this.host, this.emit);
+    return journal === undefined ? answer : bothOf(answer, journal.committed());
+  }
+
+  private hand(
+    batch: Batch,
+    index: TraceIndex,
+    emissions: readonly Emission[],
+    detectors: DetectorHost,
+    host: Host,
+    emit: EmitOptions,
+  ): Promise<void> | undefined {
     if (emissions.length === 0) return this.options.output === 'all' ? this.next.consume(batch) : undefined;
-    const nowMs = this.host.clock.now();
-    if (this.options.output === 'detections') return this.send(this.ofCarriers(emissions, nowMs, batch), emissions);
-    const annotated = annotate(index, emissions, nowMs, this.emit);
+    const nowMs = host.clock.now();
+    if (this.options.output === 'detections') return this.send(this.ofCarriers(emissions, nowMs, batch), emissions, detectors);
+    const annotated = annotate(index, emissions, nowMs, emit);
     this.inPlace?.add(annotated.inPlace);
     this.carried?.add(annotated.carriers);
     const bytes = annotated.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
@@ -256,17 +297,73 @@ class Detect implements Component, Consumer {
       generated: (batch.generated ?? 0) + annotated.carriers,
       ...(metadata ? { metadata } : {}),
     };
-    return this.send(changed, emissions);
+    return this.send(changed, emissions, detectors);
   }
 
+  /** With a storage windows stay open there for the next start; without one they end here. */
   async shutdown(_signal: AbortSignal): Promise<void> {
     if (this.timer) clearInterval(this.timer);
     this.timer = undefined;
     const { detectors } = this;
     this.detectors = undefined;
-    if (detectors) await this.carry(this.above(detectors.end('shutdown')));
-    else await this.carry([]);
+    if (detectors) {
+      await this.carry(detectors.journal === undefined ? this.above(detectors.end('shutdown')) : [], detectors);
+      await detectors.journal?.committed().catch(() => undefined);
+    }
+    if (this.storage !== undefined && owners.get(this.storage)?.get(this.stream) === this)
+      owners.get(this.storage)?.delete(this.stream);
     this.embeddings.want(this, true);
+  }
+
+  private get stream(): string {
+    return `detect ${this.settings.id} ${this.settings.pipeline ?? ''}`;
+  }
+
+  /** The journal in `storage`, unless a predecessor still works on it and will hand it over. */
+  private claim(storage: Storage): Journal | undefined {
+    const names = owners.get(storage) ?? new Map<string, Detect>();
+    owners.set(storage, names);
+    if (names.has(this.stream)) return undefined;
+    names.set(this.stream, this);
+    return new Journal(storage, this.stream);
+  }
+
+  private hostOptions(host: Host, detectors: HostOptions['detectors'], journal: Journal | undefined): HostOptions {
+    const { options } = this;
+    return {
+      detectors,
+      windows: {
+        idleMs: options.idle,
+        graceMs: options.grace,
+        latenessMs: options.lateness,
+        maxAgeMs: options.max_age,
+        maxRuns: options.max_windows,
+        maxTailBytes: options.max_bytes,
+      },
+      cooldownMs: options.cooldown,
+      now: () => host.clock.now(),
+      ...(journal === undefined ? {} : { journal }),
+      onCoverage: (coverage) => this.count(coverage),
+      onError: (detector, window, error) =>
+        host.logger.log('error', `Detector ${detector.meta.id} failed and is off for this window.`, {
+          window: window.key,
+          error: error instanceof Error ? error.message : String(error),
+        }),
+    };
+  }
+
+  private async restore(detectors: DetectorHost, host: Host): Promise<void> {
+    const lost = host.meter.counter(
+      'misstep_detect_unreadable_records',
+      { processor: this.settings.id },
+      'Stored records of windows that could not be read.',
+    );
+    const found = await detectors.restore((error) => {
+      lost.add(1);
+      host.logger.log('error', 'A stored record of a window cannot be read; what it held is lost.', { error: error.message });
+    });
+    this.outbox.push(...this.above(found));
+    if (detectors.openRuns > 0) host.logger.log('info', 'Windows go on where they were.', { windows: detectors.openRuns });
   }
 
   private walk(batch: Batch): TraceIndex {
@@ -303,24 +400,40 @@ class Detect implements Component, Consumer {
       this.suppressed?.add(1);
       return false;
     });
+    if (kept.length < emissions.length)
+      this.detectors?.answered(
+        emissions.filter((one) => !kept.includes(one)),
+        true,
+      );
     for (const { finding, label } of kept) if (label === 'fail') this.live.next(finding);
     return kept;
   }
 
   private tick(): void {
-    if (!this.detectors || !this.host) return;
-    const found = this.above(this.detectors.tick(this.host.clock.now()));
-    if (found.length > 0 || this.outbox.length > 0) void this.carry(found);
+    const { detectors } = this;
+    if (!detectors || !this.host) return;
+    const found = this.above(detectors.tick(this.host.clock.now()));
+    if (found.length > 0 || this.outbox.length > 0) void this.carry(found, detectors);
+    if (!this.working) this.work();
+  }
+
+  private work(): void {
+    const { detectors, host, timer } = this;
+    this.working = false;
+    if (!detectors || !host || !timer) return;
+    const until = host.clock.monotonic() + SLICE_MS;
+    this.working = detectors.work(() => host.clock.monotonic() >= until);
+    if (this.working) setImmediate(() => this.work());
   }
 
   /** Findings without a batch to go with. */
-  private async carry(found: readonly Emission[]): Promise<void> {
+  private async carry(found: readonly Emission[], detectors: DetectorHost): Promise<void> {
     const emissions = [...this.outbox, ...found];
     this.outbox = [];
     if (emissions.length === 0 || !this.host) return;
     this.carried?.add(emissions.length);
     try {
-      await this.send(this.ofCarriers(emissions, this.host.clock.now()), emissions);
+      await this.send(this.ofCarriers(emissions, this.host.clock.now()), emissions, detectors);
     } catch {
       // Back in the outbox: `send` has put them there.
     }
@@ -340,21 +453,47 @@ class Detect implements Component, Consumer {
     };
   }
 
-  private send(batch: Batch, emissions: readonly Emission[]): Promise<void> | undefined {
-    const back = (error: unknown): never => {
-      this.outbox.push(...emissions);
-      const over = this.outbox.length - OUTBOX_LIMIT;
-      if (over > 0) {
-        this.outbox.splice(0, over);
-        this.dropped?.add(over);
-      }
-      throw error;
-    };
+  private send(batch: Batch, emissions: readonly Emission[], detectors: DetectorHost): Promise<void> | undefined {
+    let answer: Promise<void> | undefined;
     try {
-      return this.next.consume(batch)?.catch(back);
+      answer = this.next.consume(batch);
     } catch (error) {
-      return back(error);
+      this.keep(emissions, detectors);
+      throw error;
     }
+    if (answer === undefined) {
+      detectors.handed(emissions);
+      detectors.answered(emissions, true);
+      return undefined;
+    }
+    const together = detectors.journal !== undefined && this.next.keepsIn === detectors.journal.storage;
+    let refused = false;
+    if (together) {
+      atEndOfTurn(() => {
+        if (!refused) detectors.handed(emissions);
+      });
+    }
+    return answer.then(
+      () => {
+        if (!together) detectors.handed(emissions);
+        detectors.answered(emissions, true);
+      },
+      (error: unknown) => {
+        refused = true;
+        detectors.answered(emissions, false);
+        this.keep(emissions, detectors);
+        throw error;
+      },
+    );
+  }
+
+  /** Into the outbox, for the next batch that is accepted. */
+  private keep(emissions: readonly Emission[], detectors: DetectorHost): void {
+    this.outbox.push(...emissions);
+    const over = this.outbox.length - OUTBOX_LIMIT;
+    if (over <= 0) return;
+    detectors.abandoned(this.outbox.splice(0, over));
+    this.dropped?.add(over);
   }
 
   private count(coverage: Coverage): void {
@@ -383,6 +522,18 @@ class Detect implements Component, Consumer {
       'misstep_detect_windows_open',
       { processor },
       of((detectors) => detectors.openRuns),
+    );
+    meter.observe(
+      'misstep_detect_windows_restored',
+      { processor },
+      of((detectors) => detectors.counts.restored),
+      'Sessions and traces that were taken up from the storage at the start.',
+    );
+    meter.observe(
+      'misstep_detect_windows_packed',
+      { processor },
+      of((detectors) => detectors.packedRuns),
+      'Open sessions and traces that are idle and kept as bytes.',
     );
     meter.observe(
       'misstep_detect_kept_bytes',
@@ -420,4 +571,16 @@ class Detect implements Component, Consumer {
       'Detectors that failed in a window.',
     );
   }
+}
+
+function unstored(error: unknown): Refused {
+  const why = error instanceof Error ? error.message : String(error);
+  return new Refused('storage', `detect: the storage does not take the steps: ${why}`, STORAGE_RETRY_MS);
+}
+
+/** What downstream says, and that the rows are safe. */
+async function bothOf(answer: Promise<void> | undefined, committed: Promise<void>): Promise<void> {
+  const [given, stored] = await Promise.allSettled([answer, committed]);
+  if (given.status === 'rejected') throw given.reason;
+  if (stored.status === 'rejected') throw stored.reason instanceof StorageError ? unstored(stored.reason) : stored.reason;
 }

@@ -11,6 +11,7 @@
  */
 import type { z } from 'zod';
 import type { Batch, Signal } from '../batch/batch.ts';
+import type { Storage } from '../storage/storage.ts';
 
 export interface Component {
   start(host: Host): Promise<void>;
@@ -30,6 +31,11 @@ export interface Component {
  */
 export interface Consumer {
   consume(batch: Batch): Promise<void> | undefined;
+  /**
+   * The storage into which `consume` puts what it takes before it returns, unless it refuses. What its caller puts there in the same
+   * turn stands and falls with it. `undefined` if there is none, or not always.
+   */
+  readonly keepsIn?: Storage | undefined;
 }
 
 /** A refusal that the sender may repeat. `retryAfterMs` is what Retry-After and RetryInfo say. */
@@ -180,6 +186,8 @@ export interface Settings {
   /** `type` or `type/name`, as written by the user. */
   readonly id: string;
   readonly signal: Signal;
+  /** The pipeline of a processor. */
+  readonly pipeline?: string;
 }
 
 export interface FactoryBase<S extends z.ZodType = z.ZodType> {

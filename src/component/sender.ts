@@ -76,6 +76,11 @@ class Sender implements Component, Consumer {
     host.status({ state: 'ok' });
   }
 
+  get keepsIn(): Storage | undefined {
+    // A producer that is made to wait puts its request later.
+    return this.options.sending_queue.block_on_overflow ? undefined : this.running?.storage;
+  }
+
   consume(batch: Batch): Promise<void> | undefined {
     if (this.running === undefined || this.stopped !== undefined) {
       return Promise.reject(new Refused('shutdown', 'the exporter is not running', 1_000));

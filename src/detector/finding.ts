@@ -54,6 +54,11 @@ export function configHash(meta: DetectorMeta, options: unknown): string {
     .slice(0, 12);
 }
 
+/** Short hash of the options alone: a state is only given to a detector that has the same. */
+export function optionsHash(options: unknown): string {
+  return createHash('sha256').update(JSON.stringify(options)).digest('base64url').slice(0, 8);
+}
+
 /** Fills `{{slots}}`; values are cut at 120 characters so that a message stays one line. */
 export function fillTemplate(text: string, data: Readonly<Record<string, string | number>>): string {
   let result = '';

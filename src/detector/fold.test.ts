@@ -138,7 +138,7 @@ describe('folding', () => {
     fold.run(rows, 0);
     expect(errors).toHaveLength(1);
     expect(said(fold)).toHaveLength(1);
-    expect([...fold.windows.values()].map((window) => fold.hasFailed(window, 0))).toEqual([true, false]);
+    expect([...fold.windows.values()].map((window) => fold.whyOff(window, 0))).toEqual(['failed', undefined]);
   });
 
   test('a finding that grows keeps its id and counts its revisions; one that is withdrawn is gone', () => {

@@ -83,6 +83,44 @@ interface Checkpoint {
   readonly findings: ReadonlyMap<string, Finding>;
 }
 
+/** It threw or outgrew the limit; or its state was not there after a restart. */
+export type Off = 'failed' | 'restarted';
+
+type SavedRef = readonly [traceId: string, spanId: string];
+
+export type SavedFinding = Omit<
+  Finding,
+  'category' | 'tier' | 'scope' | 'tenant' | 'sessionId' | 'impact' | 'action' | 'taxonomy' | 'at' | 'evidence'
+> & { readonly at: SavedRef; readonly evidence: readonly SavedRef[] };
+
+interface SavedFoldWindow extends Pick<Window, 'key' | 'scope' | 'traceId' | 'agent' | 'seen' | 'steps'> {
+  /** By index of the detector. */
+  readonly states: readonly (readonly [detector: number, state: unknown])[];
+  readonly off?: readonly (readonly [detector: number, why: Off])[] | undefined;
+}
+
+export interface SavedFold {
+  readonly windows: readonly SavedFoldWindow[];
+  readonly findings: readonly SavedFinding[];
+}
+
+/** From the detectors of a saved fold to those of the one that takes it over. */
+export interface Origin {
+  /** The index now of the detector that had index `i`. */
+  placeOf(i: number): number | undefined;
+  /** True if detector `i` of now cannot go on from what was saved. */
+  lost(i: number): boolean;
+  /** The state as the detector of now wants it. */
+  migrate(i: number, state: unknown): unknown;
+}
+
+/** The same detectors, as in a run that was packed in this process. */
+export const sameDetectors: Origin = { placeOf: (i) => i, lost: () => false, migrate: (_, state) => state };
+
+function refOf({ traceId, spanId }: { readonly traceId: string; readonly spanId: string }): SavedRef {
+  return [traceId, spanId];
+}
+
 /** Steps between two checkpoints: bounds what one late step costs. */
 const CHECKPOINT_EVERY = 64;
 
@@ -160,8 +198,8 @@ export class Fold {
   findings: Map<string, Finding> = new Map();
   /** True if anything was said or taken back since the flag was cleared. */
   changed = false;
-  /** `<window key> <detector index>` of what threw. An error is never undone, not even by folding again. */
-  private failed: Set<string> | undefined;
+  /** By `<window key> <detector index>`. Never undone, not even by folding again. */
+  private off: Map<string, Off> | undefined;
   /** Empty after everything was released: the next run begins with one. Most windows get no step after that. */
   private checkpoints: Checkpoint[];
   private folded = 0;
@@ -241,13 +279,15 @@ export class Fold {
   private updateIn(window: Window, step: Step, changed: readonly Fact[], mask: number): void {
     window.seen |= mask;
     this.window = window;
-    for (const i of this.plan.scopes[window.scope]) {
+    const indexes = this.plan.scopes[window.scope];
+    for (let k = 0; k < indexes.length; k++) {
+      const i = indexes[k] as number;
       const { detector } = this.detectors[i] as ActiveDetector;
-      if (!detector.onUpdate || this.hasFailed(window, i)) continue;
+      if (!detector.onUpdate || this.isOff(window, i)) continue;
       try {
-        window.states[i] = detector.onUpdate(window.states[i], step, changed, this.plan.contexts[i] as never);
+        window.states[k] = detector.onUpdate(window.states[k], step, changed, this.plan.contexts[i] as never);
       } catch (error) {
-        this.fail(i, window, error);
+        this.fail(k, window, error);
       }
     }
   }
@@ -280,7 +320,7 @@ export class Fold {
       for (let k = 0; k < indexes.length; k++) {
         const i = indexes[k] as number;
         const { detector } = this.detectors[i] as ActiveDetector;
-        if (!detector.onEnd || (this.failed !== undefined && this.hasFailed(window, i))) continue;
+        if (!detector.onEnd || this.isOff(window, i)) continue;
         try {
           detector.onEnd(window.states[k], reason, this.plan.contexts[i] as never);
         } catch (error) {
@@ -290,9 +330,124 @@ export class Fold {
     }
   }
 
-  /** True if detector `i` was switched off in this window. */
-  hasFailed(window: Window, i: number): boolean {
-    return this.failed?.has(`${window.key} ${i}`) === true;
+  /** Why detector `i` is off in this window; `undefined` if it is not. */
+  whyOff(window: Window, i: number): Off | undefined {
+    return this.off?.get(`${window.key} ${i}`);
+  }
+
+  private isOff(window: Window, i: number): boolean {
+    return this.off !== undefined && this.whyOff(window, i) !== undefined;
+  }
+
+  private turnOff(window: Window, i: number, why: Off): void {
+    this.off ??= new Map();
+    this.off.set(`${window.key} ${i}`, why);
+  }
+
+  /** The states before the first kept row, as plain data: what `load` makes of it goes on with those rows. */
+  save(): SavedFold {
+    const [base] = this.checkpoints;
+    const windows: SavedFoldWindow[] = [];
+    const add = (window: Window, seen: number, steps: number, stateOf: (k: number) => unknown): void => {
+      const { key, scope, traceId, agent } = window;
+      const states: [number, unknown][] = [];
+      const off: [number, Off][] = [];
+      this.plan.scopes[scope].forEach((i, k) => {
+        const why = this.whyOff(window, i);
+        const state = why === undefined ? stateOf(k) : undefined;
+        if (why !== undefined) off.push([i, why]);
+        else if (state !== undefined) states.push([i, state]);
+      });
+      windows.push({ key, scope, traceId, agent, seen, steps, states, off: off.length === 0 ? undefined : off });
+    };
+    if (base === undefined) {
+      for (const window of this.windows.values()) add(window, window.seen, window.steps, (k) => window.states[k]);
+    } else {
+      for (const { window, states, seen, steps } of base.windows.values()) {
+        add(window, seen, steps, (k) => (states[k] === undefined ? undefined : JSON.parse(states[k])));
+      }
+    }
+    return { windows, findings: [...(base?.findings ?? this.findings).values()].map((finding) => this.slim(finding)) };
+  }
+
+  /** Into a new fold. `origin` says what became of the detectors that the states are of. */
+  load(saved: SavedFold, origin: Origin): void {
+    this.checkpoints = [];
+    for (const { key, scope, traceId, agent, seen, steps, states, off } of saved.windows) {
+      const indexes = this.plan.scopes[scope];
+      const window: Window = {
+        key,
+        scope,
+        traceId,
+        sessionId: this.sessionId,
+        agent,
+        states: new Array(indexes.length).fill(undefined),
+        seen,
+        steps,
+      };
+      for (const [i, why] of off ?? []) {
+        const at = origin.placeOf(i);
+        if (at !== undefined) this.turnOff(window, at, why);
+      }
+      for (const i of indexes) if (origin.lost(i)) this.turnOff(window, i, 'restarted');
+      for (const [i, state] of states) {
+        const at = origin.placeOf(i);
+        if (at === undefined || this.isOff(window, at)) continue;
+        const now = origin.migrate(i, state);
+        if (now === undefined) this.turnOff(window, at, 'restarted');
+        else window.states[indexes.indexOf(at)] = now;
+      }
+      this.windows.set(slotOf(scope, key), window);
+    }
+    for (const slim of saved.findings) {
+      const finding = this.whole(slim);
+      if (finding !== undefined) this.findings.set(finding.id, finding);
+    }
+  }
+
+  /** A finding without what its detector says of every one. */
+  slim(finding: Finding): SavedFinding {
+    const { id, revision, detector, message, version, severity, score, confidence, windowKey, agent, at, evidence } = finding;
+    const { explanation, data, atMs } = finding;
+    return {
+      id,
+      revision,
+      detector,
+      message,
+      version,
+      severity,
+      score,
+      confidence,
+      windowKey,
+      agent,
+      at: refOf(at),
+      evidence: evidence.map(refOf),
+      explanation,
+      data,
+      atMs,
+    };
+  }
+
+  /** `undefined` if its detector, or the message, is no longer there. */
+  whole(saved: SavedFinding): Finding | undefined {
+    const meta = this.detectors.find(({ detector }) => detector.meta.id === saved.detector)?.detector.meta;
+    const spec = meta?.messages[saved.message];
+    if (meta === undefined || spec === undefined) return undefined;
+    const { impact, action, taxonomy, tier } = spec;
+    return {
+      ...saved,
+      agent: saved.agent,
+      category: meta.family,
+      tier,
+      scope: meta.scope,
+      tenant: this.tenant,
+      sessionId: this.sessionId,
+      at: { traceId: saved.at[0], spanId: saved.at[1] },
+      evidence: saved.evidence.map(([traceId, spanId]) => ({ traceId, spanId })),
+      impact,
+      action,
+      taxonomy,
+    };
   }
 
   private fold(step: Step): void {
@@ -314,7 +469,7 @@ export class Fold {
     const indexes = this.plan.scopes[window.scope];
     for (let k = 0; k < indexes.length; k++) {
       const i = indexes[k] as number;
-      if (this.failed !== undefined && this.hasFailed(window, i)) continue;
+      if (this.isOff(window, i)) continue;
       const active = this.detectors[i] as ActiveDetector;
       try {
         let state = window.states[k];
@@ -349,8 +504,7 @@ export class Fold {
 
   private fail(k: number, window: Window, error: unknown): void {
     const i = this.plan.scopes[window.scope][k] as number;
-    this.failed ??= new Set();
-    this.failed.add(`${window.key} ${i}`);
+    this.turnOff(window, i, 'failed');
     window.states[k] = undefined;
     this.hooks.onError((this.detectors[i] as ActiveDetector).detector, window, error);
   }
@@ -383,7 +537,7 @@ export class Fold {
       window.steps = saved.steps;
       const indexes = this.plan.scopes[window.scope];
       saved.states.forEach((text, k) => {
-        window.states[k] = text === undefined || this.hasFailed(window, indexes[k] as number) ? undefined : JSON.parse(text);
+        window.states[k] = text === undefined || this.isOff(window, indexes[k] as number) ? undefined : JSON.parse(text);
       });
       this.windows.set(key, window);
     }

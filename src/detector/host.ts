@@ -5,48 +5,45 @@
  * Order: within one call spans are folded in event order; a span that comes later but belongs
  * earlier is folded in its place while the run keeps its tail (see `Fold`). The set of findings at
  * the end of a window does not depend on batching or, within the lateness bound, on order.
- * Lifetime: nothing handed in is kept beyond the call; steps that stay are detached copies.
+ * Lifetime: nothing handed in is kept beyond the call; steps that stay are detached copies. Of many open runs those that are
+ * idle are kept as packed bytes.
+ * With a journal what is taken in and what is handed on is put there in the same turn, and `restore` goes on from it.
  */
 import { LRUCache } from 'lru-cache';
-import { rowId } from '../dialects/keys.ts';
+import { dialectKeys, rowId } from '../dialects/keys.ts';
 import { isAgentSpan, type NormalisedSpan, normalise } from '../dialects/normalise.ts';
-import { createResolver, type Resolver } from '../dialects/resolve.ts';
+import type { Resolver } from '../dialects/resolve.ts';
 import { type SpanReader, spanReader } from '../otlp/span.ts';
-import type { TraceIndex } from '../otlp/traces.ts';
+import { type TraceIndex, walkTraces } from '../otlp/traces.ts';
 import type { Step } from '../step/step.ts';
+import { StorageError } from '../storage/storage.ts';
 import { defaultWindowOptions, type WindowOptions } from '../window/options.ts';
 import { insertOrdered } from '../window/tail.ts';
 import { createWheel } from '../window/wheel.ts';
 import { confidenceTier } from './calibration.ts';
+import { type Coverage, coverageOf } from './coverage.ts';
 import type { AnyDetector, EndReason } from './detector.ts';
 import type { Finding } from './finding.ts';
-import { type ActiveDetector, Fold, factNames, type Window } from './fold.ts';
+import type { ActiveDetector, FoldHooks, Window } from './fold.ts';
+import type { Journal, Recorded } from './journal.ts';
+import { RecordError } from './record.ts';
+import {
+  type Emission,
+  loadRun,
+  noTarget,
+  noteSaid,
+  originOf,
+  PackedRun,
+  Run,
+  type Said,
+  type SavedSaid,
+  stepsOf,
+  type Target,
+  type Times,
+} from './run.ts';
 
-/** A finding to hand on, with what a carrier span needs of its target. */
-export interface Emission {
-  readonly finding: Finding;
-  readonly configHash: string;
-  /** `withdrawn`: said before, no longer true. */
-  readonly label: 'fail' | 'withdrawn';
-  /** The target's resource; empty if it was never seen. */
-  readonly resource: Uint8Array;
-  readonly traceState: string;
-  readonly flags: number;
-}
-
-export type Outcome = 'fail' | 'pass' | 'insufficient_data' | 'error';
-
-/** How one detector ended in one window. */
-export interface Coverage {
-  readonly detector: AnyDetector;
-  readonly outcome: Outcome;
-  /** For `insufficient_data` and `error`. */
-  readonly reason: string | undefined;
-  readonly windowKey: string;
-  readonly traceId: string;
-  readonly sessionId: string | undefined;
-  readonly agent: string | undefined;
-}
+export type { Coverage, Outcome } from './coverage.ts';
+export type { Emission } from './run.ts';
 
 export interface HostCounts {
   spans: number;
@@ -60,6 +57,8 @@ export interface HostCounts {
   late: number;
   errors: number;
   opened: number;
+  /** Runs that were open when the journal was read. */
+  restored: number;
   closed: Record<EndReason, number>;
 }
 
@@ -70,6 +69,10 @@ export interface HostOptions {
   readonly now?: () => number;
   /** A growing finding is said again when it is this much later, or its severity or confidence tier rose, or its window closes. */
   readonly cooldownMs?: number;
+  /** Where runs outlive the process. Then whoever takes emissions must call `handed` and `answered`. */
+  readonly journal?: Journal;
+  /** A run is checkpointed when its rows are twice its last checkpoint, and not for less than this. Default 64 KiB. */
+  readonly checkpointBytes?: number;
   readonly onCoverage?: (coverage: Coverage) => void;
   readonly onError?: (detector: AnyDetector, window: Window, error: unknown) => void;
   readonly onStep?: (step: NormalisedSpan) => void;
@@ -88,46 +91,18 @@ const MAX_TARGETS = 1_000;
 const REFOLD_FACTOR = 8;
 /** One minute: a loop of seconds-long calls is said again a few times an hour, not at every turn. */
 const COOLDOWN_MS = 60_000;
+/** With twice the last checkpoint as the other bound, what is written stays linear in what comes in. */
+const CHECKPOINT_BYTES = 64 * 1024;
 
-interface Said {
-  readonly emission: Emission;
-  readonly atMs: number;
+interface Replay {
+  at: number | undefined;
+  run: number | undefined;
+  /** Keys of runs by their numbers. */
+  readonly keys: Map<number, string>;
+  readonly ended: Map<number, { readonly run: Run; readonly reason: EndReason }>;
+  /** Keys of open runs of which something may not have been handed on. */
+  readonly open: Set<string>;
 }
-
-interface Run {
-  readonly key: string;
-  readonly tenant: string;
-  readonly sessionId: string | undefined;
-  readonly traces: Set<string>;
-  readonly resolver: Resolver;
-  readonly fold: Fold;
-  readonly rows: NormalisedSpan[];
-  /** Steps of the request at hand: they read from its body until they are folded, and are copied only then. */
-  readonly fresh: NormalisedSpan[];
-  readonly seen: Set<string>;
-  /** By finding id; made with the first finding. */
-  said: Map<string, Said> | undefined;
-  readonly targets: Map<string, Target>;
-  /** Event order below which steps are final. */
-  finalMs: number;
-  bytes: number;
-  /** Steps folded again so far; bounded by `REFOLD_FACTOR`. */
-  refolded: number;
-  folded: number;
-  dirtyFrom: number;
-  lastEndMs: number;
-  openedMs: number;
-  touchedMs: number;
-  rootMs: number | undefined;
-}
-
-interface Target {
-  readonly resource: Uint8Array;
-  readonly traceState: string;
-  readonly flags: number;
-}
-
-const noTarget: Target = { resource: new Uint8Array(0), traceState: '', flags: 0 };
 
 function sameTarget(a: Target, b: Target): boolean {
   return a.flags === b.flags && a.traceState === b.traceState && Buffer.compare(a.resource, b.resource) === 0;
@@ -144,11 +119,12 @@ export class DetectorHost {
     late: 0,
     errors: 0,
     opened: 0,
+    restored: 0,
     closed: { root: 0, idle: 0, age: 0, size: 0, evicted: 0, shutdown: 0, end_of_input: 0 },
   };
-  private readonly options: HostOptions;
-  private readonly limits: WindowOptions;
-  private readonly runs: LRUCache<string, Run>;
+  private options: HostOptions;
+  private limits: WindowOptions;
+  private runs: LRUCache<string, Run | PackedRun>;
   /** `<tenant>|<trace id>` → run key. */
   private readonly runOfTrace = new Map<string, string>();
   private readonly wheel = createWheel();
@@ -158,16 +134,93 @@ export class DetectorHost {
   /** Runs that keep steps, the one fed least recently first. */
   private readonly tails = new Set<Run>();
   private out: Emission[] = [];
+  private packed = 0;
+  /** Runs that keep no step, the one that has been so for longest first. */
+  private readonly idle = new Set<Run>();
+  /** Runs to be checkpointed when there is time. */
+  private readonly due = new Set<Run>();
+  /** Runs of which something could not be put into the journal: nothing is acknowledged before their checkpoint. */
+  private readonly owed = new Set<Run>();
+  private readonly unanswered = new Map<Emission, Run>();
+  /** While the journal is read: the record at hand, the runs by their numbers, and what must be looked at in the end. */
+  private replay: Replay | undefined;
+  private readonly hooks: FoldHooks = {
+    onError: (detector, window, error) => {
+      this.counts.errors++;
+      this.options.onError?.(detector, window, error);
+    },
+    onRefold: (steps) => {
+      this.counts.refolded += steps;
+    },
+  };
 
   constructor(options: HostOptions) {
     this.options = options;
     this.limits = { ...defaultWindowOptions, ...options.windows };
-    this.runs = new LRUCache<string, Run>({
+    this.runs = this.createRuns();
+  }
+
+  private createRuns(): LRUCache<string, Run | PackedRun> {
+    return new LRUCache<string, Run | PackedRun>({
       max: this.limits.maxRuns,
       dispose: (run, _key, reason) => {
-        if (reason === 'evict') this.finish(run, 'evicted');
+        if (reason === 'evict') this.finish(this.unpacked(run), 'evicted');
       },
     });
+  }
+
+  /** Other options from now on. Detectors and their options are those of windows that open later. */
+  reconfigure(options: HostOptions): void {
+    const before = this.runs;
+    const { journal } = this.options;
+    this.options = options;
+    this.limits = { ...defaultWindowOptions, ...options.windows };
+    this.runs = this.createRuns();
+    for (const [key, run] of [...before.entries()].reverse()) this.runs.set(key, run);
+    if (options.journal !== journal) this.change(journal, options.journal);
+  }
+
+  /** Every run goes to another journal; the one before forgets it when that is safe. */
+  private change(before: Journal | undefined, journal: Journal | undefined): void {
+    const left: number[] = [];
+    for (const key of [...this.runs.keys()]) {
+      const run = this.peek(key) as Run;
+      left.push(...run.records);
+      run.id = journal?.number() ?? 0;
+      run.records = [];
+      if (journal !== undefined) this.put(run, () => journal.checkpoint(run));
+    }
+    const forget = (): void => before?.forget({ records: left, logged: 0, saved: 0 });
+    if (journal === undefined) forget();
+    else void journal.committed().then(forget, () => undefined);
+  }
+
+  get journal(): Journal | undefined {
+    return this.options.journal;
+  }
+
+  /** Those of windows that open now. */
+  get detectors(): readonly ActiveDetector[] {
+    return this.options.detectors;
+  }
+
+  get packedRuns(): number {
+    return this.packed;
+  }
+
+  /** The run of that key, unpacked. */
+  private peek(key: string): Run | undefined {
+    const found = this.runs.peek(key);
+    if (found === undefined || found instanceof Run) return found;
+    const run = this.unpacked(found);
+    this.runs.set(key, run);
+    return run;
+  }
+
+  private unpacked(run: Run | PackedRun): Run {
+    if (run instanceof Run) return run;
+    this.packed--;
+    return run.unpack(this.hooks);
   }
 
   get openRuns(): number {
@@ -204,19 +257,26 @@ export class DetectorHost {
     }
     this.counts.spans += index.spanCount;
     const touched = new Set<Run>();
+    const linked = new Set<Run>();
     if (steps.length > 0) this.take(steps, targets, tenant, touched);
-    for (const row of others) this.link(reader.at(index, row), tenant, touched);
+    for (const row of others) this.link(reader.at(index, row), tenant, touched, linked);
     for (const run of touched) {
+      if (run.closed) continue;
       this.foldRun(run);
       this.keep(run);
+      linked.delete(run);
     }
+    for (const run of linked) this.keep(run);
     if (this.tailBytes > this.limits.maxTailBytes) this.shed();
     return this.flush();
   }
 
   /** One object for spans of one resource that follow each other, of whatever request: runs keep it. */
   private targetOf(reader: SpanReader): Target {
-    const target: Target = { resource: reader.resourceBytes(), traceState: reader.traceState(), flags: reader.flags() };
+    return this.shared({ resource: reader.resourceBytes(), traceState: reader.traceState(), flags: reader.flags() });
+  }
+
+  private shared(target: Target): Target {
     if (!sameTarget(target, this.target)) this.target = target;
     return this.target;
   }
@@ -227,10 +287,10 @@ export class DetectorHost {
       const run = this.runs.peek(key);
       if (!run) continue;
       const reason = this.overdue(run, nowMs);
-      if (reason) this.close(run, reason);
+      if (reason) this.close(this.unpacked(run), reason);
       else {
-        this.settle(run, nowMs - run.touchedMs >= this.limits.latenessMs);
-        this.schedule(run);
+        if (run instanceof Run) this.settle(run, nowMs - run.touchedMs >= this.limits.latenessMs);
+        this.schedule(key, run);
       }
     }
     return this.flush();
@@ -239,16 +299,135 @@ export class DetectorHost {
   /** Closes every window, in key order. */
   end(reason: EndReason): Emission[] {
     for (const key of [...this.runs.keys()].sort()) {
-      const run = this.runs.peek(key);
+      const run = this.peek(key);
       if (run) this.close(run, reason);
     }
     return this.flush();
   }
 
+  /**
+   * Does what can wait until `over` says that the time is up: checkpoints of runs that need one, packing of runs that are idle.
+   * True if something is left. Call after `tick`.
+   */
+  work(over: () => boolean): boolean {
+    for (const run of this.due) {
+      if (over()) return true;
+      this.due.delete(run);
+      this.checkpoint(run);
+    }
+    for (const run of this.idle) {
+      if (this.runs.size - this.packed <= this.limits.maxUnpacked) return false;
+      if (over()) return true;
+      this.idle.delete(run);
+      this.pack(run);
+    }
+    return false;
+  }
+
+  private pack(run: Run): void {
+    if (run.rows.length > 0 || run.unanswered > 0 || this.runs.peek(run.key) !== run) return;
+    this.tails.delete(run);
+    this.runs.set(run.key, new PackedRun(run));
+    this.packed++;
+  }
+
+  /**
+   * These findings are handed on in this turn: put into the journal with what bears them. What is not said so is handed on again after
+   * a restart.
+   */
+  handed(emissions: readonly Emission[]): void {
+    const { journal } = this.options;
+    if (journal === undefined) return;
+    const byRun = new Map<Run, SavedSaid[]>();
+    for (const emission of emissions) {
+      const run = this.runOf(emission);
+      if (run === undefined) continue;
+      const { finding, label } = emission;
+      const said = byRun.get(run) ?? [];
+      said.push({ finding: run.fold.slim(finding), label: label === 'fail' ? undefined : label, atMs: finding.atMs });
+      byRun.set(run, said);
+      this.mark(run, emission, true);
+    }
+    for (const [run, said] of byRun) this.put(run, () => journal.said(run, said));
+  }
+
+  /** What became of them: accepted or not worth handing on, or refused. Refused ones are still owed. */
+  answered(emissions: readonly Emission[], done: boolean): void {
+    for (const emission of emissions) {
+      const run = this.runOf(emission);
+      if (run === undefined) continue;
+      this.mark(run, emission, done);
+      if (!done) continue;
+      this.unanswered.delete(emission);
+      run.unanswered--;
+      if (run.closed && run.unanswered === 0) this.options.journal?.forget(run);
+    }
+  }
+
+  /** These are given up in this process. What is in the journal of them is handed on after a restart. */
+  abandoned(emissions: readonly Emission[]): void {
+    for (const emission of emissions) this.unanswered.delete(emission);
+  }
+
+  private runOf(emission: Emission): Run | undefined {
+    let run = this.unanswered.get(emission);
+    while (run?.movedTo !== undefined) run = run.movedTo;
+    return run;
+  }
+
+  private mark(run: Run, emission: Emission, safe: boolean): void {
+    const said = run.said?.get(emission.finding.id);
+    if (said?.emission === emission) said.safe = safe;
+  }
+
+  /** Writes what could not be written before. Throws `StorageError` if it still cannot. */
+  settleDebts(): void {
+    for (const run of this.owed) {
+      this.options.journal?.checkpoint(run);
+      this.owed.delete(run);
+    }
+  }
+
+  private checkpoint(run: Run): void {
+    const { journal } = this.options;
+    if (journal !== undefined && !run.closed) this.put(run, () => journal.checkpoint(run));
+  }
+
+  private put(run: Run, write: () => void): void {
+    try {
+      write();
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error;
+      this.owed.add(run);
+    }
+  }
+
+  /** What the request at hand brought this run. Its steps are detached. */
+  private log(run: Run): void {
+    const { journal } = this.options;
+    if (journal !== undefined && this.replay === undefined && run.fresh.length + run.links.length > 0) {
+      const spans = run.fresh.map(({ body }) => body as Uint8Array);
+      this.put(run, () => {
+        journal.steps(run, spans, this.options.now?.());
+        journal.committed().catch(() => this.owed.add(run));
+      });
+      if (run.logged > Math.max(this.options.checkpointBytes ?? CHECKPOINT_BYTES, 2 * run.saved)) this.due.add(run);
+    }
+    run.links.length = 0;
+  }
+
   /** Spans that are no steps still link their children to their parents. */
-  private link(reader: SpanReader, tenant: string, touched: Set<Run>): void {
-    const run = this.runs.peek(this.runOfTrace.get(`${tenant}|${reader.traceId()}`) ?? '');
-    if (run && this.note(run, run.resolver.addLink(reader.spanId(), reader.parentId(), reader.traceId()))) touched.add(run);
+  private link(reader: SpanReader, tenant: string, touched: Set<Run>, linked: Set<Run>): void {
+    const traceId = reader.traceId();
+    const run = this.peek(this.runOfTrace.get(`${tenant}|${traceId}`) ?? '');
+    if (!run) return;
+    const spanId = reader.spanId();
+    const parentId = reader.parentId();
+    if (this.options.journal !== undefined) {
+      run.links.push([spanId, parentId, traceId]);
+      linked.add(run);
+    }
+    if (this.note(run, run.resolver.addLink(spanId, parentId, traceId))) touched.add(run);
   }
 
   private take(steps: readonly NormalisedSpan[], targets: readonly Target[], tenant: string, touched: Set<Run>): void {
@@ -292,6 +471,8 @@ export class DetectorHost {
       run.bytes += step.bytes;
       this.tailBytes += step.bytes;
     }
+    this.log(run);
+    // Some may be final already, and have had to keep their bytes for the journal.
     run.fresh.length = 0;
     this.tails.delete(run);
     if (run.rows.length > 0) this.tails.add(run);
@@ -318,11 +499,16 @@ export class DetectorHost {
     this.say(run, false);
     if (run.refolded > REFOLD_FACTOR * (run.folded + this.limits.maxTail)) this.settle(run, true);
     else if (run.rows.length > this.limits.maxTail) this.settle(run, false);
-    const now = this.options.now?.();
+    this.idle.delete(run);
+    const now = this.wall();
     if (now !== undefined) {
       run.touchedMs = now;
-      this.schedule(run);
+      this.schedule(run.key, run);
     }
+  }
+
+  private wall(): number | undefined {
+    return this.replay?.at ?? this.options.now?.();
   }
 
   private bind(tenant: string, traceId: string, sessionId: string, startMs: number, touched: Set<Run>): void {
@@ -331,13 +517,19 @@ export class DetectorHost {
     const former = this.runOfTrace.get(traceKey);
     if (former === key) return;
     this.runOfTrace.set(traceKey, key);
-    const old = former === undefined ? undefined : this.runs.peek(former);
+    const old = former === undefined ? undefined : this.peek(former);
     if (!old || old.sessionId !== undefined) return;
     // The trace was a run of its own until now: what it kept moves, what it said is said anew or taken back.
     const run = this.open(tenant, key, sessionId, startMs);
     this.runs.delete(old.key);
     this.wheel.cancel(old.key);
     this.release(old);
+    old.closed = true;
+    old.movedTo = run;
+    run.unanswered += old.unanswered;
+    run.records.push(...old.records);
+    run.logged += old.logged;
+    this.replay?.keys.set(old.id, run.key);
     for (const step of old.rows) this.add(run, step, old.targets.get(step.traceId) ?? noTarget);
     for (const id of old.seen) run.seen.add(id);
     if (old.said !== undefined) run.said = new Map([...(run.said ?? []), ...old.said]);
@@ -353,7 +545,7 @@ export class DetectorHost {
       key = `trace:${tenant}|${step.traceId}`;
       this.runOfTrace.set(traceKey, key);
     }
-    const open = this.runs.get(key);
+    const open = this.peek(key);
     if (open && step.startMs - open.lastEndMs > this.limits.idleMs) this.close(open, 'idle');
     this.runOfTrace.set(traceKey, key);
     const session = key.startsWith('session:') ? key.slice(`session:${tenant}|`.length) : undefined;
@@ -363,55 +555,20 @@ export class DetectorHost {
   }
 
   private open(tenant: string, key: string, sessionId: string | undefined, startMs: number): Run {
-    const found = this.runs.get(key);
-    if (found) return found;
-    const rows: NormalisedSpan[] = [];
-    const windowKey = sessionId === undefined ? `trace:${key.slice(`trace:${tenant}|`.length)}` : `session:${sessionId}`;
-    const fold = new Fold(
-      this.options.detectors,
-      { tenant, key: windowKey, sessionId },
-      (spanId) => rows.find((row) => row.spanId === spanId)?.agent,
-      {
-        onError: (detector, window, error) => {
-          this.counts.errors++;
-          this.options.onError?.(detector, window, error);
-        },
-        onRefold: (steps) => {
-          this.counts.refolded += steps;
-          run.refolded += steps;
-        },
-      },
-    );
-    const now = this.options.now?.() ?? startMs;
-    const run: Run = {
-      key,
-      tenant,
-      sessionId,
-      traces: new Set(),
-      resolver: createResolver(),
-      fold,
-      rows,
-      fresh: [],
-      seen: new Set(),
-      said: undefined,
-      targets: new Map(),
-      finalMs: Number.NEGATIVE_INFINITY,
-      bytes: 0,
-      refolded: 0,
-      folded: 0,
-      dirtyFrom: 0,
-      lastEndMs: startMs,
-      openedMs: now,
-      touchedMs: now,
-      rootMs: undefined,
-    };
+    const found = this.peek(key);
+    if (found) {
+      this.runs.get(key);
+      return found;
+    }
+    const id = this.replay?.run ?? this.options.journal?.number() ?? 0;
+    const run = new Run({ id, key, tenant, sessionId }, this.options.detectors, this.hooks, startMs, this.wall() ?? startMs);
     this.counts.opened++;
     this.runs.set(key, run);
     return run;
   }
 
   /** Forgets steps that are final: all of them, or those older than the lateness bound (and the oldest beyond `maxTail`). */
-  private settle(run: Run, all: boolean): void {
+  private settle(run: Run, all: boolean, quiet = all): void {
     const { rows } = run;
     let settled = all ? rows.length : 0;
     if (!all) {
@@ -420,15 +577,20 @@ export class DetectorHost {
       settled = Math.max(settled, rows.length - this.limits.maxTail);
     }
     const gone = run.fold.release(settled);
-    if (gone === 0) return;
-    run.finalMs = (rows[gone - 1] as Step).endMs;
-    for (let i = 0; i < gone; i++) this.forget(run, rows[i] as NormalisedSpan);
-    rows.splice(0, gone);
-    run.dirtyFrom = Math.max(0, run.dirtyFrom - gone);
+    if (gone > 0) {
+      run.finalMs = (rows[gone - 1] as Step).endMs;
+      for (let i = 0; i < gone; i++) this.forget(run, rows[i] as NormalisedSpan);
+      rows.splice(0, gone);
+      run.dirtyFrom = Math.max(0, run.dirtyFrom - gone);
+    }
+    if (rows.length > 0 || !quiet) return;
+    this.idle.add(run);
+    if (run.logged > 0 || run.records.length > 1) this.due.add(run);
   }
 
   /** A run that is over, or whose steps moved to another, keeps nothing. */
   private release(run: Run): void {
+    for (const set of [this.idle, this.due, this.owed]) set.delete(run);
     this.tailBytes -= run.bytes;
     run.bytes = 0;
     run.fresh.length = 0;
@@ -451,18 +613,18 @@ export class DetectorHost {
   }
 
   private now(step: Step): number {
-    return this.options.now?.() ?? step.endMs;
+    return this.wall() ?? step.endMs;
   }
 
-  private schedule(run: Run): void {
+  private schedule(key: string, run: Run | PackedRun): void {
     const { idleMs, graceMs, latenessMs, maxAgeMs } = this.limits;
     let at = Math.min(run.touchedMs + idleMs, run.openedMs + maxAgeMs);
     if (run.rootMs !== undefined) at = Math.min(at, run.rootMs + graceMs);
-    if (run.rows.length > 0) at = Math.min(at, run.touchedMs + latenessMs);
-    this.wheel.schedule(run.key, at);
+    if (run instanceof Run && run.rows.length > 0) at = Math.min(at, run.touchedMs + latenessMs);
+    this.wheel.schedule(key, at);
   }
 
-  private overdue(run: Run, nowMs: number): EndReason | undefined {
+  private overdue(run: Times, nowMs: number): EndReason | undefined {
     if (run.rootMs !== undefined && nowMs - run.rootMs >= this.limits.graceMs) return 'root';
     if (nowMs - run.touchedMs >= this.limits.idleMs) return 'idle';
     if (nowMs - run.openedMs >= this.limits.maxAgeMs) return 'age';
@@ -477,17 +639,118 @@ export class DetectorHost {
   private finish(run: Run, reason: EndReason): void {
     this.wheel.cancel(run.key);
     for (const trace of run.traces) this.runOfTrace.delete(`${run.tenant}|${trace}`);
+    run.closed = true;
+    // What came in the same request, before what closes it.
+    if (run.fresh.length > 0) run.fold.run(run.rows, run.dirtyFrom);
     run.fold.end(reason, run.lastEndMs);
-    this.say(run, true);
+    for (const step of this.options.journal === undefined ? [] : run.fresh) step.detach();
+    this.log(run);
     this.release(run);
+    if (this.replay !== undefined) this.replay.ended.set(run.id, { run, reason });
+    else this.conclude(run, reason);
+  }
+
+  private conclude(run: Run, reason: EndReason): void {
+    this.say(run, true);
+    const { journal, onCoverage } = this.options;
+    if (run.unanswered > 0) this.put(run, () => journal?.end(run, reason));
+    else journal?.forget(run);
     this.counts.closed[reason]++;
-    if (this.options.onCoverage) this.cover(run, this.options.onCoverage);
+    if (onCoverage) for (const coverage of coverageOf(run)) onCoverage(coverage);
+  }
+
+  /**
+   * Takes up the runs of the journal where the process before this one left them. Call before anything else. Returns what was found
+   * and not handed on. `unreadable` is told of records that are damaged or not known; they are lost.
+   */
+  async restore(unreadable: (error: Error) => void): Promise<Emission[]> {
+    const { journal } = this.options;
+    if (journal === undefined) return [];
+    const replay: Replay = { at: undefined, run: undefined, keys: new Map(), ended: new Map(), open: new Set() };
+    this.replay = replay;
+    for await (const record of journal.read(unreadable)) {
+      try {
+        this.takeUp(record, replay);
+      } catch (error) {
+        journal.forget({ records: [record.record], logged: 0, saved: 0 });
+        unreadable(error instanceof Error ? error : new Error(String(error)));
+      }
+      this.work(() => false);
+    }
+    this.replay = undefined;
+    for (const { run, reason } of replay.ended.values()) this.conclude(run, reason);
+    for (const key of replay.open) {
+      const run = this.peek(key);
+      if (run === undefined) continue;
+      run.fold.changed = true;
+      this.say(run, false);
+    }
+    this.counts.restored = this.runs.size;
+    return this.flush();
+  }
+
+  private takeUp(record: Recorded, replay: Replay): void {
+    if (record.kind === 'state') {
+      this.load(record, replay);
+      return;
+    }
+    if (record.kind === 'steps') {
+      replay.at = record.at;
+      replay.run = record.run;
+      this.process(walkTraces(record.spans, dialectKeys), record.tenant);
+      replay.at = undefined;
+      replay.run = undefined;
+      const run = this.peek(record.key);
+      if (run === undefined) throw new RecordError(`steps of the run ${record.key}, which is over`);
+      replay.keys.set(record.run, record.key);
+      replay.open.add(record.key);
+      run.records.push(record.record);
+      let told = false;
+      for (const [spanId, parentId, traceId] of record.links ?? []) {
+        told = this.note(run, run.resolver.addLink(spanId, parentId, traceId)) || told;
+      }
+      if (told) this.foldRun(run);
+      return;
+    }
+    const run = replay.ended.get(record.run)?.run ?? this.peek(replay.keys.get(record.run) ?? '');
+    if (run === undefined) throw new RecordError(`a record of the run ${record.run}, of which there is no other`);
+    run.records.push(record.record);
+    if (record.kind === 'end') {
+      if (!run.closed) this.close(run, record.reason as EndReason);
+      return;
+    }
+    for (const { finding: slim, label, atMs } of record.said) {
+      const finding = typeof slim === 'number' ? undefined : run.fold.whole(slim);
+      if (finding !== undefined) noteSaid(run, { finding, configHash: '', label: label ?? 'fail', ...noTarget }, atMs);
+    }
+  }
+
+  private load(record: Extract<Recorded, { readonly kind: 'state' }>, replay: Replay): void {
+    const { run: saved, detectors, spans, targets } = record;
+    const rows = stepsOf(spans, saved.tenant);
+    const kept = saved.resolver.steps.reduce((sum, step) => sum + Number(step.kept !== undefined), 0);
+    if (kept !== rows.length) throw new RecordError(`a state with ${rows.length} kept steps where it names ${kept}`);
+    const origin = originOf(detectors, this.options.detectors);
+    const run = loadRun(saved, rows, this.options.detectors, origin, this.hooks);
+    for (const [traceId, target] of targets) run.targets.set(traceId, this.shared(target));
+    run.records.push(record.record);
+    run.saved = record.bytes;
+    for (const trace of run.traces) this.runOfTrace.set(`${run.tenant}|${trace}`, run.key);
+    replay.keys.set(run.id, run.key);
+    this.runs.set(run.key, run);
+    this.tailBytes += run.bytes;
+    run.fold.run(run.rows, 0);
+    run.dirtyFrom = run.rows.length;
+    this.schedule(run.key, run);
+    if (run.fold.findings.size > 0 || run.said !== undefined) replay.open.add(run.key);
+    if (run.rows.length > 0) this.tails.add(run);
+    else this.idle.add(run);
   }
 
   /** Compares what is found with what was said; queues the difference. */
   private say(run: Run, last: boolean): void {
     const { fold } = run;
-    if (!fold.changed && !last) return;
+    if ((!fold.changed && !last) || this.replay !== undefined) return;
     fold.changed = false;
     const cooldown = this.options.cooldownMs ?? COOLDOWN_MS;
     for (const finding of fold.findings.values()) {
@@ -509,37 +772,22 @@ export class DetectorHost {
 
   private emit(run: Run, finding: Finding, label: Emission['label']): void {
     const target = run.targets.get(finding.at.traceId) ?? noTarget;
-    const active = this.options.detectors.find(({ detector }) => detector.meta.id === finding.detector);
+    const active = run.detectors.find(({ detector }) => detector.meta.id === finding.detector);
     const emission: Emission = { finding, label, configHash: active?.configHash ?? '', ...target };
     run.said ??= new Map();
-    run.said.set(finding.id, { emission, atMs: finding.atMs });
+    const journalled = this.options.journal !== undefined;
+    const before = run.said.get(finding.id);
+    const former = before === undefined || before.safe ? before : before.former;
+    run.said.set(finding.id, {
+      emission,
+      atMs: finding.atMs,
+      safe: !journalled,
+      former: journalled && former !== undefined ? { ...former, former: undefined } : undefined,
+    });
     this.out.push(emission);
-  }
-
-  private cover(run: Run, onCoverage: (coverage: Coverage) => void): void {
-    const failed = new Set<string>();
-    for (const finding of run.fold.findings.values()) failed.add(`${finding.windowKey} ${finding.detector}`);
-    for (const window of run.fold.windows.values()) {
-      this.options.detectors.forEach(({ detector, needs }, i) => {
-        if (detector.meta.scope !== window.scope) return;
-        const missing = needs & ~window.seen;
-        const error = run.fold.hasFailed(window, i);
-        const outcome: Outcome = failed.has(`${window.key} ${detector.meta.id}`)
-          ? 'fail'
-          : error
-            ? 'error'
-            : missing
-              ? 'insufficient_data'
-              : 'pass';
-        const reason = error
-          ? 'detector failed'
-          : missing && outcome !== 'fail'
-            ? `no ${factNames(missing).join(', no ')}`
-            : undefined;
-        const { key: windowKey, traceId, sessionId, agent } = window;
-        onCoverage({ detector, outcome, reason, windowKey, traceId, sessionId, agent });
-      });
-    }
+    if (!journalled) return;
+    run.unanswered++;
+    this.unanswered.set(emission, run);
   }
 
   private flush(): Emission[] {

@@ -20,6 +20,13 @@ interface Mentions {
   readonly results: ReadonlySet<string>;
 }
 
+/** Steps by their place in the resolver's list. */
+export interface SavedCalls {
+  readonly wants: readonly (readonly [step: number, needs: number, call: number, result: number])[];
+  /** Without call ids and result ids while nobody has asked what it mentions. */
+  readonly models: readonly (readonly [step: number, calls?: readonly string[], results?: readonly string[]])[];
+}
+
 type Changed = (step: SpanStep, fact: Fact) => void;
 
 export class Calls {
@@ -51,6 +58,39 @@ export class Calls {
     list.splice(at, 1);
     this.count--;
     if (list.length === 0) this.wants?.delete(id!);
+  }
+
+  /** `placeOf` is -1 for a step that is not in the list. */
+  save(placeOf: (step: SpanStep | undefined) => number): SavedCalls {
+    const wants = [...(this.wants?.values() ?? [])].flat().map(({ step, needsCall, needsResult, call, result }) => {
+      const needs = Number(needsCall) + 2 * Number(needsResult);
+      return [placeOf(step), needs, placeOf(call), placeOf(result)] as const;
+    });
+    const models = [...this.models].map(([step, said]) =>
+      said === undefined ? ([placeOf(step)] as const) : ([placeOf(step), [...said.calls], [...said.results]] as const),
+    );
+    return { wants, models };
+  }
+
+  load({ wants, models }: SavedCalls, steps: readonly SpanStep[]): void {
+    for (const [at, calls, results] of models) {
+      const said = calls === undefined ? undefined : { calls: new Set(calls), results: new Set(results) };
+      this.models.set(steps[at] as SpanStep, said);
+    }
+    for (const [at, needs, call, result] of wants) {
+      const step = steps[at] as SpanStep;
+      const want = {
+        step,
+        needsCall: (needs & 1) !== 0,
+        needsResult: (needs & 2) !== 0,
+        call: steps[call],
+        result: steps[result],
+      };
+      this.wants ??= new Map();
+      const id = step.light.callId as string;
+      this.wants.set(id, [...(this.wants.get(id) ?? []), want]);
+      this.count++;
+    }
   }
 
   private mentions(step: SpanStep): Mentions {

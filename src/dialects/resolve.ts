@@ -7,8 +7,8 @@
  * Ownership: one resolver a window; it keeps its steps until `limits.spans` forces the oldest out.
  */
 import type { Fact } from '../step/step.ts';
-import { Calls } from './calls.ts';
-import { type NormalisedSpan, SpanStep } from './span.ts';
+import { Calls, type SavedCalls } from './calls.ts';
+import { type NormalisedSpan, type SavedLate, type SavedStep, SpanStep } from './span.ts';
 
 export interface ResolverLimits {
   /** Spans remembered, agent or not. Default 10,000: the longest recorded run has under 2,000. */
@@ -33,6 +33,47 @@ export interface Resolver {
   /** Spans forgotten because of a limit: their late facts may be incomplete. */
   readonly forgotten: number;
   readonly size: number;
+  /**
+   * Everything it knows as plain data: what `loadResolver` makes of it answers as this one does. Steps that still have their
+   * content are named by their place in `kept`, and so are those of `kept` that it has forgotten.
+   */
+  save(kept: readonly NormalisedSpan[]): SavedResolver;
+}
+
+/** Steps are named by their place in `steps`, nodes by their place in `nodes`. */
+export interface SavedResolver {
+  readonly traces: readonly string[];
+  readonly steps: readonly SavedMember[];
+  readonly nodes: readonly SavedNode[];
+  readonly calls: SavedCalls;
+  readonly handoffs?: readonly (readonly [handoff: number, agent: number])[] | undefined;
+  readonly failures?: readonly (readonly [tool: number, child: number])[] | undefined;
+  readonly unnamed?: number | undefined;
+  readonly forgotten?: number | undefined;
+}
+
+interface SavedMember {
+  /** Place in `traces`. */
+  readonly trace?: number | undefined;
+  readonly step?: SavedStep | undefined;
+  /** Place in `kept`, for a step that has its content. */
+  readonly kept?: number | undefined;
+  readonly late?: SavedLate | undefined;
+  readonly argumentsLender?: number | undefined;
+  readonly resultLender?: number | undefined;
+}
+
+interface SavedNode {
+  /** Absent if it is that of its step. */
+  readonly id?: string | undefined;
+  readonly step?: number | undefined;
+  readonly parent?: number | undefined;
+  /** Only named by a child so far. */
+  readonly unknown?: true | undefined;
+  readonly llmBelow?: true | undefined;
+  readonly toolsBelow?: readonly string[] | undefined;
+  readonly agent?: string | undefined;
+  readonly hint?: string | undefined;
 }
 
 interface Node {
@@ -66,6 +107,16 @@ const maxDepth = 1000;
 
 export function createResolver(limits: Partial<ResolverLimits> = {}): Resolver {
   return new WindowResolver(limits.spans ?? 10_000, limits.calls ?? 1000);
+}
+
+/** `kept` are steps made anew from their content, in the places in which `save` was given them. */
+export function loadResolver(
+  saved: SavedResolver,
+  kept: readonly NormalisedSpan[],
+  limits: Partial<ResolverLimits> = {},
+): { readonly resolver: Resolver; readonly steps: readonly NormalisedSpan[] } {
+  const resolver = new WindowResolver(limits.spans ?? 10_000, limits.calls ?? 1000);
+  return { resolver, steps: resolver.load(saved, kept as readonly SpanStep[]) };
 }
 
 /** Most windows are small and many are open: what few of them need is made when it is needed. */
@@ -109,11 +160,7 @@ class WindowResolver implements Resolver {
     if (node.known) return [];
     node.step = step;
     this.link(node, step.traceId, step.parentId);
-    let trace = this.traces.get(step.traceId);
-    if (trace === undefined) {
-      trace = { spans: 0, binding: undefined, unbound: undefined, agents: undefined, handoffs: undefined };
-      this.traces.set(step.traceId, trace);
-    }
+    const trace = this.traceOf(step.traceId);
     trace.spans++;
     this.wrap(node);
     this.rise(node);
@@ -127,6 +174,151 @@ class WindowResolver implements Resolver {
     this.handOver(trace, step);
     this.calls.add(step, (other, fact) => this.changed(other, fact));
     return this.take(step);
+  }
+
+  save(kept: readonly NormalisedSpan[]): SavedResolver {
+    const places = new Map<SpanStep, number>();
+    const nodePlaces = new Map<Node, number>();
+    const keptPlaces = new Map(kept.map((step, i) => [step as SpanStep, i]));
+    for (const node of this.nodes.values()) {
+      nodePlaces.set(node, nodePlaces.size);
+      if (node.step !== undefined) places.set(node.step, places.size);
+    }
+    for (const step of keptPlaces.keys()) if (!places.has(step)) places.set(step, places.size);
+    // Lenders and models that were forgotten are still asked.
+    for (const { argumentsLender, resultLender } of [...places.keys()]) {
+      for (const lender of [argumentsLender, resultLender]) {
+        if (lender !== undefined && !places.has(lender)) places.set(lender, places.size);
+      }
+    }
+    const placeOf = (step: SpanStep | undefined): number => (step === undefined ? -1 : (places.get(step) ?? -1));
+    const maybe = (step: SpanStep | undefined): number | undefined => (step === undefined ? undefined : places.get(step));
+    const traces = new Map<string, number>();
+    const steps: SavedMember[] = [];
+    for (const step of places.keys()) {
+      if (!traces.has(step.traceId)) traces.set(step.traceId, traces.size);
+      const at = keptPlaces.get(step);
+      steps.push({
+        trace: traces.get(step.traceId) || undefined,
+        step: at === undefined ? step.save() : undefined,
+        kept: at,
+        late: step.saveLate(),
+        argumentsLender: maybe(step.argumentsLender),
+        resultLender: maybe(step.resultLender),
+      });
+    }
+    const nodes = [...this.nodes.values()].map((node): SavedNode => {
+      const { id, step, parent, known, llmBelow, toolsBelow, agent, hint } = node;
+      return {
+        id: step !== undefined && id === step.traceId + step.spanId ? undefined : id,
+        step: maybe(step),
+        parent: parent === undefined ? undefined : nodePlaces.get(parent),
+        unknown: known ? undefined : true,
+        llmBelow: llmBelow || undefined,
+        toolsBelow: toolsBelow === undefined ? undefined : [...toolsBelow],
+        agent,
+        hint,
+      };
+    });
+    const handoffs: [number, number][] = [];
+    for (const trace of this.traces.values()) {
+      for (const handoff of trace.handoffs ?? none) handoffs.push([placeOf(handoff), placeOf(this.targets?.get(handoff))]);
+    }
+    const failures: [number, number][] = [];
+    for (const tool of places.keys()) {
+      const child = this.failures?.get(tool);
+      if (child !== undefined) failures.push([placeOf(tool), placeOf(child)]);
+    }
+    return {
+      traces: [...traces.keys()],
+      steps,
+      nodes,
+      calls: this.calls.save(placeOf),
+      handoffs: handoffs.length === 0 ? undefined : handoffs,
+      failures: failures.length === 0 ? undefined : failures,
+      unnamed: this.unnamed || undefined,
+      forgotten: this.forgotten || undefined,
+    };
+  }
+
+  load(saved: SavedResolver, kept: readonly SpanStep[]): SpanStep[] {
+    const steps = saved.steps.map(({ trace, step, kept: at, late }) => {
+      const one = step === undefined ? (kept[at as number] as SpanStep) : SpanStep.load(step, saved.traces[trace ?? 0] as string);
+      if (late !== undefined) one.loadLate(late);
+      return one;
+    });
+    saved.steps.forEach(({ argumentsLender, resultLender }, i) => {
+      const step = steps[i] as SpanStep;
+      if (argumentsLender !== undefined) step.argumentsLender = steps[argumentsLender];
+      if (resultLender !== undefined) step.resultLender = steps[resultLender];
+    });
+    const nodes = saved.nodes.map(({ id, step: at, unknown, llmBelow, toolsBelow, agent, hint }): Node => {
+      const step = at === undefined ? undefined : (steps[at] as SpanStep);
+      if (step !== undefined) {
+        step.inheritedAgent = agent;
+        step.inheritedHint = hint;
+      }
+      return {
+        id: id ?? `${step?.traceId}${step?.spanId}`,
+        known: unknown !== true,
+        step,
+        parent: undefined,
+        children: undefined,
+        llmBelow: llmBelow === true,
+        toolsBelow: toolsBelow === undefined ? undefined : new Set(toolsBelow),
+        agent,
+        hint,
+      };
+    });
+    saved.nodes.forEach(({ parent: at }, i) => {
+      const node = nodes[i] as Node;
+      const parent = at === undefined ? undefined : (nodes[at] as Node);
+      this.nodes.set(node.id, node);
+      if (parent === undefined) return;
+      node.parent = parent;
+      parent.children ??= new Set();
+      parent.children.add(node);
+    });
+    for (const { step } of nodes) {
+      if (step === undefined) continue;
+      const trace = this.traceOf(step.traceId);
+      trace.spans++;
+      this.bindSession(trace, step);
+      if (step.kind === 'agent' && agentName(step) !== undefined) {
+        trace.agents ??= new Set();
+        trace.agents.add(step);
+      }
+    }
+    for (const [at, target] of saved.handoffs ?? none) {
+      const handoff = steps[at] as SpanStep;
+      const trace = this.traceOf(handoff.traceId);
+      trace.handoffs ??= new Set();
+      trace.handoffs.add(handoff);
+      if (target < 0) continue;
+      this.targets ??= new WeakMap();
+      this.targets.set(handoff, steps[target] as SpanStep);
+    }
+    for (const [at, child] of saved.failures ?? none) {
+      const tool = steps[at] as SpanStep;
+      if (child < 0) continue;
+      this.failures ??= new WeakMap();
+      this.failures.set(tool, steps[child] as SpanStep);
+      tool.childEnding = (steps[child] as SpanStep).ownEnding();
+    }
+    this.calls.load(saved.calls, steps);
+    this.unnamed = saved.unnamed ?? 0;
+    this.forgotten = saved.forgotten ?? 0;
+    this.changes = undefined;
+    return steps;
+  }
+
+  private traceOf(traceId: string): Trace {
+    let trace = this.traces.get(traceId);
+    if (trace === undefined) {
+      trace = { spans: 0, binding: undefined, unbound: undefined, agents: undefined, handoffs: undefined };
+      this.traces.set(traceId, trace);
+    }
+    return trace;
   }
 
   private changed(step: SpanStep, fact: Fact): void {

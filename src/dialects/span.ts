@@ -75,6 +75,8 @@ export interface NormalisedSpan extends Step {
   detach(): void;
   /** The step is final and will not be folded again: only its light facts stay, heavy ones read as absent. */
   drop(): void;
+  /** The copy of its span as a request of its own, from `detach` to `drop`. */
+  readonly body: Uint8Array | undefined;
   /** Bytes retained from `detach` to `drop`, decoded caches not counted; they are dropped by calling it again. */
   readonly bytes: number;
   /** Input tokens as the span reports them, cached ones included or not. */
@@ -85,6 +87,27 @@ export interface NormalisedSpan extends Step {
   readonly statedAgent: string | undefined;
   /** Every model string of the span, requested and answered. */
   readonly models: readonly string[];
+}
+
+/** A step whose content is gone, as plain data. Ids of its trace and its places in the window are the resolver's to keep. */
+export interface SavedStep {
+  readonly light: LightFacts;
+  readonly spanId: string;
+  readonly parentId: string;
+  readonly name: string;
+  readonly scope: string;
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly ending?: Ending | undefined;
+}
+
+/** Late facts that cannot be found again from other steps. */
+export interface SavedLate {
+  readonly wraps?: true | undefined;
+  readonly toolName?: string | undefined;
+  readonly arguments?: string | undefined;
+  readonly result?: string | undefined;
+  readonly target?: string | undefined;
 }
 
 const cursor = spanReader();
@@ -149,6 +172,11 @@ interface Cache {
   models?: readonly string[];
 }
 
+/** What a step is made from: a reader, or what was saved of one. */
+type StepSource = Pick<SpanReader, 'row' | 'traceId' | 'spanId' | 'parentId' | 'name' | 'scopeName' | 'startMs' | 'endMs'> & {
+  readonly index: TraceIndex | undefined;
+};
+
 export class SpanStep implements NormalisedSpan {
   readonly light: LightFacts;
   readonly traceId: string;
@@ -180,7 +208,7 @@ export class SpanStep implements NormalisedSpan {
   #decoded: Cache | undefined;
   #ending: Ending | undefined;
 
-  constructor(reader: SpanReader, light: LightFacts) {
+  constructor(reader: StepSource, light: LightFacts) {
     this.light = light;
     this.#index = reader.index;
     this.#row = reader.row;
@@ -490,6 +518,62 @@ export class SpanStep implements NormalisedSpan {
   /** Drops what a late look has decoded, if the step stands on its own. */
   release(): void {
     if (this.#body !== undefined) this.#decoded = undefined;
+  }
+
+  /** The copy that `detach` made; `undefined` before it and after `drop`. */
+  get body(): Uint8Array | undefined {
+    return this.#body === emptySpan ? undefined : this.#body;
+  }
+
+  save(): SavedStep {
+    const { light, spanId, parentId, name, scope, startMs, endMs } = this;
+    return { light, spanId, parentId, name, scope, startMs, endMs, ending: this.#ending };
+  }
+
+  /** A step as it was after `drop`. */
+  static load(saved: SavedStep, traceId: string): SpanStep {
+    const source: StepSource = {
+      index: undefined,
+      row: 0,
+      traceId: () => traceId,
+      spanId: () => saved.spanId,
+      parentId: () => saved.parentId,
+      name: () => saved.name,
+      scopeName: () => saved.scope,
+      startMs: () => saved.startMs,
+      endMs: () => saved.endMs,
+    };
+    const step = new SpanStep(source, saved.light);
+    step.#body = emptySpan;
+    step.#ending = saved.ending;
+    return step;
+  }
+
+  saveLate(): SavedLate | undefined {
+    const { wraps, lateToolName, lateArguments, lateResult, lateTarget } = this;
+    if (
+      !wraps &&
+      lateToolName === undefined &&
+      lateArguments === undefined &&
+      lateResult === undefined &&
+      lateTarget === undefined
+    )
+      return undefined;
+    return {
+      wraps: wraps || undefined,
+      toolName: lateToolName,
+      arguments: lateArguments,
+      result: lateResult,
+      target: lateTarget,
+    };
+  }
+
+  loadLate(saved: SavedLate): void {
+    this.wraps = saved.wraps === true;
+    this.lateToolName = saved.toolName;
+    this.lateArguments = saved.arguments;
+    this.lateResult = saved.result;
+    this.lateTarget = saved.target;
   }
 
   drop(): void {

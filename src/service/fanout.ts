@@ -11,6 +11,9 @@ export function fanOut(consumers: readonly Consumer[]): Consumer {
   const [only] = consumers;
   if (consumers.length === 1 && only !== undefined) return only;
   return {
+    get keepsIn() {
+      return only !== undefined && consumers.every(({ keepsIn }) => keepsIn === only.keepsIn) ? only.keepsIn : undefined;
+    },
     consume(batch) {
       let pending: Promise<void>[] | undefined;
       for (const consumer of consumers) {

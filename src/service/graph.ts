@@ -120,7 +120,7 @@ export function buildGraph(spec: ServiceSpec, core: Core, before?: Graph): Graph
       const { factory, options } = need(spec.processors, id, 'processor');
       if (factory.batcher !== undefined) continue;
       const after = next;
-      const settings = { id, signal: pipeline.signal };
+      const settings = { id, signal: pipeline.signal, pipeline: pipeline.id };
       next = add('processor', `processor:${id}@${pipeline.id}`, { factory }, () => factory.create(settings, options, after));
     }
     open.delete(pipeline.id);

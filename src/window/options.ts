@@ -14,6 +14,8 @@ export interface WindowOptions {
   readonly maxTailBytes: number;
   /** Open runs. Beyond it the least recently used one is closed with reason `evicted`. */
   readonly maxRuns: number;
+  /** Open runs that are kept as they are. Beyond it those that are idle are packed. */
+  readonly maxUnpacked: number;
   /** Span ids remembered per run to recognise a span that is delivered again. */
   readonly maxSeen: number;
 }
@@ -22,7 +24,7 @@ export interface WindowOptions {
  * idle 5 min: longer than any single model or tool call time-out in common use (OpenAI and Anthropic SDKs: 10 min is the cap,
  * 60-120 s typical), shorter than a person's pause between two tasks. grace and lateness 10 s: twice the SDK batch processor's
  * schedule delay (5 s). age 6 h: the longest recorded run in the development data is under 2 h. 1,000 steps: p99 of steps a trace
- * there is 292. 64 MiB and 100,000 runs: the memory bar of DESIGN §8.
+ * there is 292. 64 MiB and 100,000 runs: the memory bar of DESIGN §8. 1,000 unpacked: 25 MB at the size that `bench/sessions.ts` measures.
  */
 export const defaultWindowOptions: WindowOptions = {
   idleMs: 300_000,
@@ -32,5 +34,6 @@ export const defaultWindowOptions: WindowOptions = {
   maxTail: 1_000,
   maxTailBytes: 64 * 1024 * 1024,
   maxRuns: 100_000,
+  maxUnpacked: 1_000,
   maxSeen: 20_000,
 };

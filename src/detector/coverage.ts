@@ -1,0 +1,42 @@
+/** How each detector ended in each window of a run: a blind one is never reported as healthy. */
+import type { AnyDetector } from './detector.ts';
+import { type ActiveDetector, factNames, type Window } from './fold.ts';
+import type { Run } from './run.ts';
+
+export type Outcome = 'fail' | 'pass' | 'insufficient_data' | 'error';
+
+/** How one detector ended in one window. */
+export interface Coverage {
+  readonly detector: AnyDetector;
+  readonly outcome: Outcome;
+  /** For `insufficient_data` and `error`. */
+  readonly reason: string | undefined;
+  readonly windowKey: string;
+  readonly traceId: string;
+  readonly sessionId: string | undefined;
+  readonly agent: string | undefined;
+}
+
+export function* coverageOf({ fold, detectors }: Run): Generator<Coverage> {
+  const failed = new Set<string>();
+  for (const finding of fold.findings.values()) failed.add(`${finding.windowKey} ${finding.detector}`);
+  for (const window of fold.windows.values()) {
+    for (let i = 0; i < detectors.length; i++) {
+      const active = detectors[i] as ActiveDetector;
+      const { detector } = active;
+      if (detector.meta.scope !== window.scope) continue;
+      const { key: windowKey, traceId, sessionId, agent } = window;
+      const [outcome, reason]: [Outcome, string?] = failed.has(`${window.key} ${detector.meta.id}`)
+        ? ['fail']
+        : outcomeOf(active, window, fold.whyOff(window, i));
+      yield { detector, outcome, reason, windowKey, traceId, sessionId, agent };
+    }
+  }
+}
+
+function outcomeOf({ needs }: ActiveDetector, window: Window, off: ReturnType<Run['fold']['whyOff']>): [Outcome, string?] {
+  if (off === 'failed') return ['error', 'detector failed'];
+  if (off === 'restarted') return ['insufficient_data', 'restarted'];
+  const missing = needs & ~window.seen;
+  return missing === 0 ? ['pass'] : ['insufficient_data', `no ${factNames(missing).join(', no ')}`];
+}
