@@ -16,7 +16,7 @@ import { didYouMean } from '../../config/problem.ts';
 import { duration } from '../../config/units.ts';
 import type { Batch } from '../../src/batch/batch.ts';
 import type { Component, Consumer, Counter, Host, ProcessorFactory, Settings } from '../../src/component/component.ts';
-import { Permanent, Refused } from '../../src/component/component.ts';
+import { Permanent, type Pressure, Refused, type Status } from '../../src/component/component.ts';
 import { storageOf } from '../../src/component/stored.ts';
 import type { Tier } from '../../src/detector/detector.ts';
 import { annotate, carriers, type EmitOptions } from '../../src/detector/emit.ts';
@@ -192,6 +192,7 @@ class Detect implements Component, Consumer {
   private timer: NodeJS.Timeout | undefined;
   private storage: Storage | undefined;
   private working = false;
+  private pressure: Pressure = 0;
   private outbox: Emission[] = [];
   private ownReported = false;
   private dropped: Counter | undefined;
@@ -253,6 +254,12 @@ class Detect implements Component, Consumer {
   consume(batch: Batch): Promise<void> | undefined {
     const { detectors } = this;
     if (batch.signal !== 'traces' || !detectors || !this.emit || !this.host) return this.next.consume(batch);
+    const pressure = this.host.pressure();
+    if (pressure !== this.pressure) this.yieldTo(pressure, detectors, this.host);
+    if (pressure === 3) {
+      detectors.passOver(batch.items);
+      return this.options.output === 'all' ? this.next.consume(batch) : undefined;
+    }
     const { journal } = detectors;
     // Each row has its resource with it: twice the batch is more than they take.
     if (journal?.storage.fits(2 * batch.bytes) === false) return Promise.reject(unstored('it is full'));
@@ -270,6 +277,17 @@ class Detect implements Component, Consumer {
     }
     const answer = this.hand(batch, index, emissions, detectors, this.host, this.emit);
     return journal === undefined ? answer : bothOf(answer, journal.committed());
+  }
+
+  /** Under pressure embeddings stop first, then text, then detection; forwarding last of all (DESIGN §8). */
+  private yieldTo(pressure: Pressure, detectors: DetectorHost, host: Host): void {
+    const said = ['looks at everything again', 'leaves out embeddings', 'leaves out text', 'passes spans on unread'];
+    host.logger.log(pressure > this.pressure ? 'warn' : 'info', `Under pressure ${pressure} of 3: detection ${said[pressure]}.`);
+    this.pressure = pressure;
+    this.embeddings.want(this, this.options.embedding && pressure === 0);
+    detectors.leaveOutText(pressure >= 2);
+    const ok: Status = { state: 'ok' };
+    host.status(pressure < 2 ? ok : { state: 'degraded', reason: `The process is behind; detection ${said[pressure]}.` });
   }
 
   private hand(
@@ -564,6 +582,15 @@ class Detect implements Component, Consumer {
       of((detectors) => detectors.counts.late),
       'Steps later than `lateness`.',
     );
+    const out = (what: string, read: (detectors: DetectorHost) => number) =>
+      meter.observe(
+        'misstep_detect_left_out',
+        { processor, what },
+        of(read),
+        'Left out under pressure: text of steps, or whole spans.',
+      );
+    out('text', (detectors) => detectors.counts.withoutText);
+    out('all', (detectors) => detectors.counts.passedOver);
     meter.observe(
       'misstep_detect_errors',
       { processor },

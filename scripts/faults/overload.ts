@@ -37,12 +37,15 @@ const acked = done.reduce((sum, one) => sum + one.acked, 0);
 const refused = done.reduce((sum, one) => sum + one.refused, 0);
 await until(async () => (await rig.delivered()) >= acked, 60).catch(() => undefined);
 const page = (await rig.page()) ?? '';
-const shed = metric(page, 'misstep_detect_shed_spans');
+const left = (what: string) =>
+  Number(new RegExp(`^misstep_detect_left_out{[^}]*what="${what}"[^}]*} (\\S+)$`, 'm').exec(page)?.[1] ?? 0);
+const unread = left('all');
+const withoutText = left('text');
 const delivered = await rig.delivered();
 const code = await rig.end();
 const levels = [...pressures].sort(([a], [b]) => a - b).map(([level, n]) => `${level}: ${n}`);
 process.stdout.write(
   `${acked} spans acknowledged, ${refused} requests refused, ${acked - delivered} spans lost; peak ${Math.round(peak)} MiB of ${LIMIT_MIB}; ` +
-    `pressure by level, quarter seconds: ${levels.join(', ')}; spans without detection ${shed || 0}; ended with ${code}\n`,
+    `pressure by level, quarter seconds: ${levels.join(', ')}; ${withoutText} steps without text, ${unread} spans unread; ended with ${code}\n`,
 );
-process.exitCode = peak > LIMIT_MIB || delivered < acked ? 1 : 0;
+process.exitCode = peak > LIMIT_MIB || delivered < acked || unread + withoutText === 0 ? 1 : 0;

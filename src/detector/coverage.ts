@@ -1,6 +1,6 @@
 /** How each detector ended in each window of a run: a blind one is never reported as healthy. */
 import type { AnyDetector } from './detector.ts';
-import { type ActiveDetector, factNames, type Window } from './fold.ts';
+import { type ActiveDetector, factNames, readsOnlyText, WITHOUT_TEXT, type Window } from './fold.ts';
 import type { Run } from './run.ts';
 
 export type Outcome = 'fail' | 'pass' | 'insufficient_data' | 'error';
@@ -17,7 +17,8 @@ export interface Coverage {
   readonly agent: string | undefined;
 }
 
-export function* coverageOf({ fold, detectors }: Run): Generator<Coverage> {
+/** `shed`: spans that may have been its own were passed on unread. */
+export function* coverageOf({ fold, detectors }: Run, shed: boolean): Generator<Coverage> {
   const failed = new Set<string>();
   for (const finding of fold.findings.values()) failed.add(`${finding.windowKey} ${finding.detector}`);
   for (const window of fold.windows.values()) {
@@ -28,15 +29,21 @@ export function* coverageOf({ fold, detectors }: Run): Generator<Coverage> {
       const { key: windowKey, traceId, sessionId, agent } = window;
       const [outcome, reason]: [Outcome, string?] = failed.has(`${window.key} ${detector.meta.id}`)
         ? ['fail']
-        : outcomeOf(active, window, fold.whyOff(window, i));
+        : outcomeOf(active, window, fold.whyOff(window, i), shed);
       yield { detector, outcome, reason, windowKey, traceId, sessionId, agent };
     }
   }
 }
 
-function outcomeOf({ needs }: ActiveDetector, window: Window, off: ReturnType<Run['fold']['whyOff']>): [Outcome, string?] {
+function outcomeOf(
+  active: ActiveDetector,
+  window: Window,
+  off: ReturnType<Run['fold']['whyOff']>,
+  shed: boolean,
+): [Outcome, string?] {
   if (off === 'failed') return ['error', 'detector failed'];
   if (off === 'restarted') return ['insufficient_data', 'restarted'];
-  const missing = needs & ~window.seen;
+  if (shed || ((window.seen & WITHOUT_TEXT) !== 0 && readsOnlyText(active))) return ['insufficient_data', 'shed'];
+  const missing = active.needs & ~window.seen;
   return missing === 0 ? ['pass'] : ['insufficient_data', `no ${factNames(missing).join(', no ')}`];
 }

@@ -6,7 +6,7 @@
 import type { Fact, Step } from '../step/step.ts';
 import { redact } from '../text/redact.ts';
 import { calibrate, type Fit } from './calibration.ts';
-import type { AnyDetector, Context, EndReason, ReportOf, Scope } from './detector.ts';
+import type { AnyDetector, Context, EndReason, MessageSpec, ReportOf, Scope } from './detector.ts';
 import { STATE_LIMIT_BYTES } from './detector.ts';
 import { type Finding, fillTemplate, findingId } from './finding.ts';
 
@@ -138,11 +138,28 @@ interface Plan {
   /** True if a detector wants late facts of steps that are gone. */
   readonly listens: boolean;
   readonly contexts: readonly Context<never, never>[];
+  /** By place: detectors all of whose messages read text. */
+  readonly textOnly: readonly boolean[];
+  /** Under pressure: no message that reads text is asked for. */
+  textOff: boolean;
   /** The fold that calls a detector now: its contexts speak to it. */
   current: Fold | undefined;
 }
 
 const plans = new WeakMap<readonly ActiveDetector[], Plan>();
+
+/** In `Window.seen`, beside the facts: steps of it were folded without text. */
+export const WITHOUT_TEXT = 1 << 30;
+
+/** Leaves text out of what these detectors fold from now on, or takes it in again (DESIGN §8). */
+export function leaveOutText(detectors: readonly ActiveDetector[], off: boolean): void {
+  planOf(detectors).textOff = off;
+}
+
+/** True if every message of it is of tier 3: such a detector is left out as a whole. */
+export function readsOnlyText({ detector }: ActiveDetector): boolean {
+  return Object.values<MessageSpec>(detector.meta.messages).every(({ tier }) => tier === 3);
+}
 
 function planOf(detectors: readonly ActiveDetector[]): Plan {
   let plan = plans.get(detectors);
@@ -161,19 +178,21 @@ function createPlan(detectors: readonly ActiveDetector[]): Plan {
   const needs = detectors.reduce((mask, active) => mask | active.needs, 0);
   const contexts: Context<never, never>[] = [];
   const listens = detectors.some((active) => active.detector.onUpdate !== undefined);
-  const plan: Plan = { scopes, needs, listens, contexts, current: undefined };
+  const textOnly = detectors.map(readsOnlyText);
+  const plan: Plan = { scopes, needs, listens, contexts, textOnly, textOff: false, current: undefined };
   for (const active of detectors) contexts.push(contextOf(active, plan));
   return plan;
 }
 
 function contextOf(active: ActiveDetector, plan: Plan): Context<never, never> {
+  const { messages } = active.detector.meta;
   return {
     options: active.options as never,
     get nowMs() {
       return plan.current?.nowMs ?? 0;
     },
     wants(message: string) {
-      return active.off?.has(message) !== true;
+      return active.off?.has(message) !== true && !(plan.textOff && messages[message]?.tier === 3);
     },
     report(message: string, said: ReportOf<string>) {
       if (active.off?.has(message) !== true) plan.current?.say(active, message, said);
@@ -330,6 +349,12 @@ export class Fold {
     }
   }
 
+  /** True if steps of it were folded without text: then a finding of text that is missing was not taken back. */
+  get withoutText(): boolean {
+    for (const { seen } of this.windows.values()) if ((seen & WITHOUT_TEXT) !== 0) return true;
+    return false;
+  }
+
   /** Why detector `i` is off in this window; `undefined` if it is not. */
   whyOff(window: Window, i: number): Off | undefined {
     return this.off?.get(`${window.key} ${i}`);
@@ -463,13 +488,14 @@ export class Fold {
   }
 
   private foldInto(window: Window, step: Step, mask: number): void {
-    window.seen |= mask;
+    const { textOff, textOnly } = this.plan;
+    window.seen |= textOff ? mask | WITHOUT_TEXT : mask;
     window.steps++;
     this.window = window;
     const indexes = this.plan.scopes[window.scope];
     for (let k = 0; k < indexes.length; k++) {
       const i = indexes[k] as number;
-      if (this.isOff(window, i)) continue;
+      if ((textOff && textOnly[i]) || this.isOff(window, i)) continue;
       const active = this.detectors[i] as ActiveDetector;
       try {
         let state = window.states[k];

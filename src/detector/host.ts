@@ -24,7 +24,7 @@ import { confidenceTier } from './calibration.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
 import type { AnyDetector, EndReason } from './detector.ts';
 import type { Finding } from './finding.ts';
-import type { ActiveDetector, FoldHooks, Window } from './fold.ts';
+import { type ActiveDetector, type FoldHooks, leaveOutText, type Window } from './fold.ts';
 import type { Journal, Recorded } from './journal.ts';
 import { RecordError } from './record.ts';
 import {
@@ -59,6 +59,10 @@ export interface HostCounts {
   opened: number;
   /** Runs that were open when the journal was read. */
   restored: number;
+  /** Steps folded without text, under pressure. */
+  withoutText: number;
+  /** Spans passed on unread, under pressure. */
+  passedOver: number;
   closed: Record<EndReason, number>;
 }
 
@@ -120,6 +124,8 @@ export class DetectorHost {
     errors: 0,
     opened: 0,
     restored: 0,
+    withoutText: 0,
+    passedOver: 0,
     closed: { root: 0, idle: 0, age: 0, size: 0, evicted: 0, shutdown: 0, end_of_input: 0 },
   };
   private options: HostOptions;
@@ -131,6 +137,9 @@ export class DetectorHost {
   private readonly reader: SpanReader = spanReader();
   private target: Target = noTarget;
   private tailBytes = 0;
+  private textOff = false;
+  /** The host's clock when spans were last passed over. */
+  private passedMs = Number.NEGATIVE_INFINITY;
   /** Runs that keep steps, the one fed least recently first. */
   private readonly tails = new Set<Run>();
   private out: Emission[] = [];
@@ -175,6 +184,7 @@ export class DetectorHost {
     const { journal } = this.options;
     this.options = options;
     this.limits = { ...defaultWindowOptions, ...options.windows };
+    leaveOutText(options.detectors, this.textOff);
     this.runs = this.createRuns();
     for (const [key, run] of [...before.entries()].reverse()) this.runs.set(key, run);
     if (options.journal !== journal) this.change(journal, options.journal);
@@ -231,6 +241,18 @@ export class DetectorHost {
     return this.tailBytes;
   }
 
+  /** Leaves text out of what is folded from now on, or takes it in again; windows in which it was left out say so. */
+  leaveOutText(off: boolean): void {
+    this.textOff = off;
+    leaveOutText(this.options.detectors, off);
+  }
+
+  /** Spans that are not looked at: every window that is open now may lack some of them, and says so. */
+  passOver(spans: number): void {
+    this.counts.passedOver += spans;
+    this.passedMs = this.options.now?.() ?? this.passedMs;
+  }
+
   /** Folds the spans of one request. Returns what is to be said now. */
   process(index: TraceIndex, tenant: string): Emission[] {
     const { reader } = this;
@@ -256,6 +278,7 @@ export class DetectorHost {
       targets.push(this.targetOf(reader));
     }
     this.counts.spans += index.spanCount;
+    if (this.textOff) this.counts.withoutText += steps.length;
     const touched = new Set<Run>();
     const linked = new Set<Run>();
     if (steps.length > 0) this.take(steps, targets, tenant, touched);
@@ -656,7 +679,7 @@ export class DetectorHost {
     if (run.unanswered > 0) this.put(run, () => journal?.end(run, reason));
     else journal?.forget(run);
     this.counts.closed[reason]++;
-    if (onCoverage) for (const coverage of coverageOf(run)) onCoverage(coverage);
+    if (onCoverage) for (const coverage of coverageOf(run, this.passedMs >= run.openedMs)) onCoverage(coverage);
   }
 
   /**
@@ -759,7 +782,8 @@ export class DetectorHost {
       this.emit(run, finding, 'fail');
     }
     for (const [id, { emission }] of run.said ?? []) {
-      if (emission.label === 'fail' && !fold.findings.has(id)) this.emit(run, emission.finding, 'withdrawn');
+      if (emission.label !== 'fail' || fold.findings.has(id)) continue;
+      if (emission.finding.tier < 3 || !fold.withoutText) this.emit(run, emission.finding, 'withdrawn');
     }
   }
 
