@@ -3,6 +3,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { clientTlsOptions } from '../../config/tls.ts';
 import { type Batch, bodyOf, type Signal } from '../../src/batch/batch.ts';
+import { clientAuth } from '../../src/component/auth.ts';
 import type { Host } from '../../src/component/component.ts';
 import { messageOf, type Transport, writable } from '../../src/component/delivery.ts';
 import type { Attempt, Outcome } from '../../src/component/retry.ts';
@@ -43,11 +44,13 @@ class HttpTransport implements Transport {
   private readonly agents: { readonly plain: http.Agent; readonly secure: https.Agent };
   private readonly targets: Readonly<Record<Signal, Target | undefined>>;
   private readonly live = new Set<http.ClientRequest>();
+  private readonly auth: ReturnType<typeof clientAuth>;
   private closed = false;
 
   constructor(options: Options, host: Host) {
     this.options = options;
     this.host = host;
+    this.auth = clientAuth(options.auth, host);
     const pool = {
       keepAlive: !options.disable_keep_alives,
       maxFreeSockets: options.max_idle_conns,
@@ -137,8 +140,16 @@ class HttpTransport implements Transport {
         resolve({ error: new Error('the exporter was stopped'), stale: false });
         return;
       }
+      const shown = this.auth === undefined ? {} : this.auth()?.headers();
+      if (shown === undefined) {
+        resolve({ error: new Error('the authenticator does not run'), stale: false });
+        return;
+      }
       const { timeout } = this.options;
-      const request = (secure ? https : http).request({ ...options, headers: { ...headers, 'content-length': length } });
+      const request = (secure ? https : http).request({
+        ...options,
+        headers: { ...headers, ...shown, 'content-length': length },
+      });
       let late: NodeJS.Timeout | undefined;
       let settled = false;
       let answering = false;

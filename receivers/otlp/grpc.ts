@@ -54,8 +54,12 @@ export async function listenGrpc(options: GrpcOptions, intake: Intake, clock: Cl
     }
     const path = headers[':path'] ?? '';
     const signal = signals.get(path);
-    if (signal !== undefined) new ExportCall(desk, stream, headers, signal).begin();
-    else if (!health.handle(stream, path)) fail(stream, { code: UNIMPLEMENTED, message: `unknown method ${path.slice(0, 200)}` });
+    if (signal !== undefined) {
+      const sender = intake.admitSender(headers);
+      if ('failure' in sender) fail(stream, sender.failure);
+      else new ExportCall(desk, stream, headers, signal, sender.tenant).begin();
+    } else if (!health.handle(stream, path))
+      fail(stream, { code: UNIMPLEMENTED, message: `unknown method ${path.slice(0, 200)}` });
   }
 
   const common = {

@@ -7,12 +7,12 @@ import { createServer as createTlsServer } from 'node:https';
 import { serverTlsOptions } from '../../config/tls.ts';
 import type { Signal } from '../../src/batch/batch.ts';
 import { httpStatus, INVALID_ARGUMENT, retryAfterSeconds } from '../../src/component/transport/code.ts';
-import { encodings, type Inflate, inflateOf, isIdentity } from '../../src/component/transport/content.ts';
+import { encodings, inflateOf, isIdentity } from '../../src/component/transport/content.ts';
 import { closeServer, listen } from '../../src/component/transport/endpoint.ts';
 import { writeStatus } from '../../src/otlp/requests.ts';
 import { readBody } from './body.ts';
 import { createCors } from './cors.ts';
-import type { Answer, Failure, Intake } from './intake.ts';
+import type { Answer, Arrival, Failure, Intake } from './intake.ts';
 import type { Listener } from './listener.ts';
 import type { HttpOptions } from './options.ts';
 
@@ -47,6 +47,11 @@ export async function listenHttp(options: HttpOptions, intake: Intake): Promise<
       response.setHeader('allow', cors === undefined ? 'POST' : 'POST, OPTIONS');
       return plain(exchange, 405, '405 method not allowed, supported: [POST]');
     }
+    const sender = intake.admitSender(request.headers);
+    if ('failure' in sender) {
+      if (sender.challenge !== undefined) response.setHeader('www-authenticate', sender.challenge);
+      return send(exchange, sender.failure);
+    }
     if (json === undefined) return plain(exchange, 415, `415 unsupported media type, supported: [${JSON_TYPE}, ${PROTOBUF}]`);
     const encoding = request.headers['content-encoding'];
     const inflate = isIdentity(encoding) ? undefined : inflateOf(encoding as string);
@@ -54,7 +59,8 @@ export async function listenHttp(options: HttpOptions, intake: Intake): Promise<
       intake.turnAway('malformed');
       return send(exchange, unsupported(encoding as string));
     }
-    receive(exchange, intake, signal, inflate, options.include_metadata);
+    const metadata = options.include_metadata ? intake.metadataOf(request.headersDistinct) : undefined;
+    receive(exchange, intake, { signal, inflate, json, tenant: sender.tenant, metadata });
   };
 
   const limits = {
@@ -95,14 +101,13 @@ interface Door {
   closing: boolean;
 }
 
-function receive(exchange: Exchange, intake: Intake, signal: Signal, inflate: Inflate | undefined, metadata: boolean): void {
-  const { request, response, json } = exchange;
-  readBody(request, response, intake, (failure, body, admitted) => {
+function receive(exchange: Exchange, intake: Intake, arrival: Omit<Arrival, 'body' | 'admitted'>): void {
+  readBody(exchange.request, exchange.response, intake, (failure, body, admitted) => {
     if (failure !== undefined) {
       intake.release(admitted);
       return send(exchange, failure);
     }
-    const answer = intake.take({ signal, body, inflate, json, admitted, metadata: metadata ? metadataOf(request) : undefined });
+    const answer = intake.take({ ...arrival, body, admitted });
     if (answer instanceof Promise) answer.then((settled) => send(exchange, settled));
     else send(exchange, answer);
   });
@@ -176,8 +181,4 @@ function isJson(type: string | undefined): boolean | undefined {
   if (type === undefined) return undefined;
   const bare = type.split(';', 1)[0]?.trim().toLowerCase();
   return bare === JSON_TYPE ? true : bare === PROTOBUF ? false : undefined;
-}
-
-function metadataOf(request: IncomingMessage): ReadonlyMap<string, readonly string[]> {
-  return new Map(Object.entries(request.headersDistinct).map(([name, values]) => [name, values ?? []]));
 }
