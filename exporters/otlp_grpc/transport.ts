@@ -10,6 +10,7 @@ import type { Host } from '../../src/component/component.ts';
 import { messageOf, type Transport, writable } from '../../src/component/delivery.ts';
 import type { Attempt, Outcome } from '../../src/component/retry.ts';
 import { isLoopback } from '../../src/component/transport/endpoint.ts';
+import { followTls } from '../../src/component/transport/reload.ts';
 import { outcomeOf, outcomeOfHttp, type Trailers } from './answer.ts';
 import { Channel } from './channel.ts';
 import { type Options, parseEndpoint } from './options.ts';
@@ -44,6 +45,7 @@ class GrpcTransport implements Transport {
   private readonly sensitive: readonly string[];
   private readonly gzip: boolean;
   private readonly auth: ReturnType<typeof clientAuth>;
+  private readonly unfollow: () => void;
   /** Ends calls that wait for a session. */
   private readonly live = new Set<() => void>();
 
@@ -56,6 +58,7 @@ class GrpcTransport implements Transport {
     const name = isIP(endpoint.hostname) === 6 ? `[${endpoint.hostname}]` : endpoint.hostname;
     const tls = secure ? clientTlsOptions(options.tls) : {};
     this.channel = new Channel(`${secure ? 'https' : 'http'}://${name}:${endpoint.port}`, tls, host.clock);
+    this.unfollow = secure ? followTls(options.tls, host, () => this.channel.renew(clientTlsOptions(options.tls))) : () => {};
     this.gzip = (options.compression ?? (isLoopback(endpoint.hostname) ? 'none' : 'gzip')) === 'gzip';
     const own = Object.entries(options.headers).map(([key, value]) => [key.toLowerCase(), value.reveal()] as const);
     this.sensitive = own.map(([key]) => key);
@@ -82,6 +85,7 @@ class GrpcTransport implements Transport {
   }
 
   close(): void {
+    this.unfollow();
     this.channel.close();
     for (const end of [...this.live]) end();
   }

@@ -1,6 +1,7 @@
 /** OTLP over `node:http`: keep-alive connections, bodies written as the chunks they are, no redirects. */
 import http from 'node:http';
 import https from 'node:https';
+import { createSecureContext } from 'node:tls';
 import { clientTlsOptions } from '../../config/tls.ts';
 import { type Batch, bodyOf, type Signal } from '../../src/batch/batch.ts';
 import { clientAuth } from '../../src/component/auth.ts';
@@ -8,6 +9,7 @@ import type { Host } from '../../src/component/component.ts';
 import { messageOf, type Transport, writable } from '../../src/component/delivery.ts';
 import type { Attempt, Outcome } from '../../src/component/retry.ts';
 import { isLoopback } from '../../src/component/transport/endpoint.ts';
+import { followTls } from '../../src/component/transport/reload.ts';
 import { protobufToJson } from '../../src/otlp/json.ts';
 import { type Answer, outcomeOf } from './answer.ts';
 import { compressors } from './compress.ts';
@@ -45,6 +47,7 @@ class HttpTransport implements Transport {
   private readonly targets: Readonly<Record<Signal, Target | undefined>>;
   private readonly live = new Set<http.ClientRequest>();
   private readonly auth: ReturnType<typeof clientAuth>;
+  private readonly unfollow: () => void;
   private closed = false;
 
   constructor(options: Options, host: Host) {
@@ -58,6 +61,12 @@ class HttpTransport implements Transport {
       ...(options.idle_conn_timeout > 0 ? { timeout: options.idle_conn_timeout } : {}),
     };
     this.agents = { plain: new http.Agent(pool), secure: new https.Agent({ ...pool, ...clientTlsOptions(options.tls) }) };
+    this.unfollow = followTls(options.tls, host, () => {
+      const fresh = clientTlsOptions(options.tls);
+      createSecureContext(fresh);
+      // Connections that are open go on as they are; the pool keeps those of other certificates apart.
+      Object.assign(this.agents.secure.options, fresh);
+    });
     this.targets = {
       traces: this.target('traces', options.traces_endpoint),
       metrics: this.target('metrics', options.metrics_endpoint),
@@ -80,6 +89,7 @@ class HttpTransport implements Transport {
 
   close(): void {
     this.closed = true;
+    this.unfollow();
     for (const request of [...this.live]) request.destroy(new Error('the exporter was stopped'));
     this.agents.plain.destroy();
     this.agents.secure.destroy();

@@ -6,9 +6,11 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createTlsServer } from 'node:https';
 import { serverTlsOptions } from '../../config/tls.ts';
 import type { Signal } from '../../src/batch/batch.ts';
+import type { Host } from '../../src/component/component.ts';
 import { httpStatus, INVALID_ARGUMENT, retryAfterSeconds } from '../../src/component/transport/code.ts';
 import { encodings, inflateOf, isIdentity } from '../../src/component/transport/content.ts';
 import { closeServer, listen } from '../../src/component/transport/endpoint.ts';
+import { followTls } from '../../src/component/transport/reload.ts';
 import { writeStatus } from '../../src/otlp/requests.ts';
 import { readBody } from './body.ts';
 import { createCors } from './cors.ts';
@@ -25,7 +27,7 @@ const TLS_HANDSHAKE_MS = 10_000;
 const LINGER_MS = 2_000;
 const LINGER_BYTES = 64 * 1024 * 1024;
 
-export async function listenHttp(options: HttpOptions, intake: Intake): Promise<Listener> {
+export async function listenHttp(options: HttpOptions, intake: Intake, host: Host): Promise<Listener> {
   const signals = new Map<string, Signal>();
   for (const [path, signal] of [
     [options.traces_url_path, 'traces'],
@@ -70,15 +72,21 @@ export async function listenHttp(options: HttpOptions, intake: Intake): Promise<
     // How exactly the two are kept; Node's own 30 s would make 10 s into 40.
     connectionsCheckingInterval: Math.max(10, Math.min(1_000, Math.ceil(options.read_header_timeout / 4))),
   };
-  const server: Server =
-    options.tls === undefined
-      ? createServer(limits, handle)
-      : createTlsServer({ ...limits, ...serverTlsOptions(options.tls), handshakeTimeout: TLS_HANDSHAKE_MS }, handle);
+  const { tls } = options;
+  let unfollow = () => {};
+  let server: Server;
+  if (tls === undefined) server = createServer(limits, handle);
+  else {
+    const secure = createTlsServer({ ...limits, ...serverTlsOptions(tls), handshakeTimeout: TLS_HANDSHAKE_MS }, handle);
+    unfollow = followTls(tls, host, () => secure.setSecureContext(serverTlsOptions(tls)));
+    server = secure;
+  }
   server.on('checkContinue', handle);
-  const address = await listen(server, options.endpoint);
+  const address = await listen(server, options.endpoint).finally(() => server.listening || unfollow());
   return {
     address,
     close(signal) {
+      unfollow();
       door.closing = true;
       const closed = closeServer(server, signal, () => server.closeAllConnections());
       server.closeIdleConnections();

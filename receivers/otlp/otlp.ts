@@ -54,13 +54,10 @@ export function createOtlpReceiver(id: string, { protocols }: Options, next: Rea
       try {
         const { grpc, http } = protocols;
         if (grpc !== undefined) {
-          listeners.set(
-            'grpc',
-            await listenGrpc(grpc, intake(host, 'grpc', grpc.max_recv_msg_size_mib * MIB, grpc.auth), host.clock),
-          );
+          listeners.set('grpc', await listenGrpc(grpc, intake(host, 'grpc', grpc.max_recv_msg_size_mib * MIB, grpc.auth), host));
         }
         if (http !== undefined) {
-          listeners.set('http', await listenHttp(http, intake(host, 'http', http.max_request_body_size, http.auth)));
+          listeners.set('http', await listenHttp(http, intake(host, 'http', http.max_request_body_size, http.auth), host));
         }
       } catch (error) {
         await shutdown(AbortSignal.abort());
