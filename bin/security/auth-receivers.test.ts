@@ -24,7 +24,7 @@ async function guarded(extension: Component, more: object = {}): Promise<Guarded
   await extension.start(testHost());
   const extensions = { guard: extension };
   const auth = { authenticator: 'guard' };
-  const on = await rig({ grpc: { auth, ...more }, http: { auth, ...more } }, undefined, extensions);
+  const on = await rig({ grpc: { auth, ...more }, http: { auth, ...more } }, undefined, { extensions });
   open.push(on.stop, () => extension.shutdown(AbortSignal.abort()));
   return Object.assign(on, { extensions });
 }
@@ -230,6 +230,6 @@ test('an authenticator that is not there, is none or cannot check stops the star
     ['none', "auth: 'none' is no authenticator. Name a bearertokenauth or a basicauth."],
     ['client', "auth: 'client' checks nobody"],
   ] as const) {
-    await expect(rig({ http: { auth: { authenticator } } }, undefined, extensions)).rejects.toThrow(said);
+    await expect(rig({ http: { auth: { authenticator } } }, undefined, { extensions })).rejects.toThrow(said);
   }
 });

@@ -13,7 +13,7 @@ import {
 import { serverTlsOptions } from '../../config/tls.ts';
 import type { Signal } from '../../src/batch/batch.ts';
 import type { Host } from '../../src/component/component.ts';
-import { UNIMPLEMENTED } from '../../src/component/transport/code.ts';
+import { RESOURCE_EXHAUSTED, UNIMPLEMENTED } from '../../src/component/transport/code.ts';
 import { closeServer, listen } from '../../src/component/transport/endpoint.ts';
 import { followTls } from '../../src/component/transport/reload.ts';
 import { type Desk, ExportCall } from './call.ts';
@@ -35,6 +35,8 @@ const STREAM_WINDOW = 4 * 1024 * 1024;
 const CONNECTION_WINDOW = 32 * 1024 * 1024;
 /** MB of state that one connection may hold; Node's 10 refuse streams of honest clients with many calls. */
 const SESSION_MEMORY_MB = 64;
+/** As over HTTP/1. Node resets a call with more, or with over 128 headers, once the client has acknowledged the settings; until then this is all. */
+const MAX_HEADER_BYTES = 16 * 1024;
 const TLS_HANDSHAKE_MS = 10_000;
 /** How exactly deadlines and ages are kept; one timer for all, as a timer for each call would cost more than the call. */
 const TICK_MS = 100;
@@ -61,6 +63,10 @@ export async function listenGrpc(options: GrpcOptions, intake: Intake, host: Hos
       stopReading(stream);
       return;
     }
+    if (bytesOf(headers) > MAX_HEADER_BYTES) {
+      fail(stream, { code: RESOURCE_EXHAUSTED, message: `headers larger than ${MAX_HEADER_BYTES} bytes` });
+      return;
+    }
     const path = headers[':path'] ?? '';
     const signal = signals.get(path);
     if (signal !== undefined) {
@@ -72,7 +78,11 @@ export async function listenGrpc(options: GrpcOptions, intake: Intake, host: Hos
   }
 
   const common = {
-    settings: { initialWindowSize: STREAM_WINDOW, maxConcurrentStreams: options.max_concurrent_streams },
+    settings: {
+      initialWindowSize: STREAM_WINDOW,
+      maxConcurrentStreams: options.max_concurrent_streams,
+      maxHeaderListSize: MAX_HEADER_BYTES,
+    },
     maxSessionMemory: SESSION_MEMORY_MB,
   };
   const { tls } = options;
@@ -111,4 +121,10 @@ export async function listenGrpc(options: GrpcOptions, intake: Intake, host: Hos
       clearInterval(tick);
     },
   };
+}
+
+function bytesOf(headers: IncomingHttpHeaders): number {
+  let bytes = 0;
+  for (const name in headers) bytes += name.length + (headers[name]?.length ?? 0);
+  return bytes;
 }

@@ -23,6 +23,8 @@ const JSON_TYPE = 'application/json';
 const EMPTY = new Uint8Array(0);
 const EMPTY_JSON = Buffer.from('{}');
 const TLS_HANDSHAKE_MS = 10_000;
+/** Node's default, fixed here against flags of the process. A request with more is answered 431. */
+const MAX_HEADER_BYTES = 16 * 1024;
 /** How long and how far a body is read and thrown away, so that a client that writes before it reads hears the answer. */
 const LINGER_MS = 2_000;
 const LINGER_BYTES = 64 * 1024 * 1024;
@@ -66,6 +68,7 @@ export async function listenHttp(options: HttpOptions, intake: Intake, host: Hos
   };
 
   const limits = {
+    maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: Math.ceil(options.read_header_timeout),
     requestTimeout: Math.ceil(options.read_timeout),
     keepAliveTimeout: Math.ceil(options.idle_timeout),

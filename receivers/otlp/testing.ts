@@ -2,7 +2,7 @@
 import { type OutgoingHttpHeaders, request } from 'node:http';
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2';
 import type { Batch, Signal } from '../../src/batch/batch.ts';
-import type { Admission, Component, Consumer, Host } from '../../src/component/component.ts';
+import type { Admission, Clock, Component, Consumer, Host } from '../../src/component/component.ts';
 import { jsonToProtobuf } from '../../src/otlp/json.ts';
 import { createAdmission } from '../../src/service/admission.ts';
 import { systemClock } from '../../src/service/clock.ts';
@@ -31,7 +31,10 @@ const ALL: readonly Signal[] = ['traces', 'metrics', 'logs'];
 export async function rig(
   protocols: { grpc?: object; http?: object } = { grpc: {}, http: {} },
   signals = ALL,
-  extensions: Readonly<Record<string, Component>> = {},
+  {
+    extensions = {},
+    clock = systemClock,
+  }: { readonly extensions?: Readonly<Record<string, Component>>; readonly clock?: Clock } = {},
 ): Promise<Rig> {
   const withPort = (of: object | undefined) => (of === undefined ? undefined : { endpoint: '127.0.0.1:0', ...of });
   const parsed = options.parse({ protocols: { grpc: withPort(protocols.grpc), http: withPort(protocols.http) } });
@@ -49,7 +52,7 @@ export async function rig(
   const receiver = createOtlpReceiver('otlp', parsed, new Map(signals.map((signal) => [signal, consumer])));
   const host: Host = {
     logger: { log: (level, message) => logs.push(`${level} ${message}`) },
-    clock: systemClock,
+    clock,
     meter: registry,
     ledger: book.scope(),
     admission,
