@@ -207,7 +207,7 @@ describe('several sources', () => {
   test.each([
     [['env:NONE'], [], 'env:NONE:1:1: the environment variable is not set, NONE. Set it to the text of a configuration.'],
     [['ftp://x/y'], [], 'ftp://x/y:1:1: unknown scheme, ftp. Use a path, file:, env: or yaml:.'],
-    [['yaml:- a'], [], 'yaml:- a:1:1: the configuration is not a map. Start with keys like receivers: and service:.'],
+    [['yaml:- a'], [], 'yaml:…:1:1: the configuration is not a map. Start with keys like receivers: and service:.'],
     [[], ['a'], '--set a:1:1: not of the form a.b.c=value. Write for example processors.detect.tiers=[1].'],
     [[], ['a..b=1'], '--set a..b:1:1: not of the form a.b.c=value. Write for example processors.detect.tiers=[1].'],
   ])('%j %j', (files, sets, line) => {

@@ -91,8 +91,8 @@ function readSource(source: string, sources: Sources, problems: Problem[]): Sour
   };
   switch (scheme) {
     case 'yaml': {
-      // The key alone: the rest may hold secrets and lines.
-      const short = `yaml:${rest.split('\n')[0]?.split(/:\s/)[0] ?? ''}`;
+      // The key alone: the rest may hold secrets and lines, and where there is no key all may.
+      const short = rest === '' ? 'yaml:' : `yaml:${/^[\w./:-]{1,200}?(?=:\s|:$)/.exec(rest)?.[0] ?? '…'}`;
       return { name: short, root: splitKeys(parseYaml(rest, short, problems)) };
     }
     case 'env': {

@@ -126,7 +126,8 @@ describe('TLS', () => {
     [{ ca_pem: 'c', ca_file: 'f' }, false],
     [{ min_version: '1.3', max_version: '1.2' }, false],
     [{ min_version: '1.4' }, false],
-    [{ reload_interval: '1h' }, false],
+    [{ reload_interval: '1h' }, true],
+    [{ tpm: {} }, false],
   ])('of a client %j', (input, ok) => {
     expect(clientTls().safeParse(input).success).toBe(ok);
   });

@@ -6,7 +6,13 @@ import type { Sections, Service } from './section.ts';
 import type { ConfigFactory } from './service-config.ts';
 
 /** Where under a component an extension is named; the same for every component that has the key. */
-const PLACES: readonly Path[] = [['sending_queue', 'storage'], ['storage']];
+const PLACES: readonly Path[] = [
+  ['sending_queue', 'storage'],
+  ['storage'],
+  ['auth', 'authenticator'],
+  ['protocols', 'grpc', 'auth', 'authenticator'],
+  ['protocols', 'http', 'auth', 'authenticator'],
+];
 
 export function checkReferences<F extends ConfigFactory>(
   loaded: LoadedConfig,

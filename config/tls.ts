@@ -4,6 +4,7 @@ import { rootCertificates, type SecureContextOptions, type SecureVersion } from 
 import { z } from 'zod';
 import { wrong } from './kind.ts';
 import { type Secret, secret } from './secret.ts';
+import { duration } from './units.ts';
 
 const VERSIONS = ['1.0', '1.1', '1.2', '1.3'] as const;
 const version = () => z.enum(VERSIONS);
@@ -20,6 +21,8 @@ const material = {
   key_pem: secret().optional(),
   min_version: version().default('1.2'),
   max_version: version().optional(),
+  // The Collector's default is never.
+  reload_interval: duration('1s').describe('How often the files are looked at, to be read again when they changed; 0s = never.'),
 };
 
 interface Material {
@@ -32,6 +35,7 @@ interface Material {
   readonly key_pem?: Secret | undefined;
   readonly min_version: (typeof VERSIONS)[number];
   readonly max_version?: (typeof VERSIONS)[number] | undefined;
+  readonly reload_interval: number;
 }
 
 function checkMaterial(tls: Material, ctx: z.core.$RefinementCtx): void {
@@ -71,7 +75,11 @@ export function clientTls() {
 
 /** TLS of a listener, which needs a certificate; `client_ca_file` demands and checks one of the client (mTLS). */
 export function serverTls() {
-  return z.strictObject({ ...material, client_ca_file: z.string().optional() }).superRefine((tls, ctx) => {
+  const clients = {
+    client_ca_file: z.string().optional(),
+    client_ca_file_reload: z.boolean().default(true).describe('Whether client_ca_file too is read again when it changed.'),
+  };
+  return z.strictObject({ ...material, ...clients }).superRefine((tls, ctx) => {
     checkMaterial(tls, ctx);
     if (tls.cert_file === undefined && tls.cert_pem === undefined) {
       wrong(ctx, 'a listener needs a certificate. Add cert_file and key_file.', '');
@@ -81,6 +89,12 @@ export function serverTls() {
 
 export type ClientTls = z.output<ReturnType<typeof clientTls>>;
 export type ServerTls = z.output<ReturnType<typeof serverTls>>;
+
+/** What is read again when it changes. */
+export function tlsFiles(tls: ClientTls | ServerTls): readonly string[] {
+  const clients = 'client_ca_file_reload' in tls && tls.client_ca_file_reload ? tls.client_ca_file : undefined;
+  return [tls.ca_file, tls.cert_file, tls.key_file, clients].filter((file) => file !== undefined);
+}
 
 function pem(key: string, file: string | undefined, text: string | undefined): string | undefined {
   if (file === undefined) return text;

@@ -5,6 +5,7 @@ import type { LoadedConfig } from './load.ts';
 import { type MapNode, nodeAt } from './node.ts';
 import { checkPipelines } from './pipelines.ts';
 import { didYouMean, orDefine, type Path, type Problem, problem, sortProblems } from './problem.ts';
+import { checkReach } from './reach.ts';
 import { checkReferences } from './references.ts';
 import { parseId, SECTIONS, type Section, type Service } from './section.ts';
 import type { ComponentConfig, ComponentKind, ConfigFactory, PipelineConfig, ServiceConfig, Signal } from './service-config.ts';
@@ -54,6 +55,7 @@ export function validateConfig<F extends ConfigFactory>(
   if (!broken) checkReferences(loaded, all, service, problems);
   const container = options.container ?? ('KUBERNETES_SERVICE_HOST' in loaded.env || existsSync('/.dockerenv'));
   checkTraps(loaded, all, service, container, problems);
+  checkReach(loaded, all, service, problems);
 
   const sorted = sortProblems(problems, loaded.files);
   if (telemetry === undefined || sorted.some((each) => each.severity === 'error')) return { config: undefined, problems: sorted };

@@ -1,5 +1,6 @@
 /** One HTTP/2 session to a backend, dialled when needed and again, with growing delays, when it died. */
 import http2 from 'node:http2';
+import { createSecureContext } from 'node:tls';
 import type { Clock } from '../../src/component/component.ts';
 
 /**
@@ -17,11 +18,13 @@ const SESSION_MEMORY_MB = 256;
 
 export class Channel {
   private readonly url: string;
-  private readonly options: http2.ClientSessionOptions | http2.SecureClientSessionOptions;
+  private options: http2.ClientSessionOptions | http2.SecureClientSessionOptions;
   private readonly clock: Clock;
   private session: http2.ClientHttp2Session | undefined;
   private dialling: Promise<http2.ClientHttp2Session> | undefined;
   private abort: (() => void) | undefined;
+  /** Closed for new calls on purpose. */
+  private readonly retired = new Set<http2.ClientHttp2Session>();
   private failures = 0;
   private failedAt = 0;
   private closed = false;
@@ -53,9 +56,21 @@ export class Channel {
     session.destroy();
   }
 
+  /** New certificates: the next call dials with them, calls under way end where they are. Throws when they do not fit. */
+  renew(tls: http2.SecureClientSessionOptions): void {
+    createSecureContext(tls);
+    this.options = { ...this.options, ...tls };
+    const { session } = this;
+    this.session = undefined;
+    if (session === undefined || session.destroyed) return;
+    this.retired.add(session);
+    session.close();
+  }
+
   close(): void {
     this.closed = true;
     this.session?.destroy();
+    for (const session of this.retired) session.destroy();
     this.abort?.();
   }
 
@@ -103,6 +118,7 @@ export class Channel {
   }
 
   private lost(session: http2.ClientHttp2Session): void {
+    if (this.retired.delete(session)) return;
     if (this.session === session) this.session = undefined;
     else if (this.session !== undefined) return;
     this.failures++;

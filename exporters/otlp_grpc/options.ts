@@ -1,10 +1,11 @@
 /** Options of `otlp_grpc`: the Collector's keys, those that work. */
 import { z } from 'zod';
-import { unavailable, wrong } from '../../config/kind.ts';
+import { wrong } from '../../config/kind.ts';
 import { retryOnFailure, sendingQueue } from '../../config/queue.ts';
 import { headers } from '../../config/secret.ts';
 import { clientTls } from '../../config/tls.ts';
 import { duration } from '../../config/units.ts';
+import { authOption } from '../../src/component/auth.ts';
 
 export const options = z
   .strictObject({
@@ -20,7 +21,7 @@ export const options = z
     tls: clientTls(),
     sending_queue: sendingQueue(),
     retry_on_failure: retryOnFailure(),
-    auth: unavailable('Set the header under headers instead.'),
+    auth: authOption('Whose credentials each request shows: an extension. They win over headers.'),
   })
   .superRefine((value, ctx) => {
     if (parseEndpoint(value.endpoint) === undefined) {

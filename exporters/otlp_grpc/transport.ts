@@ -5,10 +5,12 @@ import { promisify } from 'node:util';
 import zlib from 'node:zlib';
 import { clientTlsOptions } from '../../config/tls.ts';
 import { type Batch, bodyOf, type Signal } from '../../src/batch/batch.ts';
+import { clientAuth } from '../../src/component/auth.ts';
 import type { Host } from '../../src/component/component.ts';
 import { messageOf, type Transport, writable } from '../../src/component/delivery.ts';
 import type { Attempt, Outcome } from '../../src/component/retry.ts';
 import { isLoopback } from '../../src/component/transport/endpoint.ts';
+import { followTls } from '../../src/component/transport/reload.ts';
 import { outcomeOf, outcomeOfHttp, type Trailers } from './answer.ts';
 import { Channel } from './channel.ts';
 import { type Options, parseEndpoint } from './options.ts';
@@ -39,20 +41,27 @@ class GrpcTransport implements Transport {
   private readonly options: Options;
   private readonly channel: Channel;
   private readonly headers: http2.OutgoingHttpHeaders;
+  /** Headers that are never in the table that both sides keep. */
+  private readonly sensitive: readonly string[];
   private readonly gzip: boolean;
+  private readonly auth: ReturnType<typeof clientAuth>;
+  private readonly unfollow: () => void;
   /** Ends calls that wait for a session. */
   private readonly live = new Set<() => void>();
 
   constructor(options: Options, host: Host) {
     this.options = options;
+    this.auth = clientAuth(options.auth, host);
     const endpoint = parseEndpoint(options.endpoint);
     if (endpoint === undefined) throw new Error(`endpoint: '${options.endpoint}' is not host:port.`);
     const secure = endpoint.secure ?? !options.tls.insecure;
     const name = isIP(endpoint.hostname) === 6 ? `[${endpoint.hostname}]` : endpoint.hostname;
     const tls = secure ? clientTlsOptions(options.tls) : {};
     this.channel = new Channel(`${secure ? 'https' : 'http'}://${name}:${endpoint.port}`, tls, host.clock);
+    this.unfollow = secure ? followTls(options.tls, host, () => this.channel.renew(clientTlsOptions(options.tls))) : () => {};
     this.gzip = (options.compression ?? (isLoopback(endpoint.hostname) ? 'none' : 'gzip')) === 'gzip';
     const own = Object.entries(options.headers).map(([key, value]) => [key.toLowerCase(), value.reveal()] as const);
+    this.sensitive = own.map(([key]) => key);
     this.headers = {
       ':method': 'POST',
       ':authority': options.authority ?? `${name}:${endpoint.port}`,
@@ -63,8 +72,7 @@ class GrpcTransport implements Transport {
       ...(this.gzip ? { 'grpc-encoding': 'gzip' } : {}),
       ...(options.timeout > 0 ? { 'grpc-timeout': grpcTimeout(options.timeout) } : {}),
       ...Object.fromEntries(own),
-      // Never in the header table that both sides keep.
-      [http2.sensitiveHeaders]: own.map(([key]) => key),
+      [http2.sensitiveHeaders]: [...this.sensitive],
     };
   }
 
@@ -77,6 +85,7 @@ class GrpcTransport implements Transport {
   }
 
   close(): void {
+    this.unfollow();
     this.channel.close();
     for (const end of [...this.live]) end();
   }
@@ -131,9 +140,14 @@ class GrpcTransport implements Transport {
     begun: (stream: http2.ClientHttp2Stream) => void,
   ): Promise<Call> {
     return new Promise((resolve) => {
+      const headers = this.headersNow();
+      if (headers === undefined) {
+        resolve({ kind: 'retry', message: 'the authenticator does not run', retryAfterMs: 0 });
+        return;
+      }
       let stream: http2.ClientHttp2Stream;
       try {
-        stream = session.request({ ...this.headers, ':path': paths[signal] });
+        stream = session.request({ ...headers, ':path': paths[signal] });
       } catch {
         // The session closed between `ready` and here.
         resolve('unseen');
@@ -175,6 +189,14 @@ class GrpcTransport implements Transport {
       for (const chunk of frame) stream.write(chunk);
       stream.end();
     });
+  }
+
+  /** With the credentials of this moment; `undefined` while nobody has them. */
+  private headersNow(): http2.OutgoingHttpHeaders | undefined {
+    if (this.auth === undefined) return this.headers;
+    const shown = this.auth()?.headers();
+    if (shown === undefined) return undefined;
+    return { ...this.headers, ...shown, [http2.sensitiveHeaders]: [...this.sensitive, ...Object.keys(shown)] };
   }
 
   /** After a call timed out: a peer that does not even answer a ping is gone, though the connection stands. */

@@ -5,6 +5,7 @@ import { retryOnFailure, sendingQueue } from '../../config/queue.ts';
 import { headers } from '../../config/secret.ts';
 import { clientTls } from '../../config/tls.ts';
 import { count, duration } from '../../config/units.ts';
+import { authOption } from '../../src/component/auth.ts';
 import { zstdCompress } from './compress.ts';
 
 const url = () =>
@@ -39,7 +40,7 @@ export const options = z
     sending_queue: sendingQueue(),
     retry_on_failure: retryOnFailure(),
     proxy_url: unavailable('Remove it: connections are direct.'),
-    auth: unavailable('Set the header under headers instead.'),
+    auth: authOption('Whose credentials each request shows: an extension. They win over headers.'),
   })
   .superRefine((value, ctx) => {
     const own = value.traces_endpoint ?? value.metrics_endpoint ?? value.logs_endpoint;

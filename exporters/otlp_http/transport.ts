@@ -1,12 +1,15 @@
 /** OTLP over `node:http`: keep-alive connections, bodies written as the chunks they are, no redirects. */
 import http from 'node:http';
 import https from 'node:https';
+import { createSecureContext } from 'node:tls';
 import { clientTlsOptions } from '../../config/tls.ts';
 import { type Batch, bodyOf, type Signal } from '../../src/batch/batch.ts';
+import { clientAuth } from '../../src/component/auth.ts';
 import type { Host } from '../../src/component/component.ts';
 import { messageOf, type Transport, writable } from '../../src/component/delivery.ts';
 import type { Attempt, Outcome } from '../../src/component/retry.ts';
 import { isLoopback } from '../../src/component/transport/endpoint.ts';
+import { followTls } from '../../src/component/transport/reload.ts';
 import { protobufToJson } from '../../src/otlp/json.ts';
 import { type Answer, outcomeOf } from './answer.ts';
 import { compressors } from './compress.ts';
@@ -43,11 +46,14 @@ class HttpTransport implements Transport {
   private readonly agents: { readonly plain: http.Agent; readonly secure: https.Agent };
   private readonly targets: Readonly<Record<Signal, Target | undefined>>;
   private readonly live = new Set<http.ClientRequest>();
+  private readonly auth: ReturnType<typeof clientAuth>;
+  private readonly unfollow: () => void;
   private closed = false;
 
   constructor(options: Options, host: Host) {
     this.options = options;
     this.host = host;
+    this.auth = clientAuth(options.auth, host);
     const pool = {
       keepAlive: !options.disable_keep_alives,
       maxFreeSockets: options.max_idle_conns,
@@ -55,6 +61,12 @@ class HttpTransport implements Transport {
       ...(options.idle_conn_timeout > 0 ? { timeout: options.idle_conn_timeout } : {}),
     };
     this.agents = { plain: new http.Agent(pool), secure: new https.Agent({ ...pool, ...clientTlsOptions(options.tls) }) };
+    this.unfollow = followTls(options.tls, host, () => {
+      const fresh = clientTlsOptions(options.tls);
+      createSecureContext(fresh);
+      // Connections that are open go on as they are; the pool keeps those of other certificates apart.
+      Object.assign(this.agents.secure.options, fresh);
+    });
     this.targets = {
       traces: this.target('traces', options.traces_endpoint),
       metrics: this.target('metrics', options.metrics_endpoint),
@@ -77,6 +89,7 @@ class HttpTransport implements Transport {
 
   close(): void {
     this.closed = true;
+    this.unfollow();
     for (const request of [...this.live]) request.destroy(new Error('the exporter was stopped'));
     this.agents.plain.destroy();
     this.agents.secure.destroy();
@@ -137,8 +150,16 @@ class HttpTransport implements Transport {
         resolve({ error: new Error('the exporter was stopped'), stale: false });
         return;
       }
+      const shown = this.auth === undefined ? {} : this.auth()?.headers();
+      if (shown === undefined) {
+        resolve({ error: new Error('the authenticator does not run'), stale: false });
+        return;
+      }
       const { timeout } = this.options;
-      const request = (secure ? https : http).request({ ...options, headers: { ...headers, 'content-length': length } });
+      const request = (secure ? https : http).request({
+        ...options,
+        headers: { ...headers, ...shown, 'content-length': length },
+      });
       let late: NodeJS.Timeout | undefined;
       let settled = false;
       let answering = false;

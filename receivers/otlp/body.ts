@@ -1,5 +1,6 @@
 /** Reads the body of an HTTP request: admitted before it is read, never beyond the limit. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Gathering } from './gather.ts';
 import type { Answer, Intake } from './intake.ts';
 
 /**
@@ -32,29 +33,22 @@ interface Sink {
   body(): Uint8Array;
 }
 
-/** Of known length: one buffer, made only when the first chunk is not the whole. */
+/** Of known length. */
 class Whole implements Sink {
   readonly admitted = 0;
-  private readonly length: number;
-  private bytes: Uint8Array = EMPTY;
-  private read = 0;
+  private readonly gathering: Gathering;
 
   constructor(length: number) {
-    this.length = length;
+    this.gathering = new Gathering(length);
   }
 
   push(chunk: Buffer): Answer {
-    if (this.read === 0 && chunk.length === this.length) this.bytes = chunk;
-    else {
-      if (this.read === 0) this.bytes = Buffer.allocUnsafeSlow(this.length);
-      this.bytes.set(chunk, this.read);
-    }
-    this.read += chunk.length;
+    this.gathering.push(chunk);
     return undefined;
   }
 
   body(): Uint8Array {
-    return this.bytes;
+    return this.gathering.whole();
   }
 }
 

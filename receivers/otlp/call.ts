@@ -32,16 +32,18 @@ export class ExportCall {
   private readonly stream: ServerHttp2Stream;
   private readonly headers: IncomingHttpHeaders;
   private readonly signal: Signal;
+  private readonly tenant: string;
   private readonly reader: MessageReader;
   private readonly clientDeadline: number;
   /** reading the message → the pipeline has it → answered or gone. */
   private phase: 'reading' | 'taken' | 'over' = 'reading';
 
-  constructor(desk: Desk, stream: ServerHttp2Stream, headers: IncomingHttpHeaders, signal: Signal) {
+  constructor(desk: Desk, stream: ServerHttp2Stream, headers: IncomingHttpHeaders, signal: Signal, tenant: string) {
     this.desk = desk;
     this.stream = stream;
     this.headers = headers;
     this.signal = signal;
+    this.tenant = tenant;
     this.reader = new MessageReader(desk.intake);
     const now = desk.clock.monotonic();
     this.clientDeadline = now + (timeoutMs(headers['grpc-timeout']) ?? Number.POSITIVE_INFINITY);
@@ -89,7 +91,8 @@ export class ExportCall {
       inflate: message.compressed ? inflate : undefined,
       json: false,
       admitted: this.reader.surrender(),
-      metadata: this.desk.includeMetadata ? metadataOf(this.headers) : undefined,
+      tenant: this.tenant,
+      metadata: this.desk.includeMetadata ? this.desk.intake.metadataOf(this.headers) : undefined,
     });
     if (answer instanceof Promise) {
       // The message is here: from now on only the client's own deadline counts.
@@ -110,13 +113,4 @@ export class ExportCall {
     this.reader.drop();
     this.desk.calls.delete(this);
   }
-}
-
-function metadataOf(headers: IncomingHttpHeaders): ReadonlyMap<string, readonly string[]> {
-  const metadata = new Map<string, readonly string[]>();
-  for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || name.startsWith(':')) continue;
-    metadata.set(name, Array.isArray(value) ? value : [String(value)]);
-  }
-  return metadata;
 }

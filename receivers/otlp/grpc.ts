@@ -2,12 +2,20 @@
  * OTLP over gRPC on bare `node:http2`: unary Export of the three services and the health service. Framing, trailers
  * and status are written by hand, for a gRPC library costs more than all that misstep does with a request.
  */
-import { createSecureServer, createServer, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import {
+  createSecureServer,
+  createServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type IncomingHttpHeaders,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import { serverTlsOptions } from '../../config/tls.ts';
 import type { Signal } from '../../src/batch/batch.ts';
-import type { Clock } from '../../src/component/component.ts';
-import { UNIMPLEMENTED } from '../../src/component/transport/code.ts';
+import type { Host } from '../../src/component/component.ts';
+import { RESOURCE_EXHAUSTED, UNIMPLEMENTED } from '../../src/component/transport/code.ts';
 import { closeServer, listen } from '../../src/component/transport/endpoint.ts';
+import { followTls } from '../../src/component/transport/reload.ts';
 import { type Desk, ExportCall } from './call.ts';
 import { Connections } from './connections.ts';
 import { Health } from './health.ts';
@@ -27,11 +35,14 @@ const STREAM_WINDOW = 4 * 1024 * 1024;
 const CONNECTION_WINDOW = 32 * 1024 * 1024;
 /** MB of state that one connection may hold; Node's 10 refuse streams of honest clients with many calls. */
 const SESSION_MEMORY_MB = 64;
+/** As over HTTP/1. Node resets a call with more, or with over 128 headers, once the client has acknowledged the settings; until then this is all. */
+const MAX_HEADER_BYTES = 16 * 1024;
 const TLS_HANDSHAKE_MS = 10_000;
 /** How exactly deadlines and ages are kept; one timer for all, as a timer for each call would cost more than the call. */
 const TICK_MS = 100;
 
-export async function listenGrpc(options: GrpcOptions, intake: Intake, clock: Clock): Promise<Listener> {
+export async function listenGrpc(options: GrpcOptions, intake: Intake, host: Host): Promise<Listener> {
+  const { clock } = host;
   const signals = new Map<string, Signal>();
   const services = new Set<string>(['']);
   for (const [signal, service] of Object.entries(SERVICES) as [Signal, string][]) {
@@ -52,21 +63,37 @@ export async function listenGrpc(options: GrpcOptions, intake: Intake, clock: Cl
       stopReading(stream);
       return;
     }
+    if (bytesOf(headers) > MAX_HEADER_BYTES) {
+      fail(stream, { code: RESOURCE_EXHAUSTED, message: `headers larger than ${MAX_HEADER_BYTES} bytes` });
+      return;
+    }
     const path = headers[':path'] ?? '';
     const signal = signals.get(path);
-    if (signal !== undefined) new ExportCall(desk, stream, headers, signal).begin();
-    else if (!health.handle(stream, path)) fail(stream, { code: UNIMPLEMENTED, message: `unknown method ${path.slice(0, 200)}` });
+    if (signal !== undefined) {
+      const sender = intake.admitSender(headers);
+      if ('failure' in sender) fail(stream, sender.failure);
+      else new ExportCall(desk, stream, headers, signal, sender.tenant).begin();
+    } else if (!health.handle(stream, path))
+      fail(stream, { code: UNIMPLEMENTED, message: `unknown method ${path.slice(0, 200)}` });
   }
 
   const common = {
-    settings: { initialWindowSize: STREAM_WINDOW, maxConcurrentStreams: options.max_concurrent_streams },
+    settings: {
+      initialWindowSize: STREAM_WINDOW,
+      maxConcurrentStreams: options.max_concurrent_streams,
+      maxHeaderListSize: MAX_HEADER_BYTES,
+    },
     maxSessionMemory: SESSION_MEMORY_MB,
   };
   const { tls } = options;
-  const server =
-    tls === undefined
-      ? createServer(common)
-      : createSecureServer({ ...common, ...serverTlsOptions(tls), handshakeTimeout: TLS_HANDSHAKE_MS });
+  let unfollow = () => {};
+  let server: Http2Server | Http2SecureServer;
+  if (tls === undefined) server = createServer(common);
+  else {
+    const secure = createSecureServer({ ...common, ...serverTlsOptions(tls), handshakeTimeout: TLS_HANDSHAKE_MS });
+    unfollow = followTls(tls, host, () => secure.setSecureContext(serverTlsOptions(tls)));
+    server = secure;
+  }
   server.on('stream', onStream);
   server.on('session', (session) => {
     session.setLocalWindowSize(CONNECTION_WINDOW);
@@ -74,7 +101,7 @@ export async function listenGrpc(options: GrpcOptions, intake: Intake, clock: Cl
   });
   // A peer that speaks something else, or breaks its connection, costs itself that connection and nobody else anything.
   server.on('sessionError', () => {});
-  const address = await listen(server, options.endpoint);
+  const address = await listen(server, options.endpoint).finally(() => server.listening || unfollow());
 
   const tick = setInterval(() => {
     const now = clock.monotonic();
@@ -86,6 +113,7 @@ export async function listenGrpc(options: GrpcOptions, intake: Intake, clock: Cl
   return {
     address,
     async close(signal) {
+      unfollow();
       const closed = closeServer(server, signal, () => connections.destroy());
       health.close();
       connections.close();
@@ -93,4 +121,10 @@ export async function listenGrpc(options: GrpcOptions, intake: Intake, clock: Cl
       clearInterval(tick);
     },
   };
+}
+
+function bytesOf(headers: IncomingHttpHeaders): number {
+  let bytes = 0;
+  for (const name in headers) bytes += name.length + (headers[name]?.length ?? 0);
+  return bytes;
 }

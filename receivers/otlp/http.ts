@@ -6,13 +6,15 @@ import { createServer, type IncomingMessage, type RequestListener, type Server, 
 import { createServer as createTlsServer } from 'node:https';
 import { serverTlsOptions } from '../../config/tls.ts';
 import type { Signal } from '../../src/batch/batch.ts';
+import type { Host } from '../../src/component/component.ts';
 import { httpStatus, INVALID_ARGUMENT, retryAfterSeconds } from '../../src/component/transport/code.ts';
-import { encodings, type Inflate, inflateOf, isIdentity } from '../../src/component/transport/content.ts';
+import { encodings, inflateOf, isIdentity } from '../../src/component/transport/content.ts';
 import { closeServer, listen } from '../../src/component/transport/endpoint.ts';
+import { followTls } from '../../src/component/transport/reload.ts';
 import { writeStatus } from '../../src/otlp/requests.ts';
 import { readBody } from './body.ts';
 import { createCors } from './cors.ts';
-import type { Answer, Failure, Intake } from './intake.ts';
+import type { Answer, Arrival, Failure, Intake } from './intake.ts';
 import type { Listener } from './listener.ts';
 import type { HttpOptions } from './options.ts';
 
@@ -21,11 +23,13 @@ const JSON_TYPE = 'application/json';
 const EMPTY = new Uint8Array(0);
 const EMPTY_JSON = Buffer.from('{}');
 const TLS_HANDSHAKE_MS = 10_000;
+/** Node's default, fixed here against flags of the process. A request with more is answered 431. */
+const MAX_HEADER_BYTES = 16 * 1024;
 /** How long and how far a body is read and thrown away, so that a client that writes before it reads hears the answer. */
 const LINGER_MS = 2_000;
 const LINGER_BYTES = 64 * 1024 * 1024;
 
-export async function listenHttp(options: HttpOptions, intake: Intake): Promise<Listener> {
+export async function listenHttp(options: HttpOptions, intake: Intake, host: Host): Promise<Listener> {
   const signals = new Map<string, Signal>();
   for (const [path, signal] of [
     [options.traces_url_path, 'traces'],
@@ -47,6 +51,11 @@ export async function listenHttp(options: HttpOptions, intake: Intake): Promise<
       response.setHeader('allow', cors === undefined ? 'POST' : 'POST, OPTIONS');
       return plain(exchange, 405, '405 method not allowed, supported: [POST]');
     }
+    const sender = intake.admitSender(request.headers);
+    if ('failure' in sender) {
+      if (sender.challenge !== undefined) response.setHeader('www-authenticate', sender.challenge);
+      return send(exchange, sender.failure);
+    }
     if (json === undefined) return plain(exchange, 415, `415 unsupported media type, supported: [${JSON_TYPE}, ${PROTOBUF}]`);
     const encoding = request.headers['content-encoding'];
     const inflate = isIdentity(encoding) ? undefined : inflateOf(encoding as string);
@@ -54,25 +63,33 @@ export async function listenHttp(options: HttpOptions, intake: Intake): Promise<
       intake.turnAway('malformed');
       return send(exchange, unsupported(encoding as string));
     }
-    receive(exchange, intake, signal, inflate, options.include_metadata);
+    const metadata = options.include_metadata ? intake.metadataOf(request.headersDistinct) : undefined;
+    receive(exchange, intake, { signal, inflate, json, tenant: sender.tenant, metadata });
   };
 
   const limits = {
+    maxHeaderSize: MAX_HEADER_BYTES,
     headersTimeout: Math.ceil(options.read_header_timeout),
     requestTimeout: Math.ceil(options.read_timeout),
     keepAliveTimeout: Math.ceil(options.idle_timeout),
     // How exactly the two are kept; Node's own 30 s would make 10 s into 40.
     connectionsCheckingInterval: Math.max(10, Math.min(1_000, Math.ceil(options.read_header_timeout / 4))),
   };
-  const server: Server =
-    options.tls === undefined
-      ? createServer(limits, handle)
-      : createTlsServer({ ...limits, ...serverTlsOptions(options.tls), handshakeTimeout: TLS_HANDSHAKE_MS }, handle);
+  const { tls } = options;
+  let unfollow = () => {};
+  let server: Server;
+  if (tls === undefined) server = createServer(limits, handle);
+  else {
+    const secure = createTlsServer({ ...limits, ...serverTlsOptions(tls), handshakeTimeout: TLS_HANDSHAKE_MS }, handle);
+    unfollow = followTls(tls, host, () => secure.setSecureContext(serverTlsOptions(tls)));
+    server = secure;
+  }
   server.on('checkContinue', handle);
-  const address = await listen(server, options.endpoint);
+  const address = await listen(server, options.endpoint).finally(() => server.listening || unfollow());
   return {
     address,
     close(signal) {
+      unfollow();
       door.closing = true;
       const closed = closeServer(server, signal, () => server.closeAllConnections());
       server.closeIdleConnections();
@@ -95,14 +112,13 @@ interface Door {
   closing: boolean;
 }
 
-function receive(exchange: Exchange, intake: Intake, signal: Signal, inflate: Inflate | undefined, metadata: boolean): void {
-  const { request, response, json } = exchange;
-  readBody(request, response, intake, (failure, body, admitted) => {
+function receive(exchange: Exchange, intake: Intake, arrival: Omit<Arrival, 'body' | 'admitted'>): void {
+  readBody(exchange.request, exchange.response, intake, (failure, body, admitted) => {
     if (failure !== undefined) {
       intake.release(admitted);
       return send(exchange, failure);
     }
-    const answer = intake.take({ signal, body, inflate, json, admitted, metadata: metadata ? metadataOf(request) : undefined });
+    const answer = intake.take({ ...arrival, body, admitted });
     if (answer instanceof Promise) answer.then((settled) => send(exchange, settled));
     else send(exchange, answer);
   });
@@ -176,8 +192,4 @@ function isJson(type: string | undefined): boolean | undefined {
   if (type === undefined) return undefined;
   const bare = type.split(';', 1)[0]?.trim().toLowerCase();
   return bare === JSON_TYPE ? true : bare === PROTOBUF ? false : undefined;
-}
-
-function metadataOf(request: IncomingMessage): ReadonlyMap<string, readonly string[]> {
-  return new Map(Object.entries(request.headersDistinct).map(([name, values]) => [name, values ?? []]));
 }

@@ -2,7 +2,9 @@
  * What both protocols do with the bytes of a request: check, count, hand on, translate the answer.
  * Failures of the framing never leave the request that caused them.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Batch, Signal } from '../../src/batch/batch.ts';
+import { type AuthOption, type Sender, type ServerAuth, serverAuth } from '../../src/component/auth.ts';
 import {
   type Consumer,
   type Counter,
@@ -12,7 +14,14 @@ import {
   type ReceiverLedger,
   Refused,
 } from '../../src/component/component.ts';
-import { INTERNAL, INVALID_ARGUMENT, OK, RESOURCE_EXHAUSTED, UNAVAILABLE } from '../../src/component/transport/code.ts';
+import {
+  INTERNAL,
+  INVALID_ARGUMENT,
+  OK,
+  RESOURCE_EXHAUSTED,
+  UNAUTHENTICATED,
+  UNAVAILABLE,
+} from '../../src/component/transport/code.ts';
 import { type Inflate, TooLarge } from '../../src/component/transport/content.ts';
 import { WireError } from '../../src/otlp/error.ts';
 import { jsonToProtobuf } from '../../src/otlp/json.ts';
@@ -37,7 +46,16 @@ export interface Arrival {
   readonly json: boolean;
   /** Bytes admitted for it so far. */
   readonly admitted: number;
+  readonly tenant: string;
   readonly metadata: ReadonlyMap<string, readonly string[]> | undefined;
+}
+
+const ANYBODY: Sender = { tenant: 'default' };
+
+/** A sender that is not let in. `challenge` is the WWW-Authenticate of a 401. */
+export interface Unknown {
+  readonly failure: Failure;
+  readonly challenge?: string;
 }
 
 /** What to say to a consumer's unknown failure: it may be over soon, and the sender keeps the data meanwhile. */
@@ -53,16 +71,18 @@ export class Intake {
   private readonly transport: string;
   private readonly id: string;
   private readonly unknownMembers: Counter;
+  private readonly auth: (() => ServerAuth | undefined) | undefined;
   private failing = false;
   private open = 0;
   private waiting: (() => void)[] = [];
 
-  constructor(host: Host, id: string, transport: string, next: ReadonlyMap<Signal, Consumer>, limit: number) {
+  constructor(host: Host, id: string, transport: string, next: ReadonlyMap<Signal, Consumer>, limit: number, auth?: AuthOption) {
     this.host = host;
     this.id = id;
     this.transport = transport;
     this.next = next;
     this.limit = limit;
+    this.auth = serverAuth(auth, host);
     this.ledger = host.ledger.receiver(id, transport);
     this.unknownMembers = host.meter.counter(
       'misstep_receiver_unknown_json_members',
@@ -77,7 +97,7 @@ export class Intake {
   }
 
   /** Counts a request that failed before its items could be counted. */
-  turnAway(reason: 'malformed' | 'too_large' | 'admission' | 'aborted' | 'timeout'): void {
+  turnAway(reason: 'malformed' | 'too_large' | 'admission' | 'aborted' | 'timeout' | 'unauthenticated'): void {
     let counter = this.turnedAway.get(reason);
     if (counter === undefined) {
       const labels = { receiver: this.id, transport: this.transport, reason };
@@ -89,6 +109,31 @@ export class Intake {
       this.turnedAway.set(reason, counter);
     }
     counter.add(1);
+  }
+
+  /** Who sends; if nobody who may, what to answer. `headers` have names in lower case. */
+  admitSender(headers: IncomingHttpHeaders): Sender | Unknown {
+    if (this.auth === undefined) return ANYBODY;
+    const auth = this.auth();
+    // Between the end of an authenticator and the start of the one that a reload puts in its place.
+    if (auth === undefined) {
+      return { failure: { code: UNAVAILABLE, message: 'the authenticator is starting', retryAfterMs: RETRY_AFTER_MS } };
+    }
+    const sender = auth.authenticate(headers);
+    if (sender !== undefined) return sender;
+    this.turnAway('unauthenticated');
+    return { failure: { code: UNAUTHENTICATED, message: 'credentials are missing or wrong' }, challenge: auth.challenge };
+  }
+
+  /** Headers as metadata of a batch; without the credentials. */
+  metadataOf(headers: Readonly<NodeJS.Dict<string | string[]>>): ReadonlyMap<string, readonly string[]> {
+    const credentials = this.auth?.()?.header;
+    const metadata = new Map<string, readonly string[]>();
+    for (const [name, value] of Object.entries(headers)) {
+      if (value === undefined || name.startsWith(':') || name === credentials) continue;
+      metadata.set(name, Array.isArray(value) ? value : [value]);
+    }
+    return metadata;
   }
 
   /** Room for `bytes`; if there is none, what to answer. */
@@ -138,7 +183,7 @@ export class Intake {
     return this.finish(this.accept(arrival, body), body.length);
   }
 
-  private accept({ signal, json, metadata }: Arrival, received: Uint8Array): Answer | Promise<Answer> {
+  private accept({ signal, json, tenant, metadata }: Arrival, received: Uint8Array): Answer | Promise<Answer> {
     const consumer = this.next.get(signal);
     if (consumer === undefined || received.length === 0) return undefined;
     let body = received;
@@ -159,7 +204,7 @@ export class Intake {
       chunks: [body],
       bytes: body.length,
       items,
-      tenant: 'default',
+      tenant,
       ...(metadata === undefined ? {} : { metadata }),
     };
     let answer: Promise<void> | undefined;

@@ -3,10 +3,11 @@ import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { INTERNAL } from '../../src/component/transport/code.ts';
 import { encodings } from '../../src/component/transport/content.ts';
 import { writeStatus } from '../../src/otlp/requests.ts';
+import { Gathering } from './gather.ts';
 import type { Failure, Intake } from './intake.ts';
 
 const PREFIX = 5;
-const EMPTY = new Uint8Array(0);
+const NOTHING = new Gathering(0);
 
 /** What may be asked for in grpc-encoding; `zlib` is HTTP's name only. */
 export const grpcEncodings = ['identity', ...encodings.filter((name) => name !== 'zlib')].join(',');
@@ -27,9 +28,7 @@ export class MessageReader {
   private readonly intake: Intake;
   private readonly prefix = Buffer.allocUnsafe(PREFIX);
   private prefixRead = 0;
-  private body: Uint8Array = EMPTY;
-  private length = 0;
-  private read = 0;
+  private body = NOTHING;
 
   constructor(intake: Intake) {
     this.intake = intake;
@@ -42,33 +41,26 @@ export class MessageReader {
       while (this.prefixRead < PREFIX && at < chunk.length) this.prefix[this.prefixRead++] = chunk[at++] as number;
       if (this.prefixRead < PREFIX) return undefined;
       if ((this.prefix[0] as number) > 1) return { code: INTERNAL, message: `unknown compression flag ${this.prefix[0]}` };
-      this.length = this.prefix.readUInt32BE(1);
-      if (this.length > this.intake.limit) return this.intake.tooLarge(this.length);
-      const refusal = this.intake.admit(this.length);
+      const length = this.prefix.readUInt32BE(1);
+      if (length > this.intake.limit) return this.intake.tooLarge(length);
+      const refusal = this.intake.admit(length);
       if (refusal !== undefined) return refusal;
-      this.admitted = this.length;
-      if (this.length > 0 && chunk.length - at === this.length) {
-        this.body = chunk.subarray(at);
-        this.read = this.length;
-        return undefined;
-      }
-      if (this.length > 0) this.body = Buffer.allocUnsafeSlow(this.length);
+      this.admitted = length;
+      this.body = new Gathering(length);
     }
     const more = chunk.length - at;
-    if (this.read + more > this.length) return { code: INTERNAL, message: 'more than one message in a unary call' };
-    if (more === 0) return undefined;
-    this.body.set(at === 0 ? chunk : chunk.subarray(at), this.read);
-    this.read += more;
+    if (more > this.body.missing) return { code: INTERNAL, message: 'more than one message in a unary call' };
+    if (more > 0) this.body.push(at === 0 ? chunk : chunk.subarray(at));
     return undefined;
   }
 
   /** The message when the client has ended its side. `encoded` = grpc-encoding says how to read a compressed one. */
   end(encoded: boolean): Message | Failure {
     if (this.prefixRead === 0) return { code: INTERNAL, message: 'no message in a unary call' };
-    if (this.prefixRead < PREFIX || this.read < this.length) return { code: INTERNAL, message: 'the message is cut off' };
+    if (this.prefixRead < PREFIX || this.body.missing > 0) return { code: INTERNAL, message: 'the message is cut off' };
     const compressed = this.prefix[0] === 1;
     if (compressed && !encoded) return { code: INTERNAL, message: 'a compressed message without grpc-encoding' };
-    return { body: this.body, compressed };
+    return { body: this.body.whole(), compressed };
   }
 
   /** Gives the duty to release the admitted bytes to the caller. */
@@ -81,7 +73,7 @@ export class MessageReader {
   /** Releases what was admitted. Safe twice. */
   drop(): void {
     this.intake.release(this.surrender());
-    this.body = EMPTY;
+    this.body = NOTHING;
   }
 }
 

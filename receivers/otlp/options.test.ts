@@ -18,6 +18,7 @@ describe('accepts', () => {
     ],
     ['IPv6 loopback', { http: { endpoint: '[::1]:4318' } }],
     ['every interface when it says so', { http: { endpoint: '0.0.0.0:4318', insecure: true } }],
+    ['every interface with an authenticator', { http: { endpoint: '0.0.0.0:4318', auth: { authenticator: 'a' } } }],
     ['every interface with client certificates', { grpc: { endpoint: ':4317', tls: { ...tls, client_ca_file: 'ca' } } }],
   ])('%s', (_name, protocols) => {
     expect(problems(protocols)).toEqual([]);
@@ -52,7 +53,7 @@ describe('refuses', () => {
     ],
     ['a port out of range', { http: { endpoint: 'localhost:70000' } }, 'protocols.http.endpoint: must be host:port'],
     ['a URL', { http: { endpoint: 'http://localhost:4318' } }, 'protocols.http.endpoint: must be host:port'],
-    ['authentication, which is not there yet', { http: { auth: {} } }, 'protocols.http: Unrecognized key: "auth"'],
+    ['authentication by nobody', { http: { auth: {} } }, 'protocols.http.auth.authenticator: Invalid input'],
     ['two signals on one path', { http: { logs_url_path: '/v1/traces' } }, 'protocols.http: two signals have the same path.'],
     ['a path with a query', { http: { logs_url_path: '/v1?x' } }, 'protocols.http.logs_url_path: must be a path'],
     [

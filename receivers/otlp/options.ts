@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { wrong } from '../../config/kind.ts';
 import { serverTls } from '../../config/tls.ts';
 import { count, duration, MIB, mebibytes } from '../../config/units.ts';
+import { authOption } from '../../src/component/auth.ts';
 import { endpoint, isLoopback, parseEndpoint } from '../../src/component/transport/endpoint.ts';
 
 /** A JSON body becomes one string, and V8's strings end at 512 MiB. */
@@ -11,20 +12,26 @@ const MAX_MESSAGE_MIB = 256;
 const shared = {
   insecure: z.boolean().default(false).describe('Allows an endpoint that other machines reach although nothing asks who sends.'),
   tls: serverTls().optional().describe('TLS; with client_ca_file clients need a certificate too.'),
-  include_metadata: z.boolean().default(false).describe('Hands all request headers on with the batch, authorization among them.'),
+  auth: authOption('Who may send: an extension that checks credentials before a body is read.'),
+  include_metadata: z
+    .boolean()
+    .default(false)
+    .describe('Hands the request headers on with the batch, but for the one that auth has checked.'),
 };
 
 interface Reach {
   readonly endpoint: string;
   readonly insecure: boolean;
+  readonly auth?: unknown;
   readonly tls?: { readonly client_ca_file?: string | undefined } | undefined;
 }
 
-function checkReach({ endpoint: text, insecure, tls }: Reach, ctx: z.core.$RefinementCtx): void {
+function checkReach({ endpoint: text, insecure, auth, tls }: Reach, ctx: z.core.$RefinementCtx): void {
   const where = parseEndpoint(text);
-  if (where === undefined || insecure || tls?.client_ca_file !== undefined || isLoopback(where.host)) return;
+  if (where === undefined || insecure || auth !== undefined || tls?.client_ca_file !== undefined || isLoopback(where.host))
+    return;
   const todo =
-    "Bind localhost, or demand client certificates with tls.client_ca_file, or write this line beside the endpoint: 'insecure: true'";
+    "Bind localhost, or name an authenticator under auth, or demand client certificates with tls.client_ca_file, or write this line beside the endpoint: 'insecure: true'";
   wrong(ctx, 'other machines reach it, and nothing asks who sends', todo, ['endpoint']);
 }
 

@@ -1,6 +1,7 @@
 /** Receives OTLP over gRPC and HTTP. Both listen when `start` resolves, or neither. */
 import { MIB } from '../../config/units.ts';
 import type { Signal } from '../../src/batch/batch.ts';
+import type { AuthOption } from '../../src/component/auth.ts';
 import type { Component, Consumer, Host, ReceiverFactory } from '../../src/component/component.ts';
 import { listenGrpc } from './grpc.ts';
 import { listenHttp } from './http.ts';
@@ -33,8 +34,8 @@ export function createOtlpReceiver(id: string, { protocols }: Options, next: Rea
   const listeners = new Map<'grpc' | 'http', Listener>();
   const intakes: Intake[] = [];
 
-  function intake(host: Host, transport: string, limit: number): Intake {
-    const made = new Intake(host, id, transport, next, limit);
+  function intake(host: Host, transport: string, limit: number, auth: AuthOption): Intake {
+    const made = new Intake(host, id, transport, next, limit, auth);
     intakes.push(made);
     return made;
   }
@@ -53,10 +54,10 @@ export function createOtlpReceiver(id: string, { protocols }: Options, next: Rea
       try {
         const { grpc, http } = protocols;
         if (grpc !== undefined) {
-          listeners.set('grpc', await listenGrpc(grpc, intake(host, 'grpc', grpc.max_recv_msg_size_mib * MIB), host.clock));
+          listeners.set('grpc', await listenGrpc(grpc, intake(host, 'grpc', grpc.max_recv_msg_size_mib * MIB, grpc.auth), host));
         }
         if (http !== undefined) {
-          listeners.set('http', await listenHttp(http, intake(host, 'http', http.max_request_body_size)));
+          listeners.set('http', await listenHttp(http, intake(host, 'http', http.max_request_body_size, http.auth), host));
         }
       } catch (error) {
         await shutdown(AbortSignal.abort());

@@ -2,7 +2,7 @@
 import { type OutgoingHttpHeaders, request } from 'node:http';
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2';
 import type { Batch, Signal } from '../../src/batch/batch.ts';
-import type { Admission, Consumer, Host } from '../../src/component/component.ts';
+import type { Admission, Clock, Component, Consumer, Host } from '../../src/component/component.ts';
 import { jsonToProtobuf } from '../../src/otlp/json.ts';
 import { createAdmission } from '../../src/service/admission.ts';
 import { systemClock } from '../../src/service/clock.ts';
@@ -28,7 +28,14 @@ export interface Rig {
 const ALL: readonly Signal[] = ['traces', 'metrics', 'logs'];
 
 /** Both protocols on free ports unless `protocols` says otherwise. */
-export async function rig(protocols: { grpc?: object; http?: object } = { grpc: {}, http: {} }, signals = ALL): Promise<Rig> {
+export async function rig(
+  protocols: { grpc?: object; http?: object } = { grpc: {}, http: {} },
+  signals = ALL,
+  {
+    extensions = {},
+    clock = systemClock,
+  }: { readonly extensions?: Readonly<Record<string, Component>>; readonly clock?: Clock } = {},
+): Promise<Rig> {
   const withPort = (of: object | undefined) => (of === undefined ? undefined : { endpoint: '127.0.0.1:0', ...of });
   const parsed = options.parse({ protocols: { grpc: withPort(protocols.grpc), http: withPort(protocols.http) } });
   const got: Batch[] = [];
@@ -45,13 +52,13 @@ export async function rig(protocols: { grpc?: object; http?: object } = { grpc: 
   const receiver = createOtlpReceiver('otlp', parsed, new Map(signals.map((signal) => [signal, consumer])));
   const host: Host = {
     logger: { log: (level, message) => logs.push(`${level} ${message}`) },
-    clock: systemClock,
+    clock,
     meter: registry,
     ledger: book.scope(),
     admission,
     buildVersion: 'test',
     status() {},
-    extension: () => undefined,
+    extension: (id) => extensions[id],
     statuses: () => new Map(),
     readiness: () => ({ ready: true, reasons: [] }),
     pressure: () => 0,

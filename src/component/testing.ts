@@ -1,7 +1,7 @@
 /** A host for tests of single components: real books, real clock, no service. */
 import type { Batch, Signal } from '../batch/batch.ts';
 import { writeTraces } from '../otlp/write.ts';
-import type { Clock, ExporterLedger, Host, Level, Status } from './component.ts';
+import type { Clock, Component, ExporterLedger, Host, Level, Status } from './component.ts';
 
 export interface Books {
   offered: number;
@@ -28,7 +28,7 @@ export interface TestHost extends Host {
 
 export const clock: Clock = { now: () => Date.now(), monotonic: () => performance.now() };
 
-export function testHost(time: Clock = clock): TestHost {
+export function testHost(time: Clock = clock, extensions: Readonly<Record<string, Component>> = {}): TestHost {
   const books: Books = {
     offered: 0,
     generated: 0,
@@ -112,7 +112,7 @@ export function testHost(time: Clock = clock): TestHost {
     ledger: { exporter: () => ledger, receiver: () => ({ accepted() {}, refused() {} }) },
     buildVersion: '0.0.0',
     status: (status) => statuses.push(status),
-    extension: () => undefined,
+    extension: (id) => extensions[id],
     statuses: () => new Map(),
     readiness: () => ({ ready: true, reasons: [] }),
     admission: { admit: () => undefined, release() {}, held: 0, filled: 0, limit() {} },

@@ -8,6 +8,7 @@ export const RESOURCE_EXHAUSTED = 8;
 export const UNIMPLEMENTED = 12;
 export const INTERNAL = 13;
 export const UNAVAILABLE = 14;
+export const UNAUTHENTICATED = 16;
 
 const http = new Map<number, number>([
   [CANCELLED, 503],
@@ -20,7 +21,7 @@ const http = new Map<number, number>([
   [UNIMPLEMENTED, 404],
   [UNAVAILABLE, 503],
   [15, 503],
-  [16, 401],
+  [UNAUTHENTICATED, 401],
 ]);
 
 /** The Collector's table. An unknown code is 500. */
