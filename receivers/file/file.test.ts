@@ -56,6 +56,10 @@ function rig(include: string[], signals: readonly Signal[] = ['traces', 'logs'])
     extension: () => undefined,
     statuses: () => new Map(),
     readiness: () => ({ ready: true, reasons: [] }),
+    provide() {},
+    facts: () => ({}),
+    announce() {},
+    watch: () => () => undefined,
   };
   const receiver = createFileReceiver(
     'file',

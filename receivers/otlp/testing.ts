@@ -54,6 +54,10 @@ export async function rig(protocols: { grpc?: object; http?: object } = { grpc: 
     extension: () => undefined,
     statuses: () => new Map(),
     readiness: () => ({ ready: true, reasons: [] }),
+    provide() {},
+    facts: () => ({}),
+    announce() {},
+    watch: () => () => undefined,
   };
   await receiver.start(host);
   const { http = '', grpc = '' } = receiver.addresses();

@@ -20,7 +20,7 @@ import { createWheel } from '../window/wheel.ts';
 import { confidenceTier } from './calibration.ts';
 import type { AnyDetector, EndReason } from './detector.ts';
 import type { Finding } from './finding.ts';
-import { type ActiveDetector, Fold, factNames, type Window } from './fold.ts';
+import { type ActiveDetector, Fold, factNames, type Timing, timingsOf, type Window } from './fold.ts';
 
 /** A finding to hand on, with what a carrier span needs of its target. */
 export interface Emission {
@@ -68,6 +68,8 @@ export interface HostOptions {
   readonly windows?: Partial<WindowOptions>;
   /** Wall clock for idle, grace and lateness of open windows. Unix ms. Replay leaves it out: nothing closes before `end`. */
   readonly now?: () => number;
+  /** Monotonic ms, for `timings`. Absent: detectors are not timed. */
+  readonly monotonic?: () => number;
   /** A growing finding is said again when it is this much later, or its severity or confidence tier rose, or its window closes. */
   readonly cooldownMs?: number;
   readonly onCoverage?: (coverage: Coverage) => void;
@@ -176,6 +178,11 @@ export class DetectorHost {
 
   get keptBytes(): number {
     return this.tailBytes;
+  }
+
+  /** By place among the detectors: what a step costs each of them, from one step in some dozens. */
+  get timings(): readonly Timing[] {
+    return timingsOf(this.options.detectors);
   }
 
   /** Folds the spans of one request. Returns what is to be said now. */
@@ -380,6 +387,7 @@ export class DetectorHost {
           this.counts.refolded += steps;
           run.refolded += steps;
         },
+        monotonic: this.options.monotonic,
       },
     );
     const now = this.options.now?.() ?? startMs;
