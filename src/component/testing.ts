@@ -122,7 +122,9 @@ export function testHost(time: Clock = clock): TestHost {
     },
     facts: () => Object.fromEntries(Object.entries(facts).map(([name, read]) => [name, read()])),
     announce(make) {
-      for (const watcher of watchers) watcher(make());
+      if (watchers.size === 0) return;
+      const record = make();
+      for (const watcher of watchers) watcher(record);
     },
     watch(listener) {
       watchers.add(listener);

@@ -180,6 +180,10 @@ export class DetectorHost {
     return this.tailBytes;
   }
 
+  get detectors(): readonly ActiveDetector[] {
+    return this.options.detectors;
+  }
+
   /** By place among the detectors: what a step costs each of them, from one step in some dozens. */
   get timings(): readonly Timing[] {
     return timingsOf(this.options.detectors);

@@ -211,7 +211,8 @@ function provideOwn(core: Core, spec: () => ServiceSpec): void {
 /** Room taken and room, in units of the queue's sizer; absent without a queue. */
 function queueOf(registry: Registry, { exporter, signal }: { readonly exporter: string; readonly signal: string }) {
   const of = (name: string) =>
-    registry.read(name).find(({ labels }) => labels['exporter'] === exporter && (labels['data_type'] ?? signal) === signal)?.value;
+    registry.read(name).find(({ labels }) => labels['exporter'] === exporter && (labels['data_type'] ?? signal) === signal)
+      ?.value;
   const [size, capacity] = [of('otelcol_exporter_queue_size'), of('otelcol_exporter_queue_capacity')];
   return size === undefined || capacity === undefined ? undefined : { size, capacity };
 }
