@@ -1,5 +1,5 @@
 /**
- * Live findings for people who watch: one JSON object a line (`kind`: `hello`, `detection`, `dropped`), from the moment of the
+ * Live findings for people who watch: one JSON object a line (`kind`: `hello`, `detection`, `dropped`, `alive`), from the moment of the
  * request on. A reader that is slow loses records, with their number; the pipelines never wait for one.
  */
 import type { ServerResponse } from 'node:http';
@@ -9,8 +9,8 @@ import type { Counter, Host } from '../../src/component/component.ts';
 const MAX_READERS = 16;
 /** Some hundred records: what a person's terminal has not shown by then it will not show in time. */
 const MAX_BUFFERED_BYTES = 256 * 1024;
-/** Finds readers that are gone without a word. */
-const KEEP_ALIVE_MS = 30_000;
+/** Finds readers that are gone without a word, and keeps a quiet stream open: clients of Node's fetch give up after five minutes. */
+const ALIVE_MS = 60_000;
 
 export class FindingsFeed {
   private readonly host: Host;
@@ -40,7 +40,6 @@ export class FindingsFeed {
       dropped = 0;
       send({ kind: 'dropped', count });
     };
-    response.socket?.setKeepAlive(true, KEEP_ALIVE_MS);
     response.writeHead(200, { 'content-type': 'application/x-ndjson', 'cache-control': 'no-store' });
     send({ kind: 'hello', schema: 1, version: this.host.buildVersion });
     response.on('drain', sayDropped);
@@ -53,7 +52,12 @@ export class FindingsFeed {
       sayDropped();
       send(record);
     });
+    const alive = setInterval(() => {
+      if (response.writableLength === 0) send({ kind: 'alive' });
+    }, ALIVE_MS);
+    alive.unref();
     response.on('close', () => {
+      clearInterval(alive);
       this.readers--;
       unwatch();
     });

@@ -33,11 +33,11 @@ export function createFacts(): Facts {
       const all: Record<string, unknown> = {};
       const groups: Record<string, Record<string, unknown>> = {};
       for (const { name, key, read } of facts) {
-        if (key === undefined) all[name] = valueOf(read);
+        if (key === undefined) all[name] = attempt(read);
         else {
           const group = groups[name] ?? {};
           groups[name] = group;
-          group[key] = valueOf(read);
+          group[key] = attempt(read);
         }
       }
       return { ...all, ...groups };
@@ -56,7 +56,7 @@ export function createFacts(): Facts {
 }
 
 /** One fact that cannot be read hides no other. */
-function valueOf(read: () => unknown): unknown {
+function attempt(read: () => unknown): unknown {
   try {
     return read();
   } catch (error) {
