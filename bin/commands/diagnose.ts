@@ -64,9 +64,16 @@ export function diagnose(page: StatusPage, processor: string, detector: string):
       'This is a fault of the detector: report it.',
     );
   if (looked === 0 && windows.insufficient_data > 0) return said('blind', blind(facts), ...supplies(missing(facts)));
+  const { open } = facts;
+  if (looked === 0 && open.windows.insufficient_data > 0 && open.windows.pass + open.windows.fail === 0)
+    return said('blind', blind(open, 'So far it is blind in', 'open window'), ...supplies(missing(facts)));
   if (looked === 0) {
-    const cause = `${count(detect.windows_open, 'window')} open, none closed yet: what shows only at the end comes then.`;
-    return said('waiting', cause, 'A trace ends 10 s after its root, a session when it is idle: see idle and grace of detect.');
+    const cause = 'It has found nothing yet, and no window has closed: what shows only at the end comes then.';
+    return said(
+      'waiting',
+      cause,
+      `A trace ends soon after its root, a session when it is idle: see grace and idle at ${option}.`,
+    );
   }
   const also = windows.insufficient_data > 0 ? ` ${blind(facts)}` : '';
   const failed = windows.error > 0 ? ` It failed in ${count(windows.error, 'window')}: ${facts.error ?? 'no text'}.` : '';
@@ -82,18 +89,24 @@ function noSpans({ receivers }: StatusPage): string[] {
   return ['Point the exporter of the application or of the Collector at misstep: OTEL_EXPORTER_OTLP_ENDPOINT.'];
 }
 
-function blind({ windows, reasons }: DetectorFacts): string {
+function blind(
+  { windows, reasons }: Pick<DetectorFacts, 'windows' | 'reasons'>,
+  how = 'It was blind in',
+  where = 'window',
+): string {
   const why = Object.entries(reasons)
     .sort(([, a], [, b]) => b - a)
     .map(([reason]) => reason)
     .slice(0, 2)
     .join('; ');
-  return `It was blind in ${count(windows.insufficient_data, 'window')}: ${why}.`;
+  return `${how} ${count(windows.insufficient_data, where)}: ${why}.`;
 }
 
 /** Facts named in `no tool.name, no tool.result`. */
-function missing({ reasons, needs }: DetectorFacts): string[] {
-  const text = Object.keys(reasons).join(', ').split(', ');
+function missing({ reasons, open, needs }: DetectorFacts): string[] {
+  const text = Object.keys({ ...reasons, ...open.reasons })
+    .join(', ')
+    .split(', ');
   return needs.filter((need) => text.includes(`no ${need}`));
 }
 

@@ -78,9 +78,12 @@ export function report(page: StatusPage, only: string | undefined, columns: numb
   if (all.length === 0) return ["No detector runs: no pipeline has the processor 'detect'. Add it to one of traces."];
   const lines: string[] = [];
   for (const [processor, list] of all) {
-    const { spans = 0, steps = 0, windows_open = 0 } = page.detect?.[processor] ?? {};
-    const counts = [spans, steps, windows_open].map((n) => n.toLocaleString('en-US'));
-    lines.push(`${processor}: up ${page.uptime}, ${counts[0]} spans, ${counts[1]} steps of agents, ${counts[2]} windows open`);
+    const { spans = 0, steps = 0, windows_open = 0, windows_closed = {} } = page.detect?.[processor] ?? {};
+    const closed = Object.values(windows_closed).reduce((sum, n) => sum + n, 0);
+    const [seen, stepped, open, ended] = [spans, steps, windows_open, closed].map((n) => n.toLocaleString('en-US'));
+    lines.push(
+      `${processor}: up ${page.uptime}; spans ${seen}, steps of agents ${stepped}, windows open ${open}, closed ${ended}`,
+    );
     for (const verdict of ORDER) {
       const group = list.filter((one) => one.verdict === verdict);
       if (group.length === 0) continue;

@@ -12,6 +12,8 @@ import { redact } from '../../src/text/redact.ts';
 
 /** Different reasons of one detector are subsets of its needs; nobody reads more than these. */
 const MAX_REASONS = 16;
+/** Reading them takes about a millisecond. */
+const MAX_OPEN_WINDOWS = 1_000;
 const ERROR_CHARACTERS = 200;
 
 export interface DetectorFacts {
@@ -23,6 +25,8 @@ export interface DetectorFacts {
   readonly windows: Readonly<Record<Outcome, number>>;
   /** Of `insufficient_data`: reason → windows. */
   readonly reasons: Readonly<Record<string, number>>;
+  /** The same of open windows, as if they closed now; those used last, at most 1,000. */
+  readonly open: { readonly windows: Readonly<Record<Outcome, number>>; readonly reasons: Readonly<Record<string, number>> };
   /** Findings, each revision counted. */
   readonly handed_on: number;
   readonly below_emit_above: number;
@@ -58,9 +62,12 @@ export interface DetectFacts {
   readonly detectors: Readonly<Record<string, DetectorFacts>>;
 }
 
-interface Line {
+interface Looks {
   readonly windows: Record<Outcome, number>;
-  readonly reasons: Map<string, number>;
+  readonly reasons: Record<string, number>;
+}
+
+interface Line extends Looks {
   handedOn: number;
   below: number;
   bestBelow: number | undefined;
@@ -82,12 +89,7 @@ export class Account {
   private readonly lines = new Map<string, Line>();
 
   closed({ detector, outcome, reason }: Coverage): void {
-    const line = this.line(detector.meta.id);
-    line.windows[outcome]++;
-    if (outcome !== 'insufficient_data' || reason === undefined) return;
-    if (line.reasons.has(reason) || line.reasons.size < MAX_REASONS) {
-      line.reasons.set(reason, (line.reasons.get(reason) ?? 0) + 1);
-    }
+    note(this.line(detector.meta.id), outcome, reason);
   }
 
   handedOn(finding: Finding): void {
@@ -110,11 +112,17 @@ export class Account {
 
   read({ shipped, emitAbove, tiers, enabled, host, outbox }: Running): DetectFacts {
     const timings = new Map(host.detectors.map(({ detector }, i) => [detector.meta.id as string, host.timings[i] as Timing]));
+    const open = new Map<string, Looks>();
+    host.coverOpen(MAX_OPEN_WINDOWS, ({ detector, outcome, reason }) => {
+      const looks = open.get(detector.meta.id) ?? newLooks();
+      open.set(detector.meta.id, looks);
+      note(looks, outcome, reason);
+    });
     const detectors = Object.fromEntries(
       shipped.map(({ detector }) => {
         const id = detector.meta.id as string;
         const state = timings.has(id) ? 'on' : enabled(id) ? 'tier_off' : 'off';
-        return [id, this.facts(detector, state, timings.get(id))];
+        return [id, this.facts(detector, state, open.get(id) ?? newLooks(), timings.get(id))];
       }),
     );
     const all = Object.values(detectors);
@@ -145,14 +153,15 @@ export class Account {
     };
   }
 
-  private facts(detector: Detector, state: DetectorFacts['state'], timing: Timing | undefined): DetectorFacts {
+  private facts(detector: Detector, state: DetectorFacts['state'], open: Looks, timing: Timing | undefined): DetectorFacts {
     const line = this.line(detector.meta.id);
     return {
       state,
       needs: detector.meta.needs.map((need: Need) => (typeof need === 'string' ? need : need.fact)),
       tiers: [...new Set(Object.values(detector.meta.messages as Messages).map(({ tier }) => tier))].sort(),
       windows: { ...line.windows },
-      reasons: Object.fromEntries(line.reasons),
+      reasons: { ...line.reasons },
+      open,
       handed_on: line.handedOn,
       below_emit_above: line.below,
       best_below: line.bestBelow === undefined ? null : rounded(line.bestBelow, 3),
@@ -167,8 +176,7 @@ export class Account {
     let line = this.lines.get(id);
     if (line === undefined) {
       line = {
-        windows: { fail: 0, pass: 0, insufficient_data: 0, error: 0 },
-        reasons: new Map(),
+        ...newLooks(),
         handedOn: 0,
         below: 0,
         bestBelow: undefined,
@@ -179,6 +187,16 @@ export class Account {
     }
     return line;
   }
+}
+
+function newLooks(): Looks {
+  return { windows: { fail: 0, pass: 0, insufficient_data: 0, error: 0 }, reasons: {} };
+}
+
+function note({ windows, reasons }: Looks, outcome: Outcome, reason: string | undefined): void {
+  windows[outcome]++;
+  if (outcome !== 'insufficient_data' || reason === undefined) return;
+  if (Object.hasOwn(reasons, reason) || Object.keys(reasons).length < MAX_REASONS) reasons[reason] = (reasons[reason] ?? 0) + 1;
 }
 
 /** `undefined` until a step was timed. */

@@ -189,6 +189,15 @@ export class DetectorHost {
     return timingsOf(this.options.detectors);
   }
 
+  /** How the detectors stand in open windows, as if they closed now: of the runs used last, at most `limit` windows. */
+  coverOpen(limit: number, onCoverage: (coverage: Coverage) => void): void {
+    let left = limit;
+    for (const run of this.runs.values()) {
+      if (left <= 0) return;
+      left -= this.cover(run, onCoverage, left);
+    }
+  }
+
   /** Folds the spans of one request. Returns what is to be said now. */
   process(index: TraceIndex, tenant: string): Emission[] {
     const { reader } = this;
@@ -528,10 +537,14 @@ export class DetectorHost {
     this.out.push(emission);
   }
 
-  private cover(run: Run, onCoverage: (coverage: Coverage) => void): void {
+  /** Returns how many windows were looked at. */
+  private cover(run: Run, onCoverage: (coverage: Coverage) => void, limit = Number.POSITIVE_INFINITY): number {
+    let looked = 0;
     const failed = new Set<string>();
     for (const finding of run.fold.findings.values()) failed.add(`${finding.windowKey} ${finding.detector}`);
     for (const window of run.fold.windows.values()) {
+      if (looked >= limit) break;
+      looked++;
       this.options.detectors.forEach(({ detector, needs }, i) => {
         if (detector.meta.scope !== window.scope) return;
         const missing = needs & ~window.seen;
@@ -552,6 +565,7 @@ export class DetectorHost {
         onCoverage({ detector, outcome, reason, windowKey, traceId, sessionId, agent });
       });
     }
+    return looked;
   }
 
   private flush(): Emission[] {
