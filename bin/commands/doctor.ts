@@ -11,6 +11,8 @@ interface DoctorOptions extends ConfigOptions {
 }
 
 const PLAIN_COLUMNS = 120;
+/** So many names stand before what is said of them; more stand below it. */
+const FEW = 3;
 /** What asks for something first. */
 const ORDER: readonly Verdict[] = [
   'no spans',
@@ -88,7 +90,10 @@ export function report(page: StatusPage, only: string | undefined, columns: numb
       const group = list.filter((one) => one.verdict === verdict);
       if (group.length === 0) continue;
       lines.push('', `${verdict} (${group.length})`);
-      for (const [cause, ids] of byCause(group)) lines.push(...wrap(`${ids.join(', ')}: ${cause}`, columns, 2));
+      for (const [cause, ids] of byCause(group)) {
+        if (ids.length <= FEW) lines.push(...wrap(`${ids.join(', ')}: ${cause}`, columns, 2));
+        else lines.push(...wrap(cause, columns, 2), ...wrap(ids.join(', '), columns, 5, 5));
+      }
       for (const todo of new Set(group.flatMap((one) => one.todo))) lines.push(...wrap(`-> ${todo}`, columns, 2));
     }
     lines.push('');
@@ -103,14 +108,14 @@ function byCause(group: readonly Diagnosis[]): Map<string, string[]> {
   return causes;
 }
 
-/** Broken at spaces; rows after the first are indented by three more. */
-function wrap(text: string, columns: number, indent: number): string[] {
+/** Broken at spaces; rows after the first are indented by `hang`. */
+function wrap(text: string, columns: number, indent: number, hang = indent + 3): string[] {
   const rows: string[] = [];
   let row = ' '.repeat(indent);
   for (const word of text.split(' ')) {
     if (row.trim() !== '' && row.length + 1 + word.length > columns) {
       rows.push(row);
-      row = ' '.repeat(indent + 3);
+      row = ' '.repeat(hang);
     }
     row += row.trim() === '' ? word : ` ${word}`;
   }

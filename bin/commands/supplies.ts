@@ -38,8 +38,5 @@ const content: ReadonlySet<Fact> = new Set<Fact>([
 /** Sentences that say what to send or set so that these facts are there; unknown names say nothing. */
 export function supplies(facts: readonly string[]): string[] {
   const known = facts.filter((fact): fact is Fact => Object.hasOwn(attributes, fact));
-  return [
-    ...known.map((fact) => `${fact} comes from ${attributes[fact]}.`),
-    ...(known.some((fact) => content.has(fact)) ? [CONTENT] : []),
-  ];
+  return [...known.map((fact) => `${fact}: ${attributes[fact]}.`), ...(known.some((fact) => content.has(fact)) ? [CONTENT] : [])];
 }
