@@ -83,9 +83,8 @@ export function report(page: StatusPage, only: string | undefined, columns: numb
     const { spans = 0, steps = 0, windows_open = 0, windows_closed = {} } = page.detect?.[processor] ?? {};
     const closed = Object.values(windows_closed).reduce((sum, n) => sum + n, 0);
     const [seen, stepped, open, ended] = [spans, steps, windows_open, closed].map((n) => n.toLocaleString('en-US'));
-    lines.push(
-      `${processor}: up ${page.uptime}; spans ${seen}, steps of agents ${stepped}, windows open ${open}, closed ${ended}`,
-    );
+    const counts = `spans ${seen}, steps of agents ${stepped}, windows open ${open}, closed ${ended}`;
+    lines.push(...wrap(`${processor}: up ${page.uptime}; ${counts}`, columns, 0));
     for (const verdict of ORDER) {
       const group = list.filter((one) => one.verdict === verdict);
       if (group.length === 0) continue;
