@@ -12,11 +12,14 @@ import { register as run } from './commands/run.ts';
 import { register as validate } from './commands/validate.ts';
 import { version } from './shipped.ts';
 
-/** Commands whose modules pull in the detectors: read only when asked for, so that `run` listens early. */
+/** Commands whose modules `run` does without: read only when asked for, so that it listens early. */
 const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): void }>>> = {
   demo: () => import('./commands/demo.ts'),
   eval: () => import('./commands/eval.ts'),
   replay: () => import('./commands/replay.ts'),
+  top: () => import('./commands/top.ts'),
+  tail: () => import('./commands/tail.ts'),
+  doctor: () => import('./commands/doctor.ts'),
 };
 
 const program = new Command('misstep')
@@ -32,7 +35,9 @@ Examples:
   misstep init && misstep run -c misstep.yaml  start from a commented configuration
   misstep validate -c misstep.yaml             every problem at once, with line and column
   misstep replay trace.json                    play a recording through the detectors
-  misstep detectors loop                       what a detector finds, and when it is wrong`,
+  misstep detectors loop                       what a detector finds, and when it is wrong
+  misstep tail                                 what the running sidecar finds, as it finds it
+  misstep doctor                               why a detector has not fired`,
   );
 
 const asked = process.argv[2];

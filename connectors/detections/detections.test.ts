@@ -10,9 +10,20 @@ import { factory } from './detections.ts';
 const traceId = '0af7651916cd43dd8448eb211c80319c';
 const spanId = 'b7ad6b7169203331';
 
-/** A carrier span of one finding, as `detect` writes it. */
-function finding(changes: Readonly<Record<string, string | number>> = {}): Batch {
-  const attributes = {
+type Changes = Readonly<Record<string, string | number>>;
+
+/** A carrier span of findings, as `detect` writes it. */
+function finding(changes: Changes | readonly Changes[] = {}): Batch {
+  const list = Array.isArray(changes) ? (changes as readonly Changes[]) : [changes as Changes];
+  const events = list.map((one) => ({ timeNs: 1n, name: EVENT_NAME, attributes: attributesOf(one) }));
+  const span = { traceId, spanId: 'aaaaaaaaaaaaaaaa', parentId: spanId, traceState: '', flags: 0, name: 'misstep loop', kind: 1 };
+  const spans = [{ ...span, startNs: 1n, endNs: 2n, attributes: { 'misstep.detections': ['loop'] }, events, links: [] }];
+  const body = writeTraces([{ resource: { 'service.name': 'demo' }, scope: { name: SCOPE_NAME, version: '1' }, spans }]);
+  return { signal: 'traces', chunks: [body], bytes: body.length, items: 1, tenant: 'default' };
+}
+
+function attributesOf(changes: Changes) {
+  return {
     'gen_ai.evaluation.name': 'loop',
     'gen_ai.evaluation.score.value': new Double(0.9),
     'gen_ai.evaluation.score.label': 'fail',
@@ -25,11 +36,6 @@ function finding(changes: Readonly<Record<string, string | number>> = {}): Batch
     'misstep.detection.target.span_id': spanId,
     ...changes,
   };
-  const span = { traceId, spanId: 'aaaaaaaaaaaaaaaa', parentId: spanId, traceState: '', flags: 0, name: 'misstep loop', kind: 1 };
-  const event = { timeNs: 1n, name: EVENT_NAME, attributes };
-  const spans = [{ ...span, startNs: 1n, endNs: 2n, attributes: { 'misstep.detections': ['loop'] }, events: [event], links: [] }];
-  const body = writeTraces([{ resource: { 'service.name': 'demo' }, scope: { name: SCOPE_NAME, version: '1' }, spans }]);
-  return { signal: 'traces', chunks: [body], bytes: body.length, items: 1, tenant: 'default' };
 }
 
 async function connector() {
@@ -47,8 +53,10 @@ async function connector() {
     ['metrics', into('metrics')],
   ]);
   const component = factory.create('detections', factory.options.parse({}), next);
-  await component.start(testHost());
+  const host = testHost();
+  await component.start(host);
   return {
+    host,
     got,
     answers,
     consume: (batch: Batch) => component.consume(batch),
@@ -103,4 +111,25 @@ test('agents beyond the cap and generated names share one series', async () => {
   await end();
   expect(points()).toHaveLength(41);
   expect(points().at(-1)).toMatchObject({ asDouble: 6 });
+});
+
+test('claim 16: 100,000 agents, and detectors that others invent, are a bounded number of points; the sum is whole', async () => {
+  const { consume, end, points, host } = await connector();
+  const AGENTS = 100_000;
+  const PER_BATCH = 1_000;
+  for (let i = 0; i < AGENTS; i += PER_BATCH) {
+    await consume(
+      finding(
+        Array.from({ length: PER_BATCH }, (_, k) => ({
+          'gen_ai.agent.name': `agent ${i + k}`,
+          'gen_ai.evaluation.name': (i + k) % 100 === 0 ? `invented ${i + k}` : 'loop',
+        })),
+      ),
+    );
+  }
+  await end();
+  const sent = points() as { readonly asDouble: number }[];
+  expect(sent.length).toBeLessThanOrEqual(41 * 101);
+  expect(sent.reduce((sum, { asDouble }) => sum + asDouble, 0)).toBe(AGENTS);
+  expect(host.metric('misstep_detections_capped_labels')).toBe(AGENTS - 40);
 });

@@ -4,7 +4,7 @@
  *
  * The agent name on the counter is capped: the first `max_agents` names get a series of their own,
  * the rest and names that look like generated ids share `_OTHER` (42 detectors × 40 agents stay under
- * the SDKs' limit of 2,000 series).
+ * the SDKs' limit of 2,000 series). So is the detector's name: spans of others may claim any.
  */
 import { z } from 'zod';
 import { duration } from '../../config/units.ts';
@@ -22,6 +22,11 @@ import {
   writeLogs,
   writeMetrics,
 } from '../../src/otlp/write.ts';
+
+/** Detectors that are shipped, and as many of one's own; a name is cut where the emitted attributes are. */
+const MAX_DETECTORS = 100;
+const MAX_NAME = 255;
+const OTHER = '_OTHER';
 
 const options = z.strictObject({
   metrics_flush_interval: duration('60s').describe('How often metrics are sent.'),
@@ -65,11 +70,13 @@ class Detections implements Component, Consumer {
   private readonly next: ReadonlyMap<Signal, Consumer>;
   private readonly series = new Map<string, Series>();
   private readonly agents = new Set<string>();
+  private readonly detectors = new Set<string>();
   private host: Host | undefined;
   private timer: NodeJS.Timeout | undefined;
   private startNs = 0n;
   private changed = false;
   private lost: Counter | undefined;
+  private overCap: Counter | undefined;
 
   constructor(id: string, value: Options, next: ReadonlyMap<Signal, Consumer>) {
     this.id = id;
@@ -84,6 +91,11 @@ class Detections implements Component, Consumer {
       'misstep_detections_lost',
       { connector: this.id },
       'Log records or points that the next pipeline refused.',
+    );
+    this.overCap = host.meter.counter(
+      'misstep_detections_capped_labels',
+      { connector: this.id },
+      'Findings counted under `_OTHER` because their agent or detector has no series of its own.',
     );
     if (this.next.has('metrics')) {
       this.timer = setInterval(() => void this.sendMetrics(), this.options.metrics_flush_interval);
@@ -111,8 +123,9 @@ class Detections implements Component, Consumer {
   }
 
   private count(attributes: ReadonlyMap<string, Value>): void {
-    const detector = text(attributes, 'gen_ai.evaluation.name');
-    const agent = this.capped(text(attributes, 'gen_ai.agent.name'));
+    const detector = capped(text(attributes, 'gen_ai.evaluation.name'), this.detectors, MAX_DETECTORS);
+    const agent = capped(text(attributes, 'gen_ai.agent.name'), this.agents, this.options.max_agents);
+    if (detector === OTHER || agent === OTHER) this.overCap?.add(1);
     const key = `${detector}\n${agent}`;
     let series = this.series.get(key);
     if (!series) {
@@ -132,13 +145,6 @@ class Detections implements Component, Consumer {
       },
     };
     this.changed = true;
-  }
-
-  private capped(agent: string): string {
-    if (agent === '' || this.agents.has(agent)) return agent;
-    if (this.agents.size >= this.options.max_agents || looksGenerated(agent)) return '_OTHER';
-    this.agents.add(agent);
-    return agent;
   }
 
   private async sendLogs(logs: Consumer, found: readonly Found[], batch: Batch): Promise<void> {
@@ -231,6 +237,14 @@ function bodies(batch: Batch): Uint8Array[] {
 function text(attributes: ReadonlyMap<string, Value>, key: string): string {
   const value = attributes.get(key);
   return typeof value === 'string' ? value : '';
+}
+
+/** The name if it has, or now gets, one of the `max` places. */
+function capped(name: string, known: Set<string>, max: number): string {
+  if (name === '' || known.has(name)) return name;
+  if (known.size >= max || name.length > MAX_NAME || looksGenerated(name)) return OTHER;
+  known.add(name);
+  return name;
 }
 
 /** A UUID, or a long run of hex digits: frameworks put run ids where a name should be. */

@@ -103,6 +103,7 @@ class FileStorage implements StorageExtension {
       },
     );
     this.opened = opened;
+    host.provide('storage', () => ({ bytes: opened.bytes, live_bytes: opened.liveBytes, limit_bytes: opened.maxBytes }));
     meter.observe('misstep_storage_bytes', labels, () => opened.bytes, 'Bytes of all files.');
     meter.observe('misstep_storage_live_bytes', labels, () => opened.liveBytes, 'Bytes of records that are needed.');
     meter.observe('misstep_storage_bytes_limit', labels, () => opened.maxBytes, 'Bytes that all files together may have.');

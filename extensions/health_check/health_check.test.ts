@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Host, Readiness, Status } from '../../src/component/component.ts';
+import { testHost } from '../../src/component/testing.ts';
 import { createHealthCheck, factory } from './health_check.ts';
 
 const options = (value: unknown) => factory.options.parse(value);
@@ -17,7 +18,12 @@ function host(statuses: Record<string, Status>, readiness: Readiness): Host {
     },
     monotonic: () => 0,
   };
-  return { clock, statuses: () => new Map(Object.entries(statuses)), readiness: () => readiness } as unknown as Host;
+  return {
+    ...testHost(),
+    clock,
+    statuses: () => new Map(Object.entries(statuses)),
+    readiness: () => readiness,
+  };
 }
 
 const running: ReturnType<typeof createHealthCheck>[] = [];

@@ -3,13 +3,15 @@
  *
  *     GET <path>    the Collector's answer: 200 `Server available` while the service runs, else 503
  *     GET /ready    200, or 503 with the reasons: a component fails, a queue is nearly full
- *     GET /status   every component with its state and reason
+ *     GET /status   every component with its state and reason, and what they provide: ledger, queues, windows, detectors
+ *     GET /findings live findings, one JSON object a line (see `findings.ts`)
  */
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { formatDuration } from '../../config/units.ts';
 import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
+import { FindingsFeed } from './findings.ts';
 
 /** Probes are small and quick: what takes longer holds a socket and nothing else. */
 const REQUEST_TIMEOUT_MS = 5_000;
@@ -25,7 +27,9 @@ const options = z
     insecure: z
       .boolean()
       .default(false)
-      .describe('Allows an endpoint that other machines reach; health is served without authentication.'),
+      .describe(
+        'Allows an endpoint that other machines reach; health, status and live findings are served without authentication.',
+      ),
     path: z.string().startsWith('/').default('/').describe('Path of the plain health answer.'),
   })
   .superRefine(({ endpoint, insecure }, context) => {
@@ -47,11 +51,11 @@ export const factory: ExtensionFactory<typeof options> = {
   stability: 'beta',
   summary: 'Answers health probes truthfully: liveness, readiness with reasons, status by component.',
   options,
-  create: (_id, value) => createHealthCheck(value),
+  create: (id, value) => createHealthCheck(value, id),
 };
 
 /** `port` is the one it listens on, also when 0 was asked for. */
-export function createHealthCheck(value: Options): Component & { readonly port: number } {
+export function createHealthCheck(value: Options, id = 'health_check'): Component & { readonly port: number } {
   const { host: address, port } = split(value.endpoint);
   let server: Server | undefined;
   return {
@@ -60,18 +64,10 @@ export function createHealthCheck(value: Options): Component & { readonly port: 
     },
     async start(host) {
       const upSince = host.clock.now();
+      const feed = new FindingsFeed(host, id);
       const made = createServer(
         { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES },
-        (request, response) => {
-          if (request.method !== 'GET' && request.method !== 'HEAD') {
-            response.writeHead(405, { allow: 'GET, HEAD' }).end();
-            return;
-          }
-          const { code, body } = answer(request.url?.split('?', 1)[0] ?? '/', value.path, upSince, host);
-          response
-            .writeHead(code, { 'content-type': 'application/json', 'cache-control': 'no-store' })
-            .end(`${JSON.stringify(body)}\n`);
-        },
+        (request, response) => respond(request, response, value, upSince, host, feed),
       );
       await listen(made, address, port, value.endpoint);
       server = made;
@@ -88,6 +84,37 @@ export function createHealthCheck(value: Options): Component & { readonly port: 
   };
 }
 
+function respond(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { path: plain, insecure }: Options,
+  upSince: number,
+  host: Host,
+  feed: FindingsFeed,
+): void {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.writeHead(405, { allow: 'GET, HEAD' }).end();
+    return;
+  }
+  const path = request.url?.split('?', 1)[0] ?? '/';
+  const end = ({ code, body }: Answer): void => {
+    response
+      .writeHead(code, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+      .end(`${JSON.stringify(body)}\n`);
+  };
+  // A page in a browser of this machine may have its own name resolve to 127.0.0.1 to read what is found.
+  if ((path === '/status' || path === '/findings') && !insecure && !isLoopback(named(request.headers.host))) {
+    end({ code: 403, body: { error: 'The Host header must name this machine: localhost, 127.0.0.1 or [::1].' } });
+  } else if (path === '/findings' && request.method === 'GET') {
+    if (!feed.serve(response)) end({ code: 503, body: { error: 'Too many readers of findings. Close one.' } });
+  } else end(answer(path, plain, upSince, host));
+}
+
+/** The host of a Host header, without its port. */
+function named(header: string | undefined): string {
+  return (header ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+}
+
 interface Answer {
   readonly code: number;
   readonly body: unknown;
@@ -100,10 +127,18 @@ function answer(path: string, plain: string, upSince: number, host: Host): Answe
   if (path === '/status') {
     return {
       code: 200,
-      body: { ready, reasons, uptime: formatDuration(now - upSince), components: Object.fromEntries(host.statuses()) },
+      body: {
+        schema: 1,
+        ready,
+        reasons,
+        up_since: new Date(upSince).toISOString(),
+        uptime: formatDuration(now - upSince),
+        components: Object.fromEntries(host.statuses()),
+        ...host.facts(),
+      },
     };
   }
-  if (path !== plain) return { code: 404, body: { error: `Nothing is here. Try ${plain}, /ready or /status.` } };
+  if (path !== plain) return { code: 404, body: { error: `Nothing is here. Try ${plain}, /ready, /status or /findings.` } };
   // Liveness: a probe that restarts the process because a backend is away would lose the queue. So only /ready hears of that.
   const down = [...host.statuses().values()].some(({ state }) => state === 'starting' || state === 'stopped');
   if (down) return { code: 503, body: { status: 'Server not available' } };

@@ -19,7 +19,7 @@ import type { Component, Consumer, Counter, Host, ProcessorFactory, Settings } f
 import { Permanent, type Pressure, Refused, type Status } from '../../src/component/component.ts';
 import { storageOf } from '../../src/component/stored.ts';
 import type { Tier } from '../../src/detector/detector.ts';
-import { annotate, carriers, type EmitOptions } from '../../src/detector/emit.ts';
+import { annotate, carriers, detectionRecord, type EmitOptions } from '../../src/detector/emit.ts';
 import type { Finding } from '../../src/detector/finding.ts';
 import { type Coverage, DetectorHost, type Emission, type HostOptions } from '../../src/detector/host.ts';
 import { Journal } from '../../src/detector/journal.ts';
@@ -30,6 +30,7 @@ import { type TraceIndex, walkTraces } from '../../src/otlp/traces.ts';
 import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import { defaultWindowOptions } from '../../src/window/options.ts';
+import { Account, meanMicroseconds } from './account.ts';
 import { isSuppressed, type Suppression, suppression } from './suppress.ts';
 
 /** Findings that wait for downstream to accept again. Beyond it the oldest are dropped and counted. */
@@ -195,10 +196,15 @@ class Detect implements Component, Consumer {
   private pressure: Pressure = 0;
   private outbox: Emission[] = [];
   private ownReported = false;
+  /** Moves to the successor at a reload. */
+  private account = new Account();
+  /** Wall time at the start that runs on by the monotonic clock: a step of the wall clock neither ends a window nor keeps one open. */
+  private steadyNow: () => number = () => 0;
   private dropped: Counter | undefined;
   private inPlace: Counter | undefined;
   private carried: Counter | undefined;
   private suppressed: Counter | undefined;
+  private below: Counter | undefined;
 
   constructor(
     settings: Settings,
@@ -220,6 +226,8 @@ class Detect implements Component, Consumer {
     const { options } = this;
     this.host = host;
     this.embeddings.want(this, options.embedding);
+    const wallMs = host.clock.now() - host.clock.monotonic();
+    this.steadyNow = () => wallMs + host.clock.monotonic();
     this.emit = { version: host.buildVersion, markError: new Set(options.mark_error), openinference: options.openinference };
     this.storage = options.storage === undefined ? undefined : storageOf(options.storage, host.extension(options.storage));
     const journal = this.storage === undefined ? undefined : this.claim(this.storage);
@@ -227,6 +235,7 @@ class Detect implements Component, Consumer {
     this.detectors = new DetectorHost(this.hostOptions(host, active, journal));
     if (journal !== undefined) await this.restore(this.detectors, host);
     this.meter(host);
+    host.provide('detect', () => this.facts());
     this.timer = setInterval(() => this.tick(), TICK_MS);
     this.timer.unref();
     host.status({ state: 'ok' });
@@ -237,6 +246,7 @@ class Detect implements Component, Consumer {
     if (!(old instanceof Detect)) return;
     const taken = old.detectors;
     const mine = this.detectors;
+    this.account = old.account;
     if (!taken || !mine || !this.host) return;
     old.detectors = undefined;
     // Windows of an earlier time in which this storage was used.
@@ -359,14 +369,18 @@ class Detect implements Component, Consumer {
         maxTailBytes: options.max_bytes,
       },
       cooldownMs: options.cooldown,
-      now: () => host.clock.now(),
+      now: () => this.steadyNow(),
+      monotonic: () => host.clock.monotonic(),
       ...(journal === undefined ? {} : { journal }),
       onCoverage: (coverage) => this.count(coverage),
-      onError: (detector, window, error) =>
+      onError: (detector, window, error) => {
+        const message = error instanceof Error ? error.message : String(error);
+        this.account.failed(detector.meta.id, message);
         host.logger.log('error', `Detector ${detector.meta.id} failed and is off for this window.`, {
           window: window.key,
-          error: error instanceof Error ? error.message : String(error),
-        }),
+          error: message,
+        });
+      },
     };
   }
 
@@ -413,8 +427,13 @@ class Detect implements Component, Consumer {
   private above(emissions: readonly Emission[]): readonly Emission[] {
     const nowMs = this.host?.clock.now() ?? 0;
     const kept = emissions.filter(({ finding }) => {
-      if (finding.confidence < this.options.emit_above) return false;
+      if (finding.confidence < this.options.emit_above) {
+        this.account.below(finding);
+        this.below?.add(1);
+        return false;
+      }
       if (!isSuppressed(this.options.suppress, finding, nowMs)) return true;
+      this.account.suppressed(finding);
       this.suppressed?.add(1);
       return false;
     });
@@ -423,14 +442,35 @@ class Detect implements Component, Consumer {
         emissions.filter((one) => !kept.includes(one)),
         true,
       );
-    for (const { finding, label } of kept) if (label === 'fail') this.live.next(finding);
+    for (const { finding, label } of kept) if (label === 'fail') this.show(finding, nowMs);
     return kept;
+  }
+
+  private show(finding: Finding, nowMs: number): void {
+    this.account.handedOn(finding);
+    this.live.next(finding);
+    const { tenant, impact, action } = finding;
+    this.host?.announce(() => ({ ...detectionRecord(finding, 'live'), tenant, impact, action, time_unix_ms: nowMs }));
+  }
+
+  private facts(): unknown {
+    const { detectors: host, options, shipped } = this;
+    if (host === undefined) return undefined;
+    const config = options.detectors as DetectorConfig;
+    return this.account.read({
+      shipped,
+      emitAbove: options.emit_above,
+      tiers: options.tiers,
+      enabled: (id) => config[id]?.['enabled'] !== false,
+      host,
+      outbox: this.outbox.length,
+    });
   }
 
   private tick(): void {
     const { detectors } = this;
     if (!detectors || !this.host) return;
-    const found = this.above(detectors.tick(this.host.clock.now()));
+    const found = this.above(detectors.tick(this.steadyNow()));
     if (found.length > 0 || this.outbox.length > 0) void this.carry(found, detectors);
     if (!this.working) this.work();
   }
@@ -512,9 +552,11 @@ class Detect implements Component, Consumer {
     if (over <= 0) return;
     detectors.abandoned(this.outbox.splice(0, over));
     this.dropped?.add(over);
+    this.account.outboxDropped += over;
   }
 
   private count(coverage: Coverage): void {
+    this.account.closed(coverage);
     this.host?.meter
       .counter('misstep_detector_windows', {
         processor: this.settings.id,
@@ -535,6 +577,12 @@ class Detect implements Component, Consumer {
     this.inPlace = meter.counter('misstep_detect_findings', { processor, way: 'in_place' }, 'Findings handed on.');
     this.carried = meter.counter('misstep_detect_findings', { processor, way: 'carrier' });
     this.suppressed = meter.counter('misstep_detect_suppressed', { processor }, 'Findings held back by `suppress`.');
+    this.below = meter.counter('misstep_detect_below_emit_above', { processor }, 'Findings less sure than `emit_above`.');
+    this.detectors?.detectors.forEach(({ detector }, i) => {
+      const labels = { processor, detector: detector.meta.id };
+      const read = of(({ timings }) => meanMicroseconds(timings[i]) ?? 0);
+      meter.observe('misstep_detector_step_microseconds', labels, read, 'Mean cost of a step, from one step in 61.');
+    });
     meter.observe('misstep_detect_outbox_size', { processor }, () => this.outbox.length);
     meter.observe(
       'misstep_detect_windows_open',

@@ -57,6 +57,10 @@ function rig(include: string[], signals: readonly Signal[] = ['traces', 'logs'])
     statuses: () => new Map(),
     readiness: () => ({ ready: true, reasons: [] }),
     pressure: () => 0,
+    provide() {},
+    facts: () => ({}),
+    announce() {},
+    watch: () => () => undefined,
   };
   const receiver = createFileReceiver(
     'file',

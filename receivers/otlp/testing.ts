@@ -62,6 +62,10 @@ export async function rig(
     statuses: () => new Map(),
     readiness: () => ({ ready: true, reasons: [] }),
     pressure: () => 0,
+    provide() {},
+    facts: () => ({}),
+    announce() {},
+    watch: () => () => undefined,
   };
   await receiver.start(host);
   const { http = '', grpc = '' } = receiver.addresses();

@@ -134,6 +134,17 @@ export interface Host {
   readonly admission: Admission;
   /** Cheap to ask for each batch. */
   pressure(): Pressure;
+  /**
+   * A fact about this component for `/status`: plain JSON without payload text, made when somebody asks. It stands under `name` and
+   * the component's key, and goes with the component.
+   */
+  provide(name: string, read: () => unknown): void;
+  /** What the service and all components provide now: of the service name → value, of components name → key → value. */
+  facts(): Readonly<Record<string, unknown>>;
+  /** Shows a record to whoever watches at this moment; `make` is called only then. Nobody waits, and nothing durable hangs on it. */
+  announce(make: () => unknown): void;
+  /** `listener` gets each record, until the returned function is called. It must not throw. */
+  watch(listener: (record: unknown) => void): () => void;
 }
 
 /**

@@ -45,6 +45,8 @@ export function testHost(time: Clock = clock, extensions: Readonly<Record<string
   const metrics = new Map<string, () => number>();
   const statuses: Status[] = [];
   const logs: TestHost['logs'] = [];
+  const facts: Record<string, () => unknown> = {};
+  const watchers = new Set<(record: unknown) => void>();
   const sum = (values: Iterable<number>) => [...values].reduce((total, n) => total + n, 0);
   const ledger: ExporterLedger = {
     offered(_signal, n) {
@@ -115,6 +117,19 @@ export function testHost(time: Clock = clock, extensions: Readonly<Record<string
     extension: (id) => extensions[id],
     statuses: () => new Map(),
     readiness: () => ({ ready: true, reasons: [] }),
+    provide(name, read) {
+      facts[name] = read;
+    },
+    facts: () => Object.fromEntries(Object.entries(facts).map(([name, read]) => [name, read()])),
+    announce(make) {
+      if (watchers.size === 0) return;
+      const record = make();
+      for (const watcher of watchers) watcher(record);
+    },
+    watch(listener) {
+      watchers.add(listener);
+      return () => watchers.delete(listener);
+    },
     admission: { admit: () => undefined, release() {}, held: 0, filled: 0, limit() {} },
     pressure: () => 0,
   };

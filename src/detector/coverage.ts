@@ -17,11 +17,13 @@ export interface Coverage {
   readonly agent: string | undefined;
 }
 
-/** `shed`: spans that may have been its own were passed on unread. */
-export function* coverageOf({ fold, detectors }: Run, shed: boolean): Generator<Coverage> {
+/** `shed`: spans that may have been its own were passed on unread. Of at most `limit` windows. */
+export function* coverageOf({ fold, detectors }: Run, shed: boolean, limit = Number.POSITIVE_INFINITY): Generator<Coverage> {
   const failed = new Set<string>();
   for (const finding of fold.findings.values()) failed.add(`${finding.windowKey} ${finding.detector}`);
+  let left = limit;
   for (const window of fold.windows.values()) {
+    if (left-- <= 0) return;
     for (let i = 0; i < detectors.length; i++) {
       const active = detectors[i] as ActiveDetector;
       const { detector } = active;

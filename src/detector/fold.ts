@@ -129,6 +129,17 @@ export interface FoldHooks {
   onError(detector: AnyDetector, window: Window, error: unknown): void;
   /** A step was folded again. */
   onRefold(steps: number): void;
+  /** Monotonic ms. Absent: detectors are not timed. */
+  readonly monotonic?: (() => number) | undefined;
+}
+
+/** Every how many steps the detectors are timed. A prime: a loop of any length is not met at the same place each time. */
+const TIMED_EVERY = 61;
+
+/** What a detector's `onStep` costs, over the steps that were timed. */
+export interface Timing {
+  steps: number;
+  microseconds: number;
 }
 
 /** What all folds of the same detectors share: a window has no objects per detector but their states. */
@@ -144,6 +155,9 @@ interface Plan {
   textOff: boolean;
   /** The fold that calls a detector now: its contexts speak to it. */
   current: Fold | undefined;
+  /** By place among the detectors. */
+  readonly timings: readonly Timing[];
+  untilTimed: number;
 }
 
 const plans = new WeakMap<readonly ActiveDetector[], Plan>();
@@ -170,6 +184,11 @@ function planOf(detectors: readonly ActiveDetector[]): Plan {
   return plan;
 }
 
+/** By place among the detectors: all folds of this list together. */
+export function timingsOf(detectors: readonly ActiveDetector[]): readonly Timing[] {
+  return planOf(detectors).timings;
+}
+
 function createPlan(detectors: readonly ActiveDetector[]): Plan {
   const scopes: Record<Scope, number[]> = { trace: [], session: [], agent: [] };
   detectors.forEach((active, i) => {
@@ -179,7 +198,18 @@ function createPlan(detectors: readonly ActiveDetector[]): Plan {
   const contexts: Context<never, never>[] = [];
   const listens = detectors.some((active) => active.detector.onUpdate !== undefined);
   const textOnly = detectors.map(readsOnlyText);
-  const plan: Plan = { scopes, needs, listens, contexts, textOnly, textOff: false, current: undefined };
+  const timings = detectors.map(() => ({ steps: 0, microseconds: 0 }));
+  const plan: Plan = {
+    scopes,
+    needs,
+    listens,
+    contexts,
+    textOnly,
+    textOff: false,
+    current: undefined,
+    timings,
+    untilTimed: TIMED_EVERY,
+  };
   for (const active of detectors) contexts.push(contextOf(active, plan));
   return plan;
 }
@@ -232,6 +262,8 @@ export class Fold {
   // The call at hand.
   private window: Window | undefined;
   private step: Step | undefined;
+  /** Set while the step at hand is timed. */
+  private clock: (() => number) | undefined;
   nowMs = 0;
 
   constructor(
@@ -478,6 +510,11 @@ export class Fold {
   private fold(step: Step): void {
     this.step = step;
     this.nowMs = step.endMs;
+    this.clock = undefined;
+    if (--this.plan.untilTimed === 0) {
+      this.plan.untilTimed = TIMED_EVERY;
+      this.clock = this.hooks.monotonic;
+    }
     let mask = 0;
     const wanted = this.plan.needs;
     for (let i = 0; i < facts.length; i++) if ((wanted & (1 << i)) !== 0 && step.has(facts[i] as Fact)) mask |= 1 << i;
@@ -500,7 +537,13 @@ export class Fold {
       try {
         let state = window.states[k];
         if (state === undefined) state = active.detector.init(active.options as never);
+        const startedMs = this.clock === undefined ? 0 : this.clock();
         window.states[k] = active.detector.onStep(state, step, this.plan.contexts[i] as never);
+        if (this.clock !== undefined) {
+          const timing = this.plan.timings[i] as Timing;
+          timing.steps++;
+          timing.microseconds += (this.clock() - startedMs) * 1_000;
+        }
       } catch (error) {
         this.fail(k, window, error);
       }

@@ -24,7 +24,7 @@ import { confidenceTier } from './calibration.ts';
 import { type Coverage, coverageOf } from './coverage.ts';
 import type { AnyDetector, EndReason } from './detector.ts';
 import type { Finding } from './finding.ts';
-import { type ActiveDetector, type FoldHooks, leaveOutText, type Window } from './fold.ts';
+import { type ActiveDetector, type FoldHooks, leaveOutText, type Timing, timingsOf, type Window } from './fold.ts';
 import type { Journal, Recorded } from './journal.ts';
 import { RecordError } from './record.ts';
 import {
@@ -71,6 +71,8 @@ export interface HostOptions {
   readonly windows?: Partial<WindowOptions>;
   /** Wall clock for idle, grace and lateness of open windows. Unix ms. Replay leaves it out: nothing closes before `end`. */
   readonly now?: () => number;
+  /** Monotonic ms, for `timings`. Absent: detectors are not timed. */
+  readonly monotonic?: () => number;
   /** A growing finding is said again when it is this much later, or its severity or confidence tier rose, or its window closes. */
   readonly cooldownMs?: number;
   /** Where runs outlive the process. Then whoever takes emissions must call `handed` and `answered`. */
@@ -153,18 +155,20 @@ export class DetectorHost {
   private readonly unanswered = new Map<Emission, Run>();
   /** While the journal is read: the record at hand, the runs by their numbers, and what must be looked at in the end. */
   private replay: Replay | undefined;
-  private readonly hooks: FoldHooks = {
-    onError: (detector, window, error) => {
-      this.counts.errors++;
-      this.options.onError?.(detector, window, error);
-    },
-    onRefold: (steps) => {
-      this.counts.refolded += steps;
-    },
-  };
+  private readonly hooks: FoldHooks;
 
   constructor(options: HostOptions) {
     this.options = options;
+    this.hooks = {
+      onError: (detector, window, error) => {
+        this.counts.errors++;
+        this.options.onError?.(detector, window, error);
+      },
+      onRefold: (steps) => {
+        this.counts.refolded += steps;
+      },
+      monotonic: options.monotonic,
+    };
     this.limits = { ...defaultWindowOptions, ...options.windows };
     this.runs = this.createRuns();
   }
@@ -251,6 +255,23 @@ export class DetectorHost {
   passOver(spans: number): void {
     this.counts.passedOver += spans;
     this.passedMs = this.options.now?.() ?? this.passedMs;
+  }
+
+  /** By place among the detectors: what a step costs each of them, from one step in some dozens. */
+  get timings(): readonly Timing[] {
+    return timingsOf(this.options.detectors);
+  }
+
+  /** How the detectors stand in open windows, as if they closed now: of the runs used last, at most `limit` windows. */
+  coverOpen(limit: number, onCoverage: (coverage: Coverage) => void): void {
+    let left = limit;
+    for (const key of this.runs.keys()) {
+      if (left <= 0) return;
+      const run = this.peek(key);
+      if (run === undefined) continue;
+      for (const coverage of coverageOf(run, this.passedMs >= run.openedMs, left)) onCoverage(coverage);
+      left -= run.fold.windows.size;
+    }
   }
 
   /** Folds the spans of one request. Returns what is to be said now. */

@@ -1,5 +1,6 @@
 /** What the service knows as a whole, and the `Host` through which one component sees it. */
 import type { Admission, Budget, Clock, Component, Host, Logger, Readiness, Status } from '../component/component.ts';
+import type { Facts } from './facts.ts';
 import type { Book } from './ledger.ts';
 import type { RootLogger } from './logger.ts';
 import type { Registry } from './meter.ts';
@@ -21,6 +22,7 @@ export interface Core {
   readonly buildVersion: string;
   readonly extensions: Map<string, Component>;
   readonly board: Board;
+  readonly facts: Facts;
   phase: Phase;
 }
 
@@ -91,7 +93,7 @@ export interface ComponentHost {
   readonly last: Status;
   /** Makes this instance the one whose status counts. */
   claim(): void;
-  /** Takes away the instance's gauges, stocks and status. */
+  /** Takes away the instance's gauges, stocks, facts and status. */
   close(): void;
 }
 
@@ -99,6 +101,7 @@ export function createComponentHost(core: Core, key: string): ComponentHost {
   const meter = core.registry.scope();
   const ledger = core.book.scope();
   const owner = {};
+  const provided: (() => void)[] = [];
   let last: Status = { state: 'starting' };
   const host: Host = {
     logger: core.logger.child({ component: key }),
@@ -115,6 +118,10 @@ export function createComponentHost(core: Core, key: string): ComponentHost {
     extension: (id) => core.extensions.get(id),
     statuses: () => core.board.all(),
     readiness: () => readiness(core),
+    provide: (name, read) => provided.push(core.facts.provide(name, key, read)),
+    facts: () => core.facts.read(),
+    announce: (make) => core.facts.announce(make),
+    watch: (listener) => core.facts.watch(listener),
   };
   return {
     host,
@@ -125,6 +132,7 @@ export function createComponentHost(core: Core, key: string): ComponentHost {
     close() {
       meter.close();
       ledger.close();
+      for (const undo of provided.splice(0)) undo();
       core.board.remove(key, owner);
     },
   };

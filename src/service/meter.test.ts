@@ -71,3 +71,20 @@ test('values that are no numbers are written as Prometheus reads them', () => {
   registry.gauge('a', { k: '2' }).set(Number.POSITIVE_INFINITY);
   expect(registry.page({})).toContain('a{k="1"} NaN\na{k="2"} +Inf\n');
 });
+
+test('claim 16: 100,000 values of a label are 1,000 series and one of the rest, counted; nothing is lost of the sum', () => {
+  const registry = createRegistry();
+  const scope = registry.scope();
+  for (let i = 0; i < 100_000; i++) {
+    registry.counter('found', { agent: `agent ${i}` }).add(1);
+    if (i % 50 === 0) scope.observe('open', { session: `session ${i}` }, () => 1);
+  }
+  const sum = (name: string) => registry.read(name).reduce((total, { value }) => total + value, 0);
+  expect([registry.read('found').length, sum('found')]).toEqual([1_001, 100_000]);
+  expect([registry.read('open').length, sum('open')]).toEqual([1_001, 2_000]);
+  expect(registry.read('found')).toContainEqual({ labels: { agent: 'other' }, value: 99_000 });
+  expect(sum('misstep_metric_series_capped')).toBe(99_000 + 1_000);
+  expect(registry.page({}).length).toBeLessThan(100_000);
+  scope.close();
+  expect(registry.read('open')).toEqual([]);
+});

@@ -4,6 +4,8 @@
  * Law: a name has one type. Counters of equal name and labels are one series that outlives whoever asked for it, so a
  * reload never makes one fall. Gauges and observers belong to the scope that made them: several of equal labels are
  * summed on the page (two generations of an exporter during a reload), and they go when their scope is closed.
+ * A name has at most `MAX_SERIES` series: whoever asks for one more shares a series whose label values are all `other`, and
+ * `misstep_metric_series_capped` counts it. Labels are names from the configuration, so that is a last defence, never the plan.
  */
 import type { Counter, Gauge, Meter } from '../component/component.ts';
 
@@ -26,6 +28,11 @@ export interface Registry extends Meter {
   /** The page; `base` labels are added to every series. */
   page(base: Labels): string;
 }
+
+/** Half of the 2,000 at which OpenTelemetry's SDKs begin to fold series together. */
+const MAX_SERIES = 1_000;
+const OTHER = 'other';
+const CAPPED = 'misstep_metric_series_capped';
 
 type Kind = 'counter' | 'gauge';
 
@@ -54,20 +61,21 @@ export function createRegistry(): Registry {
       throw new Error(`Metric ${name} is a ${family.kind} and was asked for as a ${kind}. One name has one type.`);
     }
     const key = labelKey(labels);
-    let found = family.series.get(key);
-    if (found === undefined) {
-      found = { labels: { ...labels }, total: 0, readers: new Set() };
-      family.series.set(key, found);
+    const found = family.series.get(key);
+    if (found !== undefined) return found;
+    const shared = othersOf(labels);
+    if (family.series.size >= MAX_SERIES && labelKey(shared) !== key) {
+      series(CAPPED, 'counter', {}, 'Times a name was asked for one series more than it may have.').total++;
+      return series(name, kind, shared, help);
     }
-    return found;
+    const made: Series = { labels: { ...labels }, total: 0, readers: new Set() };
+    family.series.set(key, made);
+    return made;
   }
 
-  function forget(name: string, labels: Labels, reader: () => number): void {
-    const family = families.get(name);
-    const key = labelKey(labels);
-    const found = family?.series.get(key);
-    found?.readers.delete(reader);
-    if (found?.readers.size === 0) family?.series.delete(key);
+  function forget(name: string, from: Series, reader: () => number): void {
+    from.readers.delete(reader);
+    if (from.readers.size === 0) families.get(name)?.series.delete(labelKey(from.labels));
   }
 
   function counter(name: string, labels: Labels, help = ''): Counter {
@@ -82,8 +90,9 @@ export function createRegistry(): Registry {
   function scope(): MeterScope {
     const made: (() => void)[] = [];
     function observe(name: string, labels: Labels, read: () => number, help = ''): void {
-      series(name, 'gauge', labels, help).readers.add(read);
-      made.push(() => forget(name, labels, read));
+      const found = series(name, 'gauge', labels, help);
+      found.readers.add(read);
+      made.push(() => forget(name, found, read));
     }
     return {
       counter,
@@ -112,6 +121,10 @@ export function createRegistry(): Registry {
     read: (name) => samples(families.get(name)),
     page: (base) => [...families].map(([name, family]) => familyText(name, family, base)).join(''),
   };
+}
+
+function othersOf(labels: Labels): Labels {
+  return Object.fromEntries(Object.keys(labels).map((key) => [key, OTHER]));
 }
 
 function samples(family: Family | undefined): Sample[] {

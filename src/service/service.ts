@@ -15,6 +15,7 @@ import { createBudget } from '../component/budget.ts';
 import type { Clock, Component, Readiness, Status } from '../component/component.ts';
 import { createAdmission } from './admission.ts';
 import { systemClock } from './clock.ts';
+import { createFacts } from './facts.ts';
 import { buildGraph, type Graph, type Node, sameSource } from './graph.ts';
 import { type Core, createBoard, createComponentHost, readiness } from './host.ts';
 import { accountText, type Book, createBook } from './ledger.ts';
@@ -73,6 +74,7 @@ export async function startService(spec: ServiceSpec, settings: ServiceSettings)
     buildVersion: settings.buildVersion,
     extensions: new Map(),
     board: createBoard(logger),
+    facts: createFacts(),
     phase: 'starting',
   };
   observeProcess(registry, clock);
@@ -86,6 +88,9 @@ export async function startService(spec: ServiceSpec, settings: ServiceSettings)
   registry.observe('misstep_queue_bytes', {}, () => budget.used, 'Bytes in all exporter queues.');
   registry.observe('misstep_queue_bytes_limit', {}, () => budget.limit, 'Bytes that all exporter queues together may hold.');
   registry.observe('misstep_admission_bytes', {}, () => core.admission.held, 'Bytes of payload admitted and not yet let go.');
+
+  let current = spec;
+  provideOwn(core, () => current);
 
   let page: Page | undefined;
   let extensions: Node[] = [];
@@ -106,7 +111,6 @@ export async function startService(spec: ServiceSpec, settings: ServiceSettings)
     throw error;
   }
   core.phase = 'running';
-  let current = spec;
   let last: Promise<unknown> = Promise.resolve();
   let ended: Promise<void> | undefined;
 
@@ -191,6 +195,37 @@ async function startExtensions(spec: ServiceSpec, core: Core, before: readonly N
     throw error;
   }
   return nodes;
+}
+
+/** What `/status` shows of the service itself. Items by signal, bytes, seconds. */
+function provideOwn(core: Core, spec: () => ServiceSpec): void {
+  const { facts, book, registry, budget } = core;
+  const provide = (name: string, read: () => unknown) => facts.provide(name, undefined, read);
+  provide('version', () => core.buildVersion);
+  provide('pipelines', () =>
+    Object.fromEntries(
+      spec().pipelines.map(({ id, receivers, processors, exporters }) => [id, { receivers, processors, exporters }]),
+    ),
+  );
+  provide('receivers', () => book.receivers());
+  provide('exporters', () =>
+    book.exporters().map(({ inFlight, ...account }) => ({ ...account, in_flight: inFlight, queue: queueOf(registry, account) })),
+  );
+  provide('queues', () => ({ bytes: budget.used, limit_bytes: budget.limit, admitted_bytes: core.admission.held }));
+  provide('process', () => {
+    const { rss, heapUsed } = process.memoryUsage();
+    const { user, system } = process.cpuUsage();
+    return { rss_bytes: rss, heap_bytes: heapUsed, cpu_seconds: (user + system) / 1e6 };
+  });
+}
+
+/** Room taken and room, in units of the queue's sizer; absent without a queue. */
+function queueOf(registry: Registry, { exporter, signal }: { readonly exporter: string; readonly signal: string }) {
+  const of = (name: string) =>
+    registry.read(name).find(({ labels }) => labels['exporter'] === exporter && (labels['data_type'] ?? signal) === signal)
+      ?.value;
+  const [size, capacity] = [of('otelcol_exporter_queue_size'), of('otelcol_exporter_queue_capacity')];
+  return size === undefined || capacity === undefined ? undefined : { size, capacity };
 }
 
 function newExtension(id: string, part: ExtensionConfig, core: Core): Node {
