@@ -45,9 +45,12 @@ const dictionary = Buffer.from(
 /** A few KB at most: a larger window costs more to set up than it saves. */
 const options = { dictionary, level: 6, windowBits: 13, memLevel: 6 };
 
-/** A value as few bytes, for `unpack`. */
+/** A value as few bytes, for `unpack`. A copy: what zlib gives is the beginning of 16 KiB. */
 export function pack(value: unknown): Buffer {
-  return deflateRawSync(JSON.stringify(value), options);
+  const bytes = deflateRawSync(JSON.stringify(value), options);
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  own.set(bytes);
+  return own;
 }
 
 export function unpack(bytes: Uint8Array): unknown {
