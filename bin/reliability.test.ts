@@ -3,7 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { Command } from 'commander';
+import fc from 'fast-check';
+import { afterAll, expect, test, vi } from 'vitest';
+import { register as registerReplay } from './commands/replay.ts';
 import { startSidecar } from './commands/run.ts';
 import { configure, sourcesOf } from './configure.ts';
 
@@ -61,8 +64,13 @@ async function sidecar(name: string, detect: object = {}) {
     service,
     shutdown,
     async reload(options: object): Promise<void> {
+      await this.reloadText(overlay(options));
+    },
+    text: overlay,
+    /** As a signal does: what has problems leaves the old configuration in force. Throws what they are. */
+    async reloadText(text: string): Promise<void> {
       const sources = sourcesOf({});
-      const { spec, errors } = await configure({ ...sources, files: [...sources.files, `yaml:${overlay(options)}`] });
+      const { spec, errors } = await configure({ ...sources, files: [...sources.files, `yaml:${text}`] });
       if (spec === undefined) throw new Error(errors.join('\n'));
       await service.reload(spec);
     },
@@ -132,4 +140,69 @@ test('options that change in mid-window hold for windows that open later', async
   const loops = (found: readonly string[]) => found.filter((name) => name.startsWith('loop ')).sort();
   expect(loops(reference.findings()).length).toBeGreaterThan(0);
   expect(new Set(loops(one.findings()))).toEqual(new Set(loops(reference.findings())));
+});
+
+test('claim 5: what replay finds in a file is what is found live', async () => {
+  const live = await sidecar('live');
+  await live.send(recording);
+  await live.shutdown();
+  const out: string[] = [];
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation((text) => out.push(String(text)) > 0);
+  const program = new Command();
+  registerReplay(program);
+  const demo = new URL('../examples/demo/recording.json', import.meta.url).pathname;
+  const before = process.exitCode;
+  await program.parseAsync(['replay', '--output', 'jsonl', demo], { from: 'user' });
+  process.exitCode = before;
+  spy.mockRestore();
+  const records = out
+    .join('')
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const replayed = records
+    .filter(({ kind, confidence }) => kind === 'detection' && Number(confidence) >= 0.6)
+    .map(({ detector, id }) => `${detector} ${id}`);
+  expect(replayed.length).toBeGreaterThan(2);
+  expect(live.findings().sort()).toEqual(replayed.sort());
+});
+
+test('claim 15: a configuration that is damaged at random either is in force whole or leaves the old one serving', {
+  timeout: 120_000,
+}, async () => {
+  const one = await sidecar('reloads');
+  const good = one.text({});
+  let taken = 0;
+  let refused = 0;
+  let sent = 0;
+  const cut = fc.record({
+    at: fc.double({ min: 0, max: 1, noNaN: true }),
+    length: fc.nat(12),
+    text: fc.string({ maxLength: 6 }),
+  });
+  const alter = (text: string, { at, length, text: put }: { at: number; length: number; text: string }): string => {
+    // Listeners stay where they are, so that the client finds them.
+    const from = text.indexOf('"processors"') + Math.floor(at * (text.length - text.indexOf('"processors"')));
+    return text.slice(0, from) + put + text.slice(from + length);
+  };
+  await fc.assert(
+    fc.asyncProperty(cut, async (change) => {
+      const answers = Promise.all([one.send(recording), one.send(recording)]);
+      try {
+        await one.reloadText(alter(good, change));
+        taken++;
+      } catch {
+        refused++;
+      }
+      expect(await answers).toEqual([200, 200]);
+      sent += 2;
+      await one.reload({});
+    }),
+    { seed: 5, numRuns: 40 },
+  );
+  expect(await one.send(recording)).toBe(200);
+  await one.shutdown();
+  expect(refused).toBeGreaterThan(10);
+  expect(taken + refused).toBeGreaterThanOrEqual(40);
+  expect(sent).toBeGreaterThanOrEqual(80);
 });
