@@ -126,7 +126,7 @@ test('what is sure enough is written on its span; the rest of the batch passes a
   await stop();
 });
 
-test('a batch without a finding passes as the same bytes', async () => {
+test('claim 2: a batch without a finding passes as the same bytes', async () => {
   const { detect, got, stop } = await started();
   const batch = request(['ls']);
   await detect.consume(batch);

@@ -201,7 +201,7 @@ describe('windows', () => {
     expect(one.counts.closed.root).toBe(1);
   });
 
-  test('over the byte budget and the number of runs the oldest give way, counted', () => {
+  test('claim 17: over the byte budget and the number of runs the oldest give way, counted', () => {
     const one = host({ windows: { maxRuns: 2, maxTailBytes: 1 } });
     for (let trace = 1; trace <= 4; trace++)
       one.process(walkTraces(body([{ ...tool(trace, trace), trace }]), dialectKeys), 'default');
@@ -251,7 +251,7 @@ describe('windows', () => {
 const emit = { version: '1.2.3', markError: new Set<string>(), openinference: true };
 
 describe('emission', () => {
-  test('on the target while it is at hand: one event, flat attributes, every other byte as it was', () => {
+  test('claim 2: on the target while it is at hand: one event, flat attributes, every other byte as it was', () => {
     const bytes = body(run);
     const index = walkTraces(bytes, dialectKeys);
     const emissions = host().process(index, 'default');

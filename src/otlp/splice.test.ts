@@ -89,7 +89,7 @@ describe('splice', () => {
     }
   });
 
-  test('unknown fields survive byte for byte at every level', () => {
+  test('claim 2: unknown fields survive byte for byte at every level', () => {
     const unknown = Buffer.from([0xba, 0x3f, 3, 9, 8, 7, 0xb8, 0x3f, 0x85, 0x80, 0x00]);
     const frame = (tag: number, ...content: Uint8Array[]): Buffer => {
       const bytes = Buffer.concat(content);

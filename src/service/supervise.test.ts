@@ -28,7 +28,7 @@ async function until(done: () => boolean): Promise<void> {
   }
 }
 
-test('SIGTERM drains, prints the ledger, and says that nothing was lost', async () => {
+test('claim 14: SIGTERM drains, prints the ledger, and says that nothing was lost', async () => {
   const { shop, signals, ended } = await supervised();
   await shop.inlets.get('in')?.send(batch(3));
   signals.emit('SIGTERM');
@@ -38,7 +38,7 @@ test('SIGTERM drains, prints the ledger, and says that nothing was lost', async 
   expect(signals.eventNames()).toEqual([]);
 });
 
-test('a second signal cuts the drain short; what is lost by it is said', async () => {
+test('claim 14: a second signal cuts the drain short; what is lost by it is said', async () => {
   const { shop, signals, ended, abandoned } = await supervised();
   const sink = shop.sinks.get('sink');
   let aborted = false;

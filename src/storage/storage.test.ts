@@ -116,7 +116,7 @@ test('one old record does not keep every segment after it: it is moved', async (
   expect((await again.read(0)).toString()).toBe('old');
 });
 
-test('a full storage refuses puts, takes removals, and works again', async () => {
+test('claim 12: a full storage refuses puts, takes removals, and works again', async () => {
   const storage = await opened({ maxBytes: 3_000, segmentBytes: 500 });
   const stream = storage.stream('a');
   let key = 0;
@@ -149,7 +149,7 @@ test('the lock of a process that died is taken over', async () => {
   await opened();
 });
 
-test('a log cut at every byte: what lies before the cut is kept, and nothing throws', async () => {
+test('claim 11: a log cut at every byte: what lies before the cut is kept, and nothing throws', async () => {
   await filled(6, { segmentBytes: 1_000_000 });
   const [file] = files();
   const whole = readFileSync(path(file));
@@ -171,7 +171,7 @@ test('a log cut at every byte: what lies before the cut is kept, and nothing thr
   expect(damages.every(({ torn }) => torn || damages.length > 0)).toBe(true);
 });
 
-test('every byte flipped in turn: one record is lost, no other', async () => {
+test('claim 11: every byte flipped in turn: one record is lost, no other', async () => {
   await filled(6, { segmentBytes: 1_000_000 });
   const [file] = files();
   const whole = readFileSync(path(file));
@@ -226,7 +226,7 @@ test('a record that is damaged while it is open is told to whoever reads it', as
   await expect(stream.read(2)).rejects.toMatchObject({ code: 'ABSENT' });
 });
 
-test('a group that cannot be written leaves nothing, and the next one is tried', async () => {
+test('claim 12: a group that cannot be written leaves nothing, and the next one is tried', async () => {
   const storage = await opened();
   const stream = storage.stream('a');
   stream.put(1, 0, text('kept'));
