@@ -20,6 +20,7 @@ const steps = {
   build: () => run('npm', ['run', '--silent', 'build']),
   // That they run; their figures depend on the machine and decide nothing.
   bench: () => run('npm', ['run', '--silent', 'bench']),
+  supply: checkSupply,
   generated: checkGenerated,
   packed: checkPacked,
   examples: checkExamples,
@@ -56,6 +57,14 @@ function run(command, args, options = {}) {
   });
   if (status === 0) return undefined;
   return `$ ${command} ${args.join(' ')}\n${stdout ?? ''}${stderr ?? ''}${error ?? ''}`;
+}
+
+/** What is installed with misstep runs nothing when it is installed, and can be listed. */
+function checkSupply() {
+  const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+  const running = Object.keys(packages).filter((path) => packages[path].hasInstallScript && !packages[path].dev);
+  if (running.length > 0) return `These packages run a script when they are installed: ${running.join(', ')}. Do without them.`;
+  return says('npm', ['run', '--silent', 'sbom'], ['"bomFormat": "CycloneDX"', '"purl": "pkg:npm/zod@']);
 }
 
 /** The generators write into the tree; what stood there before must be what they write. */

@@ -15,6 +15,8 @@ import { stepRecord } from '../../src/dialects/record.ts';
 import { documentToProtobuf } from '../../src/otlp/json.ts';
 import { walkTraces } from '../../src/otlp/traces.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
+import { printable } from '../../src/text/printable.ts';
+import { redact } from '../../src/text/redact.ts';
 import { shippedDetectors } from '../detectors.ts';
 import { documents, formats } from '../formats.ts';
 import { embeddingTable } from '../shipped.ts';
@@ -234,8 +236,8 @@ function print(file: string, options: ReplayOptions, { findings, coverage, steps
         detector: detector.meta.id,
         outcome,
         reason: reason ?? null,
-        session_id: sessionId ?? null,
-        agent: agent ?? null,
+        session_id: sessionId === undefined ? null : redact(sessionId),
+        agent: agent === undefined ? null : redact(agent),
       });
     }
     return;
@@ -247,13 +249,13 @@ function print(file: string, options: ReplayOptions, { findings, coverage, steps
   for (const finding of findings) {
     const percent = Math.round(finding.confidence * 100);
     process.stdout.write(
-      `  ${finding.severity.toUpperCase().padEnd(8)} ${finding.detector} (${percent} %) ${finding.agent ?? '-'}: ${finding.explanation}\n`,
+      `  ${finding.severity.toUpperCase().padEnd(8)} ${finding.detector} (${percent} %) ${shown(finding.agent)}: ${shown(finding.explanation)}\n`,
     );
     process.stdout.write(`           span ${finding.at.spanId} of trace ${finding.at.traceId}. ${finding.action}\n`);
   }
   for (const one of blamed)
     process.stdout.write(
-      `  blame    ${one.agent ?? '-'} at span ${one.spanId} of trace ${one.traceId}. ${one.candidates[0]?.reason ?? ''}\n`,
+      `  blame    ${shown(one.agent)} at span ${one.spanId} of trace ${one.traceId}. ${shown(one.candidates[0]?.reason ?? '')}\n`,
     );
   if (blind.size > 0)
     process.stdout.write(
@@ -261,10 +263,16 @@ function print(file: string, options: ReplayOptions, { findings, coverage, steps
     );
 }
 
+/** For a terminal: without secrets, and with nothing that would drive it. */
+function shown(text: string | undefined): string {
+  return text === undefined ? '-' : printable(redact(text));
+}
+
 function line(record: unknown): void {
   process.stdout.write(`${JSON.stringify(record)}\n`);
 }
 
 function notice(text: string): void {
-  process.stderr.write(`misstep replay: ${text}\n`);
+  // What is wrong with a file may quote it.
+  process.stderr.write(`misstep replay: ${shown(text)}\n`);
 }

@@ -74,6 +74,11 @@ export async function run(sources: Sources, graceMs: number, watch = false): Pro
   process.on('unhandledRejection', (error) =>
     service.logger.log('error', 'A promise was rejected and nobody looked.', { error }),
   );
+  // Without this Node prints the error as it is, and it may quote a payload. The state of the process is unknown: it ends.
+  process.on('uncaughtException', (error) => {
+    service.logger.log('error', 'A fault ends the process.', { error });
+    process.exit(1);
+  });
   service.logger.log('info', 'Everything is ready. Begin running and processing data.', { version: version() });
   const lossless = await supervise({
     service,

@@ -148,3 +148,18 @@ test('an authenticator must be started, and a reload that changes it closes no l
   agent.destroy();
   await service.shutdown(AbortSignal.timeout(5_000));
 });
+
+test.each([
+  ['otlp_http', 'http://169.254.169.254/latest', 'endpoint'],
+  ['otlp_http', 'http://[::ffff:169.254.169.254]:4318', 'endpoint'],
+  ['otlp_grpc', '169.254.169.254:80', 'endpoint'],
+  ['otlp_grpc', '[fe80::1]:4317', 'endpoint'],
+])('claim 25: %s does not send to %s unless it is told so', async (type, endpoint, key) => {
+  const { factories } = await import('../components.ts');
+  const options = factories.find((factory) => factory.type === type)?.options;
+  const { error } = options?.safeParse({ endpoint }) ?? {};
+  expect(error?.issues.map(({ path, message }: { path: unknown[]; message: string }) => [path.join('.'), message])).toEqual([
+    [key, 'a link-local address, as of a metadata service'],
+  ]);
+  expect(options?.safeParse({ endpoint, allow_link_local: true }).success).toBe(true);
+});

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { duration } from '../../config/units.ts';
 import type { Batch, Signal } from '../../src/batch/batch.ts';
 import type { Component, ConnectorFactory, Consumer, Counter, Host } from '../../src/component/component.ts';
+import { cleanMap, cleanResource } from '../../src/detector/clean.ts';
 import { EVENT_NAME, findingLog, SCOPE_NAME } from '../../src/detector/emit.ts';
 import { compileKeys, type KeyTable } from '../../src/otlp/keys.ts';
 import { spanReader, type Value } from '../../src/otlp/span.ts';
@@ -157,7 +158,7 @@ class Detections implements Component, Consumer {
       else groups.set(resource, [record]);
     }
     const scope = { name: SCOPE_NAME, version: (this.host as Host).buildVersion };
-    const body = writeLogs([...groups].map(([resource, records]) => ({ resource, scope, records })));
+    const body = writeLogs([...groups].map(([resource, records]) => ({ resource: cleanResource(resource), scope, records })));
     const { metadata } = batch;
     await logs.consume({
       signal: 'logs',
@@ -224,7 +225,8 @@ function collect(index: TraceIndex, found: Found[]): void {
     if (!index.isAgent(row)) continue;
     for (const event of reader.at(index, row).events()) {
       if (event.name === EVENT_NAME && event.attributes.has('misstep.detection.id')) {
-        found.push({ attributes: event.attributes, resource: reader.resourceBytes() });
+        // Others may have written it; what leaves here is said by misstep.
+        found.push({ attributes: cleanMap(event.attributes), resource: reader.resourceBytes() });
       }
     }
   }

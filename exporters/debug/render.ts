@@ -127,7 +127,9 @@ function valueText(value: Value): string {
     return member;
   });
   const text = typeof value === 'string' ? value : (json ?? '');
-  return plain(text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}… (${text.length} characters)` : text);
+  // Cleaned before it is cut: half a secret is not known as one.
+  const clean = plain(text);
+  return clean.length > MAX_VALUE ? `${clean.slice(0, MAX_VALUE)}… (${text.length} characters)` : clean;
 }
 
 /** Payload is not to drive the reader's terminal, nor to show secrets in whatever keeps its output. */

@@ -10,6 +10,7 @@ import type { Host } from '../../src/component/component.ts';
 import { messageOf, type Transport, writable } from '../../src/component/delivery.ts';
 import type { Attempt, Outcome } from '../../src/component/retry.ts';
 import { isLoopback } from '../../src/component/transport/endpoint.ts';
+import { lookupOutside } from '../../src/component/transport/guard.ts';
 import { followTls } from '../../src/component/transport/reload.ts';
 import { outcomeOf, outcomeOfHttp, type Trailers } from './answer.ts';
 import { Channel } from './channel.ts';
@@ -56,7 +57,10 @@ class GrpcTransport implements Transport {
     if (endpoint === undefined) throw new Error(`endpoint: '${options.endpoint}' is not host:port.`);
     const secure = endpoint.secure ?? !options.tls.insecure;
     const name = isIP(endpoint.hostname) === 6 ? `[${endpoint.hostname}]` : endpoint.hostname;
-    const tls = secure ? clientTlsOptions(options.tls) : {};
+    const tls = {
+      ...(secure ? clientTlsOptions(options.tls) : {}),
+      ...(options.allow_link_local ? {} : { lookup: lookupOutside(['link-local']) }),
+    };
     this.channel = new Channel(`${secure ? 'https' : 'http'}://${name}:${endpoint.port}`, tls, host.clock);
     this.unfollow = secure ? followTls(options.tls, host, () => this.channel.renew(clientTlsOptions(options.tls))) : () => {};
     this.gzip = (options.compression ?? (isLoopback(endpoint.hostname) ? 'none' : 'gzip')) === 'gzip';

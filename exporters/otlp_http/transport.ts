@@ -9,6 +9,7 @@ import type { Host } from '../../src/component/component.ts';
 import { messageOf, type Transport, writable } from '../../src/component/delivery.ts';
 import type { Attempt, Outcome } from '../../src/component/retry.ts';
 import { isLoopback } from '../../src/component/transport/endpoint.ts';
+import { lookupOutside } from '../../src/component/transport/guard.ts';
 import { followTls } from '../../src/component/transport/reload.ts';
 import { protobufToJson } from '../../src/otlp/json.ts';
 import { type Answer, outcomeOf } from './answer.ts';
@@ -118,6 +119,7 @@ class HttpTransport implements Transport {
         method: 'POST',
         agent: secure ? this.agents.secure : this.agents.plain,
         hostname,
+        ...(this.options.allow_link_local ? {} : { lookup: lookupOutside(['link-local']) }),
         port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
         path: url.pathname + url.search,
         ...credentials,

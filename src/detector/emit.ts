@@ -22,6 +22,7 @@ import {
 } from '../otlp/write.ts';
 import { redact } from '../text/redact.ts';
 import { confidenceTier } from './calibration.ts';
+import { cleanResource, cleanTraceState } from './clean.ts';
 import type { Severity } from './detector.ts';
 import { type Finding, severityScore } from './finding.ts';
 import type { Emission } from './host.ts';
@@ -134,7 +135,7 @@ export function carriers(emissions: readonly Emission[], nowMs: number, options:
     else groups.set(emission.resource, [carrier(emission, nowMs, options)]);
   }
   const scope = { name: SCOPE_NAME, version: options.version };
-  const list: SpanGroup[] = [...groups].map(([resource, spans]) => ({ resource, scope, spans }));
+  const list: SpanGroup[] = [...groups].map(([resource, spans]) => ({ resource: cleanResource(resource), scope, spans }));
   return writeTraces(list);
 }
 
@@ -148,7 +149,7 @@ function carrier(emission: Emission, nowMs: number, options: EmitOptions): NewSp
     traceId: finding.at.traceId,
     spanId: carrierSpanId(finding.id, finding.revision, emission.label),
     parentId: finding.at.spanId,
-    traceState: emission.traceState,
+    traceState: cleanTraceState(emission.traceState),
     flags: emission.flags,
     name: `evaluate ${finding.detector}`,
     kind: 1,
@@ -242,7 +243,7 @@ export function detectionRecord(finding: Finding, source: string): Readonly<Reco
     severity: finding.severity,
     trace_id: finding.at.traceId,
     span_id: finding.at.spanId,
-    session_id: finding.sessionId ?? null,
+    session_id: finding.sessionId === undefined ? null : redact(finding.sessionId),
     agent: finding.agent === undefined ? null : redact(finding.agent),
     evidence: { span_ids: finding.evidence.map(({ spanId }) => spanId) },
     explanation: finding.explanation,

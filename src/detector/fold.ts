@@ -4,7 +4,7 @@
  * order, or a late fact, is folded again from there and not from the beginning.
  */
 import type { Fact, Step } from '../step/step.ts';
-import { redact } from '../text/redact.ts';
+import { redact, redactPiece } from '../text/redact.ts';
 import { calibrate, type Fit } from './calibration.ts';
 import type { AnyDetector, Context, EndReason, MessageSpec, ReportOf, Scope } from './detector.ts';
 import { STATE_LIMIT_BYTES } from './detector.ts';
@@ -235,7 +235,9 @@ function contextOf(active: ActiveDetector, plan: Plan): Context<never, never> {
 
 /** What a finding shows of a span is shown by every sink: it is cleaned here, once. */
 function redacted(data: Finding['data']): Finding['data'] {
-  return Object.fromEntries(Object.entries(data).map(([key, value]) => [key, typeof value === 'string' ? redact(value) : value]));
+  return Object.fromEntries(
+    Object.entries(data).map(([key, value]) => [key, typeof value === 'string' ? redactPiece(value) : value]),
+  );
 }
 
 function slotOf(scope: Scope, key: string): string {
@@ -628,6 +630,7 @@ export class Fold {
     const window = this.window as Window;
     const id = findingId(this.tenant, meta.id, message, window.key, said.key);
     const before = this.findings.get(id);
+    const data = redacted(said.data);
     const agent = said.agent ?? window.agent ?? this.agentOf(said.at.spanId) ?? this.step?.agent;
     this.findings.set(id, {
       id,
@@ -647,11 +650,12 @@ export class Fold {
       agent,
       at: { traceId: said.at.traceId, spanId: said.at.spanId },
       evidence: (said.evidence ?? []).slice(0, 16).map(({ traceId, spanId }) => ({ traceId, spanId })),
-      explanation: redact(fillTemplate(spec.text, said.data)),
+      // Before the values are cut, where half a secret would not be known as one, and after: a name and its value may meet.
+      explanation: redact(fillTemplate(spec.text, data)),
       impact: spec.impact,
       action: spec.action,
       taxonomy: spec.taxonomy,
-      data: redacted(said.data),
+      data,
       atMs: this.nowMs,
     });
     this.changed = true;

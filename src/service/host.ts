@@ -1,5 +1,7 @@
 /** What the service knows as a whole, and the `Host` through which one component sees it. */
 import type { Admission, Budget, Clock, Component, Host, Logger, Readiness, Status } from '../component/component.ts';
+import { printable } from '../text/printable.ts';
+import { redact } from '../text/redact.ts';
 import type { Facts } from './facts.ts';
 import type { Book } from './ledger.ts';
 import type { RootLogger } from './logger.ts';
@@ -111,7 +113,9 @@ export function createComponentHost(core: Core, key: string): ComponentHost {
     buildVersion: core.buildVersion,
     admission: core.admission,
     pressure: () => core.gauge.level,
-    status(status) {
+    status(said) {
+      // What a backend says stands in it, and it is served to whoever asks for /status.
+      const status = 'reason' in said ? { ...said, reason: printable(redact(said.reason)) } : said;
       last = status;
       core.board.set(key, owner, status);
     },

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { printable } from './printable.ts';
-import { redact } from './redact.ts';
+import { redact, redactPiece } from './redact.ts';
 
 const random = 'aB3dE5fG7hJ9kL1mN2pQ4rS6tU8vW0xY';
 
@@ -80,6 +80,30 @@ describe('redact', () => {
 
   test('of a text without end the head is shown', () => {
     expect(redact('a'.repeat(200_000))).toHaveLength(100_001);
+  });
+});
+
+describe('redactPiece', () => {
+  test.each([
+    ['open_page ghp_aB3dE5fG7h', 'open_page [key]'],
+    ['used sk-proj-aB3dE5', 'used [key]'],
+    ['jane.doe@exa', '[e-mail]'],
+    ['jane.doe@', '[e-mail]'],
+    ['the customer paid with the card number 4111 1111', 'the customer paid with the card number [digits]'],
+    ['the customer paid with the card number 41111111…', 'the customer paid with the card number [digits]'],
+  ])('%s', (text, shown) => {
+    expect(redactPiece(text)).toBe(shown);
+  });
+
+  test.each([
+    'order 12345678',
+    'lodash@4.17.21',
+    'sk-learn',
+    '@scope/name',
+    'hf_model',
+    'a number of 123456 in a text of some length',
+  ])('leaves %s', (text) => {
+    expect(redactPiece(text)).toBe(text);
   });
 });
 

@@ -102,6 +102,26 @@ export function redact(text: string): string {
   return result;
 }
 
+/** The issuers' prefixes with a beginning of what follows them. */
+const keyStart =
+  /(?<![A-Za-z0-9])(?:sk-|(?:sk|pk|rk)_(?:live|test)_|xox[abeprs]-|xapp-|gh[oprsu]_|github_pat_|glpat-|hf_|npm_|pypi-|shpat_|dop_v1_|lsv2_|[gm]sk_|AKIA|ASIA|AIza|eyJ)([A-Za-z0-9_-]{4,4000})/g;
+const mailStart = /(?<![A-Za-z0-9._%+-])[A-Za-z0-9._%+-]{1,64}@(?:[A-Za-z][A-Za-z0-9.-]{0,200})?(?![A-Za-z0-9/.@-])/g;
+/** More than the issuer's six digits, at the end. */
+const digitsAtEnd = /\d(?:[ -]?\d){6,18}…?$/;
+/** A text that somebody has cut is rarely shorter. */
+const CUT_CHARS = 40;
+
+/**
+ * As `redact`, for a text that may have been cut before it came here: what could be the beginning of a secret goes too,
+ * though nothing proves it. For evidence, where an id too few is better than half a key.
+ */
+export function redactPiece(text: string): string {
+  let result = redact(text);
+  result = result.replace(keyStart, (match, rest: string) => (looksLikeValue(rest) ? '[key]' : match));
+  if (result.includes('@')) result = result.replace(mailStart, '[e-mail]');
+  return result.length < CUT_CHARS ? result : result.replace(digitsAtEnd, '[digits]');
+}
+
 /** Prose and types are no secrets: `token: string`, `password is required`. A secret has a digit, mixed case or a sign, or is long. */
 function looksLikeValue(value: string): boolean {
   if (value.startsWith('[') || value.startsWith('$') || value.startsWith('{')) return false;

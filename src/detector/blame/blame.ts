@@ -3,7 +3,9 @@
  * execution and roles (`blame.fit.json`), or for a run of one agent with tools from a rule, and from what the detectors said of it.
  * A softmax over the turns of one trace makes a ranking of it; its values order candidates and are not probabilities.
  */
+
 import type { Step } from '../../step/step.ts';
+import { redact } from '../../text/redact.ts';
 import { inEventOrder } from '../../window/tail.ts';
 import type { Finding } from '../finding.ts';
 import { type Described, describeTurns } from './features.ts';
@@ -119,13 +121,17 @@ export function blameRecord({ traceId, agent, spanId, candidates }: Blame, sourc
     kind: 'blame',
     source,
     trace_id: traceId,
-    agent: agent ?? null,
+    agent: clean(agent),
     span_id: spanId,
     candidates: candidates.map((one) => ({
-      agent: one.agent ?? null,
+      agent: clean(one.agent),
       span_id: one.spanId,
       score: one.score,
-      reason: one.reason,
+      reason: redact(one.reason),
     })),
   };
+}
+
+function clean(agent: string | undefined): string | null {
+  return agent === undefined ? null : redact(agent);
 }
