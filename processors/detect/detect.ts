@@ -200,6 +200,8 @@ class Detect implements Component, Consumer {
   private account = new Account();
   /** Wall time at the start that runs on by the monotonic clock: a step of the wall clock neither ends a window nor keeps one open. */
   private steadyNow: () => number = () => 0;
+  /** By detector and outcome: a window that ends has one for each detector. */
+  private readonly outcomes = new Map<string, Counter>();
   private dropped: Counter | undefined;
   private inPlace: Counter | undefined;
   private carried: Counter | undefined;
@@ -557,13 +559,16 @@ class Detect implements Component, Consumer {
 
   private count(coverage: Coverage): void {
     this.account.closed(coverage);
-    this.host?.meter
-      .counter('misstep_detector_windows', {
-        processor: this.settings.id,
-        detector: coverage.detector.meta.id,
-        outcome: coverage.outcome,
-      })
-      .add(1);
+    const { outcome } = coverage;
+    const detector = coverage.detector.meta.id;
+    const key = `${detector} ${outcome}`;
+    let counter = this.outcomes.get(key);
+    if (counter === undefined) {
+      counter = this.host?.meter.counter('misstep_detector_windows', { processor: this.settings.id, detector, outcome });
+      if (counter === undefined) return;
+      this.outcomes.set(key, counter);
+    }
+    counter.add(1);
   }
 
   private meter(host: Host): void {
