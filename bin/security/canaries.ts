@@ -40,7 +40,7 @@ function card(digits: string): string {
 }
 
 /** What would drive a terminal or turn the text around. */
-export const CONTROLS = '\u001b]0;owned\u0007\u001b[2J\u202e';
+const CONTROLS = '\u001b]0;owned\u0007\u001b[2J\u202e';
 
 /** All of them in one text, as people write them. */
 export function sentence([key, token, mail, number, secret]: readonly Canary[]): string {

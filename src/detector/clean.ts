@@ -9,7 +9,7 @@ import { type Attributes, type Double, writeTraces } from '../otlp/write.ts';
 import { redact } from '../text/redact.ts';
 
 /** Every text in a value, however deep; bytes that hold a secret are left out. */
-export function cleanValue(value: Value): Value {
+function cleanValue(value: Value): Value {
   if (typeof value === 'string') return redact(value);
   if (value instanceof Uint8Array) return holdsSecret(value) ? '[bytes]' : value;
   if (value instanceof Map) return cleanMap(value);
