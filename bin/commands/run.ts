@@ -1,8 +1,8 @@
 /** `misstep run`: the sidecar. */
-import { unwatchFile, watchFile } from 'node:fs';
 import { resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
+import { WatchedFiles } from '../../src/component/watched.ts';
 import type { Service } from '../../src/service/service.ts';
 import { type ConfigOptions, configOptions, configure, type Sources, sourcesOf } from '../configure.ts';
 import { version } from '../shipped.ts';
@@ -97,10 +97,8 @@ export async function run(sources: Sources, graceMs: number, watch = false): Pro
 /** Calls back when a file of the configuration changes, until the returned function is called. */
 export function watchFiles({ files, cwd }: Sources, changed: () => void): () => void {
   const paths = files.filter((file) => !/^(env|yaml):/.test(file)).map((file) => resolve(cwd, file.replace(/^file:/, '')));
-  for (const path of paths) watchFile(path, { interval: WATCH_MS, persistent: false }, changed);
-  return () => {
-    for (const path of paths) unwatchFile(path, changed);
-  };
+  const watched = new WatchedFiles(paths, changed, WATCH_MS);
+  return () => watched.close();
 }
 
 /** The embedded default with `overlay` (YAML or JSON) laid over it, in this process and without signals. Throws with all errors. */

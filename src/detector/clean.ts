@@ -2,6 +2,7 @@
  * What misstep writes of its own about a span says no secret of it: values, and the resource that a carrier or a log
  * record shares with its target. The bytes that are forwarded are nobody's business here.
  */
+import { WireError } from '../otlp/error.ts';
 import { compileKeys } from '../otlp/keys.ts';
 import { spanReader, type Value } from '../otlp/span.ts';
 import { walkTraces } from '../otlp/traces.ts';
@@ -21,14 +22,17 @@ export function cleanMap(attributes: ReadonlyMap<string, Value>): ReadonlyMap<st
   return new Map([...attributes].map(([key, value]) => [redact(key), cleanValue(value)]));
 }
 
-/** The Resource message as it is if it holds no secret, else its attributes without them. */
+/** The Resource message as it is if it holds no secret, else its attributes without them; none if they cannot be read. */
 export function cleanResource(resource: Uint8Array): Uint8Array | Attributes {
   if (!holdsSecret(resource)) return resource;
-  const reader = spanReader().at(
-    walkTraces(writeTraces([{ resource, scope: { name: '', version: '' }, spans: [NO_SPAN] }]), NO_KEYS),
-    0,
-  );
-  return Object.fromEntries(cleanMap(reader.resource())) as Record<string, Value | Double>;
+  const around = writeTraces([{ resource, scope: { name: '', version: '' }, spans: [NO_SPAN] }]);
+  try {
+    const attributes = spanReader().at(walkTraces(around, NO_KEYS), 0).resource();
+    return Object.fromEntries(cleanMap(attributes)) as Record<string, Value | Double>;
+  } catch (error) {
+    if (error instanceof WireError) return {};
+    throw error;
+  }
 }
 
 /** Entries of tracestate belong to their vendors: all of it goes if one holds a secret. */
