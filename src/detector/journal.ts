@@ -124,7 +124,10 @@ export class Journal {
   /** Every record that counts, oldest first. What cannot be read is told and left out. */
   async *read(unreadable: (error: Error) => void): AsyncGenerator<Recorded> {
     const keys = [...this.stream.entries()].sort(([a], [b]) => a - b);
-    const states = new Map<number, { readonly head: StateHead; readonly spans: Buffer; readonly bytes: number }>();
+    const states = new Map<
+      number,
+      { readonly head: StateHead; readonly spans: Buffer; readonly targets: Map<string, Target>; readonly bytes: number }
+    >();
     const gone = new Set<number>();
     for (const [key, { tag }] of keys) {
       if (tag !== TAG.state) continue;
@@ -132,11 +135,11 @@ export class Journal {
         const record = await this.stream.read(key);
         const { state, steps } = readRecord(record);
         const head = state as StateHead;
-        states.set(key, { head, spans: steps, bytes: record.length });
+        states.set(key, { head, spans: steps, targets: targetsOf(head), bytes: record.length });
         for (const one of head.replaces) gone.add(one);
       } catch (error) {
         gone.add(key);
-        this.tell(error, unreadable);
+        unreadable(asError(error));
       }
     }
     this.remove([...gone]);
@@ -146,14 +149,15 @@ export class Journal {
       if (state !== undefined) {
         states.delete(key);
         const { run, detectors } = state.head;
+        const { bytes, targets, spans } = state;
         yield {
           kind: 'state',
           record: key,
-          bytes: state.bytes,
+          bytes,
           run,
           detectors,
-          targets: targetsOf(state.head),
-          spans: state.spans,
+          targets,
+          spans,
         };
         continue;
       }
@@ -161,7 +165,7 @@ export class Journal {
         yield recordOf(key, tag, await this.stream.read(key));
       } catch (error) {
         this.remove([key]);
-        this.tell(error, unreadable);
+        unreadable(asError(error));
       }
     }
   }
@@ -184,11 +188,11 @@ export class Journal {
       if (!(error instanceof StorageError)) throw error;
     }
   }
+}
 
-  private tell(error: unknown, unreadable: (error: Error) => void): void {
-    if (!(error instanceof StorageError || error instanceof RecordError || error instanceof SyntaxError)) throw error;
-    unreadable(error);
-  }
+/** Whatever is wrong with a record, it never stops a start. */
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function targetsOf({ targets, resources }: StateHead): Map<string, Target> {

@@ -19,7 +19,7 @@ const MAGIC = 0x3153534d;
 const FORMAT_VERSION = 1;
 const HEADER_BYTES = 16;
 
-/** What states consist of, the most frequent last. */
+/** What states consist of: the last part is one state, without what differs from run to run. */
 const dictionary = Buffer.from(
   [
     '"explanation":"","data":{"revision":0,"severity":"high","score":0.,"confidence":0.,"windowKey":"","evidence":[["atMs":',
@@ -27,23 +27,40 @@ const dictionary = Buffer.from(
     '"toolServer":"","reportedTool":"","callId":"call_","toolName":"","cost":0.00,"service":"","statedAgent":"","agentHint":"","spawns":"',
     '"responseModel":"gpt-4o-","claude-","gpt-4.1","finishReasons":["tool_calls"],["stop"]"provider":"openai","anthropic"',
     '"dialects":["gen_ai"],"openinference","traceloop","logfire","vercel","langsmith"',
-    '"kind":"agent","kind":"workflow","kind":"retriever","toolsBelow":["unknown":true,"llmBelow":true,"parent":',
-    '"tokens":{"input":,"output":,"cacheRead":,"reasoning":},"reportedInput":',
-    ',"rollup":false},"spanId":"","parentId":"","name":"execute_tool ","scope":"opentelemetry.instrumentation.',
-    '","startMs":17,"endMs":17,"ending":{"outcome":"ok"}},{"step":{"light":{"tenant":"default","kind":"tool","service":"',
-    '{"trace":1,"step":{"light":{"tenant":"default","kind":"llm","service":"","dialects":["gen_ai"],"guards":0,"present":',
-    ',"finishReasons":[],"toolName":"","reportedTool":"","sessionId":"","statedAgent":"',
-    '"name":"chat gpt-4o","requestModel":"gpt-4o","endMs":,"ending":{"outcome":"ok"}}},{"step":',
-    '"nodes":[{"step":0,"agent":""},{"step":1},"calls":{"wants":[],"models":[[0],[2],[4]]}}',
-    '"fold":{"windows":[{"key":"trace:","scope":"trace","traceId":"","seen":,"steps":,"states":[[0,{"last":null,"first":',
-    '{"key":"session:|agent:","scope":"agent","traceId":"","agent":"","count":0,"total":"hash":"text":"span":{"traceId":"","spanId":""}',
-    '"findings":[]},"said":[],"finalMs":17,"folded":,"refolded":0,"lastEndMs":17,"openedMs":17,"touchedMs":17',
-    '{"key":"session:default|","tenant":"default","sessionId":"","traces":[""],"seen":[],"resolver":{"traces":[""],"steps":[{"step":{"light":',
+    '"kind":"agent","kind":"workflow","kind":"retriever"',
+    '{"id":0,"key":"session:default|","tenant":"default","sessionId":"","traces":[""],"seen":[],"resolver":{"traces":[""],"',
+    'steps":[{"step":{"light":{"tenant":"default","kind":"llm","service":"","dialects":["gen_ai"],"guards":0,"present":3,"s',
+    'tatedAgent":"","sessionId":"","requestModel":"gpt-4o","finishReasons":[],"tokens":{"input":1200,"output":300},"reporte',
+    'dInput":1200,"rollup":false},"spanId":"","parentId":"","name":"chat gpt-4o","scope":"","startMs":"endMs":"ending":{"ou',
+    'tcome":"ok"}}},{"step":{"light":{"tenant":"default","kind":"tool","service":"","dialects":["gen_ai"],"guards":0,"prese',
+    'nt":12,"statedAgent":"","sessionId":"","finishReasons":[],"toolName":"search","reportedTool":"search","rollup":false},',
+    '"spanId":"","parentId":"","name":"execute_tool search","scope":"","startMs":"endMs":"ending":{"outcome":"ok"}}}],"node',
+    's":[{"step":0,"parent":1},{"id":"","unknown":true,"llmBelow":true},{"step":1,"parent":3},{"id":"","unknown":true,"tool',
+    'sBelow":["search"]}],"calls":{"wants":[],"models":[[0],[2],[4]]}},"fold":{"windows":[{"key":"trace:","scope":"trace","',
+    'traceId":"","seen":1903,"steps":5,"states":[[0,{"course":{"opener":{"at":{"traceId":"","spanId":""},"agent":"","text":',
+    '[]},"task":[],"messages":2,"others":false,"steps":2,"mean":0,"drop":0,"from":null,"low":0},"acted":0,"models":true,"la',
+    'st":null}],[40,{"used":true,"models":true,"spoken":0,"acted":0,"planned":[],"failed":null,"todos":null,"ended":[],"bro',
+    'ken":null,"last":null}]]},{"key":"session:","scope":"session","traceId":"","seen":1903,"steps":5,"states":[[1,{"seen":',
+    '["","","","",""],"histories":[{"count":1,"hash":},{"count":1,"hash":},{"count":1,"hash":}],"tools":["search"],"asked":',
+    '[],"taints":[],"own":[]}],[15,{"tokens":4500,"cost":0,"priced":0,"calls":3,"lanes":[{"name":"|gpt-4o","last":[1500,150',
+    '0,1500]}],"over":{"tokens":null,"cost":null}}],[42,{"layers":[[0,256,0,0,0,0,65536,0,0,0,0]],"added":1}]]},{"key":"ses',
+    'sion:|agent:","scope":"agent","traceId":"","agent":"","seen":1903,"steps":5,"states":[[16,{"tokens":4500,"cost":0,"cal',
+    'ls":{"rows":[{"traceId":"","spanId":"","tokens":1500,"cost":0,"call":"","result":"","tool":"search","failed":false,"wa',
+    'its":false},{"traceId":"","spanId":"","tokens":3000,"cost":0,"call":"","result":"","tool":"search","failed":false,"wai',
+    'ts":false}],"streaks":[null,null,null],"drift":{"tool":"search","result":"","args":"{\\"query\\":\\","first":{"traceId":"',
+    '","spanId":"","tokens":3000,"cost":0},"second":null,"count":1,"empty":false}},"outputs":{"last":[],"count":1,"likeness',
+    '":1,"first":{"traceId":"","spanId":"","tokens":4500,"cost":0},"second":null,"asked":""},"retry":null}],[17,{"lanes":[{',
+    '"model":"gpt-4o","last":1200,"slope":0,"calls":3,"disproved":false,"near":null,"ahead":null}]}],[19,{"tools":null,"che',
+    'cked":[],"waiting":[{"tool":"search","args":"{\\"query\\":\\","traceId":"","spanId":""},{"tool":"search","args":"{\\"query',
+    '\\":\\","traceId":"","spanId":""}],"uses":[{"tool":"search","keys":["query"],"count":2}]}]]}],"findings":[{"id":"","revi',
+    'sion":0,"detector":","message":","version":1,"severity":"medium","score":0."confidence":0."windowKey":"session:|agent:',
+    '","agent":"","at":["",""],"evidence":[],"explanation":","data":{","atMs":}]},"said":[{"finding":0,"atMs":}],"finalMs":',
+    '"refolded":0,"folded":5,"lastEndMs":"openedMs":0,"touchedMs":80000}',
   ].join(''),
 );
 
-/** A few KB at most: a larger window costs more to set up than it saves. */
-const options = { dictionary, level: 6, windowBits: 13, memLevel: 6 };
+/** A window of 16 KiB sees the whole dictionary from anywhere in a usual state; a larger one costs more to set up than it saves. */
+const options = { dictionary, level: 6, windowBits: 14, memLevel: 6 };
 
 /** A value as few bytes, for `unpack`. A copy: what zlib gives is the beginning of 16 KiB. */
 export function pack(value: unknown): Buffer {
