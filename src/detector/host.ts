@@ -88,6 +88,8 @@ const MAX_TARGETS = 1_000;
  * exported span by span, children first, folds each step again once a level.
  */
 const REFOLD_FACTOR = 8;
+/** Before 1980 nobody traced agents: the field was left at 0, or a clock was never set. */
+const UNSET_MS = 315_532_800_000;
 /** One minute: a loop of seconds-long calls is said again a few times an hour, not at every turn. */
 const COOLDOWN_MS = 60_000;
 
@@ -131,6 +133,11 @@ interface Target {
 
 const noTarget: Target = { resource: new Uint8Array(0), traceState: '', flags: 0 };
 
+/** With its length, so that no session id of one tenant reads as one of another. */
+function sessionPrefix(tenant: string): string {
+  return `session:${tenant.length}:${tenant}|`;
+}
+
 function sameTarget(a: Target, b: Target): boolean {
   return a.flags === b.flags && a.traceState === b.traceState && Buffer.compare(a.resource, b.resource) === 0;
 }
@@ -160,6 +167,8 @@ export class DetectorHost {
   /** Runs that keep steps, the one fed least recently first. */
   private readonly tails = new Set<Run>();
   private out: Emission[] = [];
+  /** No honest clock says later than this. Unix ms. */
+  private latestMs = Number.POSITIVE_INFINITY;
 
   constructor(options: HostOptions) {
     this.options = options;
@@ -201,6 +210,8 @@ export class DetectorHost {
   /** Folds the spans of one request. Returns what is to be said now. */
   process(index: TraceIndex, tenant: string): Emission[] {
     const { reader } = this;
+    const now = this.options.now?.();
+    if (now !== undefined) this.latestMs = now + this.limits.latenessMs;
     const steps: NormalisedSpan[] = [];
     const targets: Target[] = [];
     const others: number[] = [];
@@ -232,6 +243,11 @@ export class DetectorHost {
     }
     if (this.tailBytes > this.limits.maxTailBytes) this.shed();
     return this.flush();
+  }
+
+  /** Live, a time beyond now or none at all comes from a wrong clock: it neither ends a window nor makes what follows late. */
+  private believed(ms: number): number {
+    return ms < UNSET_MS && this.latestMs !== Number.POSITIVE_INFINITY ? this.latestMs : Math.min(ms, this.latestMs);
   }
 
   /** One object for spans of one resource that follow each other, of whatever request: runs keep it. */
@@ -299,7 +315,7 @@ export class DetectorHost {
     run.folded++;
     run.fresh.push(step);
     run.dirtyFrom = Math.min(run.dirtyFrom, insertOrdered(run.rows, step));
-    run.lastEndMs = Math.max(run.lastEndMs, step.endMs);
+    run.lastEndMs = Math.max(run.lastEndMs, this.believed(step.endMs));
     if (step.parentId === '' && run.sessionId === undefined) run.rootMs = this.now(step);
   }
 
@@ -347,7 +363,7 @@ export class DetectorHost {
 
   private bind(tenant: string, traceId: string, sessionId: string, startMs: number, touched: Set<Run>): void {
     const traceKey = `${tenant}|${traceId}`;
-    const key = `session:${tenant}|${sessionId}`;
+    const key = `${sessionPrefix(tenant)}${sessionId}`;
     const former = this.runOfTrace.get(traceKey);
     if (former === key) return;
     this.runOfTrace.set(traceKey, key);
@@ -374,9 +390,9 @@ export class DetectorHost {
       this.runOfTrace.set(traceKey, key);
     }
     const open = this.runs.get(key);
-    if (open && step.startMs - open.lastEndMs > this.limits.idleMs) this.close(open, 'idle');
+    if (open && this.believed(step.startMs) - open.lastEndMs > this.limits.idleMs) this.close(open, 'idle');
     this.runOfTrace.set(traceKey, key);
-    const session = key.startsWith('session:') ? key.slice(`session:${tenant}|`.length) : undefined;
+    const session = key.startsWith('session:') ? key.slice(sessionPrefix(tenant).length) : undefined;
     const run = this.open(tenant, key, session, step.startMs);
     run.traces.add(step.traceId);
     return run;
@@ -421,7 +437,7 @@ export class DetectorHost {
       refolded: 0,
       folded: 0,
       dirtyFrom: 0,
-      lastEndMs: startMs,
+      lastEndMs: this.believed(startMs),
       openedMs: now,
       touchedMs: now,
       rootMs: undefined,
