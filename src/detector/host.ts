@@ -95,6 +95,8 @@ const MAX_TARGETS = 1_000;
  * exported span by span, children first, folds each step again once a level.
  */
 const REFOLD_FACTOR = 8;
+/** Before 1980 nobody traced agents: the field was left at 0, or a clock was never set. */
+const UNSET_MS = 315_532_800_000;
 /** One minute: a loop of seconds-long calls is said again a few times an hour, not at every turn. */
 const COOLDOWN_MS = 60_000;
 /** With twice the last checkpoint as the other bound, what is written stays linear in what comes in. */
@@ -108,6 +110,11 @@ interface Replay {
   readonly ended: Map<number, { readonly run: Run; readonly reason: EndReason }>;
   /** Keys of open runs of which something may not have been handed on. */
   readonly open: Set<string>;
+}
+
+/** With its length, so that no session id of one tenant reads as one of another. */
+function sessionPrefix(tenant: string): string {
+  return `session:${tenant.length}:${tenant}|`;
 }
 
 function sameTarget(a: Target, b: Target): boolean {
@@ -156,6 +163,8 @@ export class DetectorHost {
   /** While the journal is read: the record at hand, the runs by their numbers, and what must be looked at in the end. */
   private replay: Replay | undefined;
   private readonly hooks: FoldHooks;
+  /** No honest clock says later than this. Unix ms. */
+  private latestMs = Number.POSITIVE_INFINITY;
 
   constructor(options: HostOptions) {
     this.options = options;
@@ -277,6 +286,8 @@ export class DetectorHost {
   /** Folds the spans of one request. Returns what is to be said now. */
   process(index: TraceIndex, tenant: string): Emission[] {
     const { reader } = this;
+    const now = this.options.now?.();
+    if (now !== undefined) this.latestMs = now + this.limits.latenessMs;
     const steps: NormalisedSpan[] = [];
     const targets: Target[] = [];
     const others: number[] = [];
@@ -313,6 +324,11 @@ export class DetectorHost {
     for (const run of linked) this.keep(run);
     if (this.tailBytes > this.limits.maxTailBytes) this.shed();
     return this.flush();
+  }
+
+  /** Live, a time beyond now or none at all comes from a wrong clock: it neither ends a window nor makes what follows late. */
+  private believed(ms: number): number {
+    return ms < UNSET_MS && this.latestMs !== Number.POSITIVE_INFINITY ? this.latestMs : Math.min(ms, this.latestMs);
   }
 
   /** One object for spans of one resource that follow each other, of whatever request: runs keep it. */
@@ -502,7 +518,7 @@ export class DetectorHost {
     run.folded++;
     run.fresh.push(step);
     run.dirtyFrom = Math.min(run.dirtyFrom, insertOrdered(run.rows, step));
-    run.lastEndMs = Math.max(run.lastEndMs, step.endMs);
+    run.lastEndMs = Math.max(run.lastEndMs, this.believed(step.endMs));
     if (step.parentId === '' && run.sessionId === undefined) run.rootMs = this.now(step);
   }
 
@@ -557,7 +573,7 @@ export class DetectorHost {
 
   private bind(tenant: string, traceId: string, sessionId: string, startMs: number, touched: Set<Run>): void {
     const traceKey = `${tenant}|${traceId}`;
-    const key = `session:${tenant}|${sessionId}`;
+    const key = `${sessionPrefix(tenant)}${sessionId}`;
     const former = this.runOfTrace.get(traceKey);
     if (former === key) return;
     this.runOfTrace.set(traceKey, key);
@@ -590,9 +606,9 @@ export class DetectorHost {
       this.runOfTrace.set(traceKey, key);
     }
     const open = this.peek(key);
-    if (open && step.startMs - open.lastEndMs > this.limits.idleMs) this.close(open, 'idle');
+    if (open && this.believed(step.startMs) - open.lastEndMs > this.limits.idleMs) this.close(open, 'idle');
     this.runOfTrace.set(traceKey, key);
-    const session = key.startsWith('session:') ? key.slice(`session:${tenant}|`.length) : undefined;
+    const session = key.startsWith('session:') ? key.slice(sessionPrefix(tenant).length) : undefined;
     const run = this.open(tenant, key, session, step.startMs);
     run.traces.add(step.traceId);
     return run;
@@ -605,7 +621,13 @@ export class DetectorHost {
       return found;
     }
     const id = this.replay?.run ?? this.options.journal?.number() ?? 0;
-    const run = new Run({ id, key, tenant, sessionId }, this.options.detectors, this.hooks, startMs, this.wall() ?? startMs);
+    const run = new Run(
+      { id, key, tenant, sessionId },
+      this.options.detectors,
+      this.hooks,
+      this.believed(startMs),
+      this.wall() ?? startMs,
+    );
     this.counts.opened++;
     this.runs.set(key, run);
     return run;

@@ -16,7 +16,7 @@
 import { crc32, deflateRawSync, inflateRawSync } from 'node:zlib';
 
 const MAGIC = 0x3153534d;
-const FORMAT_VERSION = 1;
+export const FORMAT_VERSION = 1;
 const HEADER_BYTES = 16;
 
 /** What states consist of: the last part is one state, without what differs from run to run. */

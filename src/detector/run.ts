@@ -50,7 +50,7 @@ export interface Said {
 export interface RunIdentity {
   /** Its number in the journal; 0 without one. */
   readonly id: number;
-  /** `session:<tenant>|<session>` or `trace:<tenant>|<trace>`. */
+  /** `session:<length of tenant>:<tenant>|<session>` or `trace:<tenant>|<trace>`. */
   readonly key: string;
   readonly tenant: string;
   readonly sessionId: string | undefined;

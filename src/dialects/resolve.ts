@@ -102,8 +102,8 @@ const maxNames = 1000;
 
 const none: readonly never[] = [];
 
-/** Ancestors that are asked. */
-const maxDepth = 1000;
+/** Between a wrapper and the tool that it lends to: MCP has one level, frameworks around it two or three. */
+const maxLendDepth = 8;
 
 export function createResolver(limits: Partial<ResolverLimits> = {}): Resolver {
   return new WindowResolver(limits.spans ?? 10_000, limits.calls ?? 1000);
@@ -416,24 +416,30 @@ class WindowResolver implements Resolver {
   /** Wrappers around `node`, itself included, lend what tools of the same name below them lack (MCP's inner span has a name and no more). */
   private lendAround(node: Node): void {
     if (node.toolsBelow === undefined && node.step?.kind !== 'tool') return;
-    let at: Node | undefined = node;
-    // Deeper nesting of tools than this is a cycle.
-    for (let level = 0; at !== undefined && level < maxDepth; level++) {
-      if (at.step?.kind === 'tool' && at.step.wraps) this.lend(at, at.step);
-      at = at.parent;
+    const chain: Node[] = [];
+    for (let at: Node | undefined = node; at !== undefined && chain.length <= maxLendDepth; at = at.parent) {
+      chain.push(at);
+      if (at.step?.kind === 'tool' && at.step.wraps) this.lend(at, at.step, chain);
     }
   }
 
-  private lend(wrapper: Node, from: SpanStep): void {
+  /**
+   * `chain` leads from what is new up to the wrapper: above what is new only its branch is walked, the others were when they
+   * came. So a span costs its own surroundings, however many it has beside it.
+   */
+  private lend(wrapper: Node, from: SpanStep, chain: readonly Node[]): void {
     const name = from.light.toolName;
-    const open: [Node, SpanStep | undefined, SpanStep | undefined][] = [];
+    const open: [Node, number, SpanStep | undefined, SpanStep | undefined][] = [];
     const seen = new Set<Node>([wrapper]);
-    const below = (node: Node, args: SpanStep | undefined, result: SpanStep | undefined) => {
-      for (const child of node.children ?? none) if (!seen.has(child)) open.push([child, args, result]);
+    const below = (node: Node, depth: number, args: SpanStep | undefined, result: SpanStep | undefined) => {
+      if (depth === maxLendDepth) return;
+      const at = chain.indexOf(node);
+      const next = at > 0 ? [chain[at - 1] as Node] : (node.children ?? none);
+      for (const child of next) if (!seen.has(child)) open.push([child, depth + 1, args, result]);
     };
-    below(wrapper, from.hasArguments() ? from : undefined, from.hasResult() ? from : undefined);
+    below(wrapper, 0, from.hasArguments() ? from : undefined, from.hasResult() ? from : undefined);
     for (let next = open.pop(); next !== undefined; next = open.pop()) {
-      let [node, args, result] = next;
+      let [node, depth, args, result] = next;
       seen.add(node);
       const step = node.step;
       if (step?.kind === 'tool' && step.light.toolName === name) {
@@ -441,7 +447,7 @@ class WindowResolver implements Resolver {
         if (step.hasArguments()) args = step;
         if (step.hasResult()) result = step;
       }
-      if (node.toolsBelow?.has(name ?? '') === true) below(node, args, result);
+      if (node.toolsBelow?.has(name ?? '') === true) below(node, depth, args, result);
     }
   }
 
