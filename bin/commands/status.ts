@@ -5,7 +5,7 @@ import type { Status } from '../../src/component/component.ts';
 import type { ExporterAccount, ReceiverAccount } from '../../src/service/ledger.ts';
 
 /** The endpoint that the shipped configurations give to health_check. */
-export const DEFAULT_URL = 'http://localhost:13133';
+const DEFAULT_URL = 'http://localhost:13133';
 const TIMEOUT_MS = 5_000;
 
 export interface ExporterFacts extends Omit<ExporterAccount, 'inFlight'> {

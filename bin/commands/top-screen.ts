@@ -122,7 +122,7 @@ function detectorTable(detects: readonly DetectFacts[]): string[] {
 }
 
 /** The first `left` columns are flush left, the others right. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[], left: number): string[] {
+function table(head: readonly string[], rows: readonly (readonly string[])[], left: number): string[] {
   const widths = head.map((name, i) => Math.max(name.length, ...rows.map((row) => row[i]?.length ?? 0)));
   return [head, ...rows].map((row) =>
     row
