@@ -41,11 +41,12 @@ function isAlive(holder: string): boolean {
   return start === '' || startOf(id) === start;
 }
 
-/** Clock ticks from boot to the start of a process; empty where there is no /proc. */
+/** Clock ticks from boot to the start of a process; empty where there is no /proc, `dead` of one that is only waited for. */
 function startOf(pid: number): string {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? 'dead' : (fields[19] ?? '');
   } catch {
     return '';
   }

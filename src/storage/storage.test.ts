@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -148,6 +149,24 @@ test('the lock of a process that died is taken over', async () => {
   writeFileSync(join(directory, 'lock'), '');
   await opened();
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'the lock of a process that was killed and is not waited for yet is taken over',
+  async () => {
+    // The shell execs into sleep, which never waits for its child.
+    const shell = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const said = await new Promise<string>((resolve) => shell.stdout.once('data', (data) => resolve(String(data))));
+      const pid = Number(said.trim());
+      const stat = () => readFileSync(`/proc/${pid}/stat`, 'latin1').split(' ');
+      while (stat()[2] !== 'Z') await new Promise((resolve) => setTimeout(resolve, 5));
+      writeFileSync(join(directory, 'lock'), `${pid} ${stat()[21]}`);
+      await opened();
+    } finally {
+      shell.kill();
+    }
+  },
+);
 
 test('claim 11: a log cut at every byte: what lies before the cut is kept, and nothing throws', async () => {
   await filled(6, { segmentBytes: 1_000_000 });
