@@ -154,7 +154,7 @@ test.skipIf(process.platform !== 'linux')(
   'the lock of a process that was killed and is not waited for yet is taken over',
   async () => {
     // The shell execs into sleep, which never waits for its child.
-    const shell = spawn('sh', ['-c', 'true & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const shell = spawn('sh', ['-c', 'sleep 0.1 & echo $!; exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
     try {
       const said = await new Promise<string>((resolve) => shell.stdout.once('data', (data) => resolve(String(data))));
       const pid = Number(said.trim());
