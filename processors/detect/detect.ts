@@ -24,6 +24,7 @@ import type { Finding } from '../../src/detector/finding.ts';
 import { type Coverage, DetectorHost, type Emission, type HostOptions } from '../../src/detector/host.ts';
 import { Journal } from '../../src/detector/journal.ts';
 import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
+import { OVERRUN_MS, Watch } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import { WireError } from '../../src/otlp/error.ts';
 import { type TraceIndex, walkTraces } from '../../src/otlp/traces.ts';
@@ -98,6 +99,9 @@ export function detectFactory(
         .string()
         .optional()
         .describe('A file_storage in which windows and findings that are not handed on yet outlive the process.'),
+      overrun: duration(`${OVERRUN_MS}ms`, { min: '1ms' }).describe(
+        'A detector that takes longer for one step is off for that window; in several windows, for all. The default is a thousand times what all of them take at the 99th percentile.',
+      ),
       openinference: z
         .boolean()
         .default(true)
@@ -153,6 +157,7 @@ interface DetectOptions {
   readonly mark_error: readonly string[];
   readonly suppress: readonly Suppression[];
   readonly storage?: string | undefined;
+  readonly overrun: number;
   readonly openinference: boolean;
 }
 
@@ -373,6 +378,7 @@ class Detect implements Component, Consumer {
       cooldownMs: options.cooldown,
       now: () => this.steadyNow(),
       monotonic: () => host.clock.monotonic(),
+      watch: new Watch({ overrunMs: options.overrun, monotonic: () => host.clock.monotonic() }),
       ...(journal === undefined ? {} : { journal }),
       onCoverage: (coverage) => this.count(coverage),
       onError: (detector, window, error) => {
@@ -644,6 +650,12 @@ class Detect implements Component, Consumer {
       );
     out('text', (detectors) => detectors.counts.withoutText);
     out('all', (detectors) => detectors.counts.passedOver);
+    meter.observe(
+      'misstep_detect_overruns',
+      { processor },
+      of((detectors) => detectors.counts.overran),
+      'Detectors that took longer than `overrun` for a step of a window.',
+    );
     meter.observe(
       'misstep_detect_errors',
       { processor },

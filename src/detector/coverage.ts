@@ -44,6 +44,7 @@ function outcomeOf(
   shed: boolean,
 ): [Outcome, string?] {
   if (off === 'failed') return ['error', 'detector failed'];
+  if (off === 'overran') return ['error', 'overran'];
   if (off === 'restarted') return ['insufficient_data', 'restarted'];
   if (shed || ((window.seen & WITHOUT_TEXT) !== 0 && readsOnlyText(active))) return ['insufficient_data', 'shed'];
   const missing = active.needs & ~window.seen;

@@ -9,6 +9,7 @@ import { calibrate, type Fit } from './calibration.ts';
 import type { AnyDetector, Context, EndReason, MessageSpec, ReportOf, Scope } from './detector.ts';
 import { STATE_LIMIT_BYTES } from './detector.ts';
 import { type Finding, fillTemplate, findingId } from './finding.ts';
+import { Overran, type Watch } from './watch.ts';
 
 /** A detector with its options and calibration, fixed when a window opens. */
 export interface ActiveDetector {
@@ -84,7 +85,7 @@ interface Checkpoint {
 }
 
 /** It threw or outgrew the limit; or its state was not there after a restart. */
-export type Off = 'failed' | 'restarted';
+export type Off = 'failed' | 'overran' | 'restarted';
 
 type SavedRef = readonly [traceId: string, spanId: string];
 
@@ -131,6 +132,8 @@ export interface FoldHooks {
   onRefold(steps: number): void;
   /** Monotonic ms. Absent: detectors are not timed. */
   readonly monotonic?: (() => number) | undefined;
+  /** Absent: no detector is switched off for the time that it takes. */
+  readonly watch?: Watch | undefined;
 }
 
 /** Every how many steps the detectors are timed. A prime: a loop of any length is not met at the same place each time. */
@@ -391,11 +394,16 @@ export class Fold {
 
   /** Why detector `i` is off in this window; `undefined` if it is not. */
   whyOff(window: Window, i: number): Off | undefined {
-    return this.off?.get(`${window.key} ${i}`);
+    return this.off?.get(`${window.key} ${i}`) ?? (this.overranAll(i) ? 'overran' : undefined);
   }
 
   private isOff(window: Window, i: number): boolean {
-    return this.off !== undefined && this.whyOff(window, i) !== undefined;
+    if (this.off === undefined) return this.overranAll(i);
+    return this.whyOff(window, i) !== undefined;
+  }
+
+  private overranAll(i: number): boolean {
+    return this.hooks.watch?.isOff((this.detectors[i] as ActiveDetector).detector) === true;
   }
 
   private turnOff(window: Window, i: number, why: Off): void {
@@ -510,6 +518,7 @@ export class Fold {
   }
 
   private fold(step: Step): void {
+    this.hooks.watch?.stepBegins();
     this.step = step;
     this.nowMs = step.endMs;
     this.clock = undefined;
@@ -524,10 +533,12 @@ export class Fold {
     if (this.plan.scopes.session.length > 0) this.foldInto(this.windowOf('session', this.runKey, step), step, mask);
     if (this.plan.scopes.agent.length > 0)
       this.foldInto(this.windowOf('agent', `${this.runKey}|agent:${step.agent ?? ''}`, step), step, mask);
+    this.hooks.watch?.stepEnds();
   }
 
   private foldInto(window: Window, step: Step, mask: number): void {
     const { textOff, textOnly } = this.plan;
+    const { watch } = this.hooks;
     window.seen |= textOff ? mask | WITHOUT_TEXT : mask;
     window.steps++;
     this.window = window;
@@ -537,6 +548,7 @@ export class Fold {
       if ((textOff && textOnly[i]) || this.isOff(window, i)) continue;
       const active = this.detectors[i] as ActiveDetector;
       try {
+        watch?.callBegins();
         let state = window.states[k];
         if (state === undefined) state = active.detector.init(active.options as never);
         const startedMs = this.clock === undefined ? 0 : this.clock();
@@ -546,6 +558,8 @@ export class Fold {
           timing.steps++;
           timing.microseconds += (this.clock() - startedMs) * 1_000;
         }
+        const overran = watch?.callEnds(active.detector);
+        if (overran !== undefined) this.fail(k, window, overran);
       } catch (error) {
         this.fail(k, window, error);
       }
@@ -575,7 +589,7 @@ export class Fold {
 
   private fail(k: number, window: Window, error: unknown): void {
     const i = this.plan.scopes[window.scope][k] as number;
-    this.turnOff(window, i, 'failed');
+    this.turnOff(window, i, error instanceof Overran ? 'overran' : 'failed');
     window.states[k] = undefined;
     this.hooks.onError((this.detectors[i] as ActiveDetector).detector, window, error);
   }

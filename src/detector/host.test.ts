@@ -9,6 +9,7 @@ import { annotate, carrierSpanId, carriers } from './emit.ts';
 import type { Finding } from './finding.ts';
 import { type Coverage, DetectorHost, type Emission, type HostOptions } from './host.ts';
 import { activate } from './options.ts';
+import { Watch } from './watch.ts';
 
 /** Says when one tool has run three times, and who ran it. */
 const thrice = defineDetector({
@@ -179,6 +180,59 @@ describe('windows', () => {
     expect(coverage.map(({ outcome, reason, agent: name }) => [outcome, reason, name])).toEqual([
       ['insufficient_data', 'no tool.name', 'silent'],
     ]);
+  });
+
+  test('claim 9: a detector that takes too long is off for its window, the others go on, and coverage says so', () => {
+    let ms = 0;
+    const slow = defineDetector({
+      ...thrice,
+      meta: { ...thrice.meta, id: 'slow' },
+      onStep(state, step) {
+        if (step.agent === 'busy') ms += 300;
+        return state;
+      },
+    });
+    const coverage: string[] = [];
+    const one = host({
+      detectors: activate([{ detector: thrice }, { detector: slow }], {}).active,
+      watch: new Watch({ overrunMs: 250, monotonic: () => ms }),
+      onCoverage: ({ detector, outcome, reason, traceId }) =>
+        coverage.push(`${traceId.slice(-1)} ${detector.meta.id} ${outcome} ${reason}`),
+    });
+    const by = (id: number, name: string, trace: number): Span => ({ ...tool(id, id, { 'gen_ai.agent.name': name }), trace });
+    const spans = [by(1, 'busy', 1), by(2, 'busy', 1), by(3, 'busy', 1), by(4, 'calm', 2)];
+    one.process(walkTraces(body(spans), dialectKeys), 'default');
+    expect(ms).toBe(600);
+    one.end('end_of_input');
+    expect(one.counts).toMatchObject({ overran: 1, errors: 0 });
+    expect(coverage).toEqual([
+      '1 thrice fail undefined',
+      '1 slow error overran',
+      '2 thrice pass undefined',
+      '2 slow pass undefined',
+    ]);
+  });
+
+  test('a detector that takes too long in three windows is off in all of them', () => {
+    let ms = 0;
+    const slow = defineDetector({
+      ...thrice,
+      onStep(state) {
+        ms += 300;
+        return state;
+      },
+    });
+    const one = host({
+      detectors: activate([{ detector: slow }], {}).active,
+      watch: new Watch({ overrunMs: 250, monotonic: () => ms }),
+    });
+    const spans = Array.from(
+      { length: 8 },
+      (_, i): Span => ({ ...tool(i + 1, i + 1, { 'gen_ai.agent.name': 'a' }), trace: i + 1 }),
+    );
+    one.process(walkTraces(body(spans), dialectKeys), 'default');
+    // The first arms the watch, the next three are timed.
+    expect([ms, one.counts.overran]).toEqual([4 * 300, 3]);
   });
 
   test('idle, root and age close windows by the wall clock, and lateness makes steps final', () => {

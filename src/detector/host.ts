@@ -41,6 +41,7 @@ import {
   type Target,
   type Times,
 } from './run.ts';
+import { Overran, type Watch } from './watch.ts';
 
 export type { Coverage, Outcome } from './coverage.ts';
 export type { Emission } from './run.ts';
@@ -56,6 +57,8 @@ export interface HostCounts {
   /** Steps that came after their place was final. */
   late: number;
   errors: number;
+  /** Detectors that took too long for a step of a window. */
+  overran: number;
   opened: number;
   /** Runs that were open when the journal was read. */
   restored: number;
@@ -73,6 +76,8 @@ export interface HostOptions {
   readonly now?: () => number;
   /** Monotonic ms, for `timings`. Absent: detectors are not timed. */
   readonly monotonic?: () => number;
+  /** Absent: no detector is switched off for the time that it takes; so a replay is the same on any machine. */
+  readonly watch?: Watch;
   /** A growing finding is said again when it is this much later, or its severity or confidence tier rose, or its window closes. */
   readonly cooldownMs?: number;
   /** Where runs outlive the process. Then whoever takes emissions must call `handed` and `answered`. */
@@ -131,6 +136,7 @@ export class DetectorHost {
     refolded: 0,
     late: 0,
     errors: 0,
+    overran: 0,
     opened: 0,
     restored: 0,
     withoutText: 0,
@@ -170,13 +176,15 @@ export class DetectorHost {
     this.options = options;
     this.hooks = {
       onError: (detector, window, error) => {
-        this.counts.errors++;
+        if (error instanceof Overran) this.counts.overran++;
+        else this.counts.errors++;
         this.options.onError?.(detector, window, error);
       },
       onRefold: (steps) => {
         this.counts.refolded += steps;
       },
       monotonic: options.monotonic,
+      watch: options.watch,
     };
     this.limits = { ...defaultWindowOptions, ...options.windows };
     this.runs = this.createRuns();

@@ -126,7 +126,7 @@ export class Run implements RunIdentity, Times, Ledger {
       { tenant: who.tenant, key: windowKeyOf(who), sessionId: who.sessionId },
       (spanId) => rows.find((row) => row.spanId === spanId)?.agent,
       {
-        onError: hooks.onError,
+        ...hooks,
         onRefold: (steps) => {
           this.refolded += steps;
           hooks.onRefold(steps);
