@@ -84,7 +84,7 @@ interface Checkpoint {
   readonly findings: ReadonlyMap<string, Finding>;
 }
 
-/** It threw or outgrew the limit; or its state was not there after a restart. */
+/** It threw or outgrew the limit, or took too long; or its state was not there after a restart. */
 export type Off = 'failed' | 'overran' | 'restarted';
 
 type SavedRef = readonly [traceId: string, spanId: string];

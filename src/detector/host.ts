@@ -168,24 +168,14 @@ export class DetectorHost {
   private readonly unanswered = new Map<Emission, Run>();
   /** While the journal is read: the record at hand, the runs by their numbers, and what must be looked at in the end. */
   private replay: Replay | undefined;
-  private readonly hooks: FoldHooks;
+  /** Of runs that open from now on. */
+  private hooks: FoldHooks;
   /** No honest clock says later than this. Unix ms. */
   private latestMs = Number.POSITIVE_INFINITY;
 
   constructor(options: HostOptions) {
     this.options = options;
-    this.hooks = {
-      onError: (detector, window, error) => {
-        if (error instanceof Overran) this.counts.overran++;
-        else this.counts.errors++;
-        this.options.onError?.(detector, window, error);
-      },
-      onRefold: (steps) => {
-        this.counts.refolded += steps;
-      },
-      monotonic: options.monotonic,
-      watch: options.watch,
-    };
+    this.hooks = this.hooksOf(options);
     this.limits = { ...defaultWindowOptions, ...options.windows };
     this.runs = this.createRuns();
   }
@@ -199,11 +189,27 @@ export class DetectorHost {
     });
   }
 
+  private hooksOf({ monotonic, watch }: HostOptions): FoldHooks {
+    return {
+      onError: (detector, window, error) => {
+        if (error instanceof Overran) this.counts.overran++;
+        else this.counts.errors++;
+        this.options.onError?.(detector, window, error);
+      },
+      onRefold: (steps) => {
+        this.counts.refolded += steps;
+      },
+      monotonic,
+      watch,
+    };
+  }
+
   /** Other options from now on. Detectors and their options are those of windows that open later. */
   reconfigure(options: HostOptions): void {
     const before = this.runs;
     const { journal } = this.options;
     this.options = options;
+    this.hooks = this.hooksOf(options);
     this.limits = { ...defaultWindowOptions, ...options.windows };
     leaveOutText(options.detectors, this.textOff);
     this.runs = this.createRuns();
