@@ -60,6 +60,24 @@ const said = (fold: Fold): unknown[] =>
   [...fold.findings.values()].map(({ id, revision, data, explanation }) => ({ id, revision, data, explanation }));
 
 describe('folding', () => {
+  test('claim 17: agents without end in one session share a window beyond the thousandth', () => {
+    const perAgent = { ...thirds, meta: { ...thirds.meta, scope: 'agent' as const } };
+    const active = [
+      { detector: perAgent, options: {}, fit: { provisional: true, points: {} }, configHash: '', needs: needMask(thirds) },
+    ];
+    const fold = new Fold(active, { tenant: 'default', key: 'session:s', sessionId: 's' }, () => undefined, {
+      onError: () => undefined,
+      onRefold: () => undefined,
+    });
+    const rows = Array.from({ length: 5_000 }, (_, i) => ({ ...step(`${i}`, i), agent: `agent ${i}` }) as Step);
+    fold.run(rows, 0);
+    expect(fold.windows.size).toBe(1_001);
+    const shared = fold.windows.get('session:s|agent:');
+    expect(shared?.steps).toBe(4_000);
+    fold.run([...rows, { ...step('again', 5_001), agent: 'agent 7' } as Step], rows.length);
+    expect(fold.windows.get('session:s|agent:agent 7')?.steps).toBe(2);
+  });
+
   test('the windows of a trace and of a run that is that trace are two', () => {
     const perSession = { ...thirds, meta: { ...thirds.meta, id: 'session_thirds', scope: 'session' as const } };
     const both = [thirds, perSession].map((detector) => ({

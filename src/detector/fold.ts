@@ -122,6 +122,9 @@ function refOf({ traceId, spanId }: { readonly traceId: string; readonly spanId:
   return [traceId, spanId];
 }
 
+/** Agents of one run with a window of their own: more than so many are names made up for each call, and each has a state a detector. */
+const MAX_AGENTS = 1_000;
+
 /** Steps between two checkpoints: bounds what one late step costs. */
 const CHECKPOINT_EVERY = 64;
 
@@ -249,6 +252,8 @@ function slotOf(scope: Scope, key: string): string {
 
 export class Fold {
   readonly windows = new Map<string, Window>();
+  /** Windows of agents among them. */
+  private agents = 0;
   findings: Map<string, Finding> = new Map();
   /** True if anything was said or taken back since the flag was cleared. */
   changed = false;
@@ -322,7 +327,7 @@ export class Fold {
     this.nowMs = step.endMs;
     let mask = 0;
     for (const fact of changed) if (step.has(fact)) mask |= bits.get(fact) ?? 0;
-    const keys = [`trace:${step.traceId}`, slotOf('session', this.runKey), `${this.runKey}|agent:${step.agent ?? ''}`];
+    const keys = [`trace:${step.traceId}`, slotOf('session', this.runKey), this.agentKey(step)];
     for (const key of new Set(keys)) {
       const window = this.windows.get(key);
       if (window) this.updateIn(window, step, changed, mask & this.plan.needs);
@@ -464,7 +469,7 @@ export class Fold {
         if (now === undefined) this.turnOff(window, at, 'restarted');
         else window.states[indexes.indexOf(at)] = now;
       }
-      this.windows.set(slotOf(scope, key), window);
+      this.put(slotOf(scope, key), window);
     }
     for (const slim of saved.findings) {
       const finding = this.whole(slim);
@@ -531,8 +536,7 @@ export class Fold {
     for (let i = 0; i < facts.length; i++) if ((wanted & (1 << i)) !== 0 && step.has(facts[i] as Fact)) mask |= 1 << i;
     if (this.plan.scopes.trace.length > 0) this.foldInto(this.windowOf('trace', `trace:${step.traceId}`, step), step, mask);
     if (this.plan.scopes.session.length > 0) this.foldInto(this.windowOf('session', this.runKey, step), step, mask);
-    if (this.plan.scopes.agent.length > 0)
-      this.foldInto(this.windowOf('agent', `${this.runKey}|agent:${step.agent ?? ''}`, step), step, mask);
+    if (this.plan.scopes.agent.length > 0) this.foldInto(this.windowOf('agent', this.agentKey(step), step), step, mask);
     this.hooks.watch?.stepEnds();
   }
 
@@ -566,6 +570,17 @@ export class Fold {
     }
   }
 
+  /** Beyond `MAX_AGENTS` those that have no window yet share the one of steps without an agent. */
+  private agentKey({ agent = '' }: Step): string {
+    const key = `${this.runKey}|agent:${agent}`;
+    return this.agents < MAX_AGENTS || this.windows.has(key) ? key : `${this.runKey}|agent:`;
+  }
+
+  private put(slot: string, window: Window): void {
+    this.windows.set(slot, window);
+    if (window.scope === 'agent') this.agents++;
+  }
+
   /** A run without a session has the key of its trace: the scope keeps the two windows apart. */
   private windowOf(scope: Scope, key: string, step: Step): Window {
     const slot = slotOf(scope, key);
@@ -582,7 +597,7 @@ export class Fold {
         seen: 0,
         steps: 0,
       };
-      this.windows.set(slot, window);
+      this.put(slot, window);
     }
     return window;
   }
@@ -616,6 +631,7 @@ export class Fold {
     this.checkpoints.length = last + 1;
     const checkpoint = this.checkpoints[last] as Checkpoint;
     this.windows.clear();
+    this.agents = 0;
     for (const [key, saved] of checkpoint.windows) {
       const { window } = saved;
       window.seen = saved.seen;
@@ -624,7 +640,7 @@ export class Fold {
       saved.states.forEach((text, k) => {
         window.states[k] = text === undefined || this.isOff(window, indexes[k] as number) ? undefined : JSON.parse(text);
       });
-      this.windows.set(key, window);
+      this.put(key, window);
     }
     this.findings = new Map(checkpoint.findings);
     this.changed = true;
