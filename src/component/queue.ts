@@ -171,15 +171,15 @@ export class SendingQueue {
 
   /** Takes in what an earlier process or a predecessor left in the storage; beyond the queue's bounds too, for it was acknowledged. */
   async restore(): Promise<void> {
-    const { store, account, options } = this.settings;
+    const { store, account } = this.settings;
     if (store === undefined) return;
     for (const stored of await store.left()) {
       const { items, bytes } = stored;
-      const size = options.sizer === 'requests' ? 1 : options.sizer === 'items' ? items : bytes;
+      const size = this.sizeOf(stored);
       this.used += size;
       this.usedBytes += bytes;
       account.restored(items);
-      this.backlog.push({ pieces: 1, size, bytes, stored, body: undefined, error: undefined, settle: undefined });
+      this.backlog.push(entryOf(size, bytes, stored));
     }
     void this.feed();
   }
@@ -196,16 +196,7 @@ export class SendingQueue {
     this.used += size;
     this.usedBytes += batch.bytes;
     this.settings.account.enqueued(batch);
-    const entry: Entry = {
-      pieces: 1,
-      size,
-      bytes: batch.bytes,
-      stored: undefined,
-      body: undefined,
-      error: undefined,
-      settle,
-    };
-    this.line(batch, entry);
+    this.line(batch, entryOf(size, batch.bytes, undefined, settle));
   }
 
   private line(batch: Batch, entry: Entry): void {
@@ -227,15 +218,7 @@ export class SendingQueue {
       key = store.put(batch);
       await store.committed();
       account.enqueued(batch);
-      const entry: Entry = {
-        pieces: 1,
-        size,
-        bytes,
-        stored: { key, items, bytes },
-        body: undefined,
-        error: undefined,
-        settle: undefined,
-      };
+      const entry = entryOf(size, bytes, { key, items, bytes });
       if (this.keptBytes + bytes <= KEEP_BYTES) {
         this.keptBytes += bytes;
         entry.body = batch;
@@ -352,10 +335,14 @@ export class SendingQueue {
     if (this.backlog.length === 0 && !this.feeding) this.idle();
   }
 
-  private sizeOf(batch: Batch): number {
+  private sizeOf({ items, bytes }: Pick<Batch, 'items' | 'bytes'>): number {
     const { sizer } = this.settings.options;
-    return sizer === 'requests' ? 1 : sizer === 'items' ? batch.items : batch.bytes;
+    return sizer === 'requests' ? 1 : sizer === 'items' ? items : bytes;
   }
+}
+
+function entryOf(size: number, bytes: number, stored: Stored | undefined, settle?: Entry['settle']): Entry {
+  return { pieces: 1, size, bytes, stored, body: undefined, error: undefined, settle };
 }
 
 function isStop(error: Error | undefined): boolean {

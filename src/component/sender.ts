@@ -27,11 +27,6 @@ interface Lane {
   readonly queue: SendingQueue | undefined;
 }
 
-/** Without the keys that were not written. */
-function given(retry: RetryOnFailure): RetryOnFailure {
-  return Object.fromEntries(Object.entries(retry).filter(([, value]) => value !== undefined)) as RetryOnFailure;
-}
-
 interface Running {
   readonly host: Host;
   readonly transport: Transport;
@@ -115,7 +110,10 @@ class Sender implements Component, Consumer {
     const { sending_queue, retry_on_failure } = this.options;
     const account = new Account(host.ledger.exporter(this.id), signal);
     // What is on disk is not given up after the Collector's five minutes: it is stored for longer troubles than that.
-    const retry = storage === undefined ? retry_on_failure : { max_elapsed_time: 0, ...given(retry_on_failure) };
+    const retry =
+      storage === undefined
+        ? retry_on_failure
+        : { ...retry_on_failure, max_elapsed_time: retry_on_failure.max_elapsed_time ?? 0 };
     const delivery = new Delivery(transport, retry, account, reporter, host.clock, storage !== undefined);
     const labels = { exporter: this.id, data_type: signal };
     host.meter.observe('otelcol_exporter_in_flight_requests', labels, () => delivery.active, 'Requests being sent or retried.');

@@ -39,7 +39,7 @@ export function createGauge(): PressureGauge {
       calm = 0;
       return;
     }
-    const quiet = Math.max(reached(lateness * 2, LATE_MS), reached(share === 1 ? 1 : share + 0.1, FILLED));
+    const quiet = Math.max(reached(lateness * 2, LATE_MS), reached(share + 0.1, FILLED));
     calm = quiet < level ? calm + 1 : 0;
     if (calm < CALM_SECONDS) return;
     level--;
