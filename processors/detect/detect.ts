@@ -17,7 +17,7 @@ import { duration } from '../../config/units.ts';
 import type { Batch } from '../../src/batch/batch.ts';
 import type { Component, Consumer, Counter, Host, ProcessorFactory, Settings } from '../../src/component/component.ts';
 import { Permanent, type Pressure, Refused, type Status } from '../../src/component/component.ts';
-import { storageOf } from '../../src/component/stored.ts';
+import { QueueStore, storageOf } from '../../src/component/stored.ts';
 import type { Tier } from '../../src/detector/detector.ts';
 import { annotate, carriers, detectionRecord, type EmitOptions } from '../../src/detector/emit.ts';
 import type { Finding } from '../../src/detector/finding.ts';
@@ -32,6 +32,7 @@ import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import { defaultWindowOptions } from '../../src/window/options.ts';
 import { Account, meanMicroseconds } from './account.ts';
+import { Hold } from './hold.ts';
 import { isSuppressed, type Suppression, suppression } from './suppress.ts';
 
 /** Findings that wait for downstream to accept again. Beyond it the oldest are dropped and counted. */
@@ -42,6 +43,9 @@ const TICK_MS = 1_000;
 const SLICE_MS = 2;
 /** What a sender is told to wait while the storage takes nothing. */
 const STORAGE_RETRY_MS = 1_000;
+
+/** What a sender is told to wait while `hold_bytes` are kept back and refused downstream. */
+const HOLD_RETRY_MS = 1_000;
 
 /**
  * `detect` with the given detectors. The live stream of findings is shared by all instances of the factory, and so is the
@@ -99,6 +103,20 @@ export function detectFactory(
         .string()
         .optional()
         .describe('A file_storage in which windows and findings that are not handed on yet outlive the process.'),
+      hold: duration('0s', { max: '5m' }).describe(
+        'Keep spans back for this long, so that what is found about them meanwhile is written on them and not on a carrier span. Needs `storage`.',
+      ),
+      hold_bytes: z
+        .int()
+        .min(1_048_576)
+        .default(64 * 1_048_576)
+        .describe(
+          'Bytes of spans kept back; beyond it the oldest are handed on before their time. The default is 16,000 spans of 4 KB.',
+        ),
+      hold_at_risk: z
+        .boolean()
+        .default(false)
+        .describe('Keep spans back in memory only: what is kept back when the process is killed is lost.'),
       overrun: duration(`${OVERRUN_MS}ms`, { min: '1ms' }).describe(
         'A detector that takes longer for one step is off for that window; in several windows, for all. The default is a thousand times what all of them take at the 99th percentile.',
       ),
@@ -108,6 +126,7 @@ export function detectFactory(
         .describe('Write OpenInference annotations on carrier spans, so that Phoenix types them.'),
     })
     .superRefine((value, context) => {
+      for (const message of holdProblems(value)) context.addIssue({ code: 'custom', path: ['hold'], message });
       const { problems } = activate(shipped, { tiers: value.tiers, detectors: value.detectors as DetectorConfig });
       for (const { path, message, unknown } of problems) {
         context.addIssue({ code: 'custom', path: ['detectors', ...path], message, params: { key: unknown } });
@@ -141,7 +160,28 @@ export function detectFactory(
   };
 }
 
+function holdProblems({
+  hold,
+  storage,
+  hold_at_risk,
+  output,
+}: Pick<DetectOptions, 'hold' | 'storage' | 'hold_at_risk' | 'output'>): string[] {
+  if (hold === 0) return [];
+  const problems: string[] = [];
+  if (storage === undefined && !hold_at_risk) {
+    problems.push(
+      'spans that are kept back would be lost with the process. Name a file_storage as `storage`, or set `hold_at_risk: true`.',
+    );
+  }
+  if (output === 'detections')
+    problems.push('with `output: detections` no span is handed on that could be written on. Leave `hold` out.');
+  return problems;
+}
+
 interface DetectOptions {
+  readonly hold: number;
+  readonly hold_bytes: number;
+  readonly hold_at_risk: boolean;
   readonly tiers: readonly Tier[];
   readonly detectors: unknown;
   readonly embedding: boolean;
@@ -200,6 +240,9 @@ class Detect implements Component, Consumer {
   private working = false;
   private pressure: Pressure = 0;
   private outbox: Emission[] = [];
+  private hold: Hold | undefined;
+  /** Who works on after a reload: findings that come back here are for it. */
+  private heir: Detect | undefined;
   private ownReported = false;
   /** Moves to the successor at a reload. */
   private account = new Account();
@@ -240,12 +283,52 @@ class Detect implements Component, Consumer {
     const journal = this.storage === undefined ? undefined : this.claim(this.storage);
     const { active } = activate(this.shipped, { tiers: options.tiers, detectors: options.detectors as DetectorConfig });
     this.detectors = new DetectorHost(this.hostOptions(host, active, journal));
+    if (options.hold > 0 || this.storage !== undefined) this.hold = this.holdOf(host, this.storage);
     if (journal !== undefined) await this.restore(this.detectors, host);
     this.meter(host);
     host.provide('detect', () => this.facts());
     this.timer = setInterval(() => this.tick(), TICK_MS);
     this.timer.unref();
+    void this.resume(host);
     host.status({ state: 'ok' });
+  }
+
+  private holdOf(host: Host, storage: Storage | undefined): Hold {
+    const { options } = this;
+    const lost = host.meter.counter(
+      'misstep_detect_held_dropped',
+      { processor: this.settings.id },
+      'Spans kept back that downstream refused for good, or that no storage keeps over the end of the process.',
+    );
+    return new Hold({
+      holdMs: options.hold,
+      maxBytes: options.hold_bytes,
+      store: storage === undefined ? undefined : new QueueStore(storage, `${this.stream} hold`, 'traces'),
+      now: () => host.clock.monotonic(),
+      walk: (batch) => this.walk(batch),
+      send: (batch, index, shown, answered) =>
+        this.send(this.written(batch, index, shown, host.clock.now()), answered, this.findingsOf(), () => {}),
+      lost: (items, emissions, error) => {
+        lost.add(items);
+        const message = error instanceof Error ? error.message : String(error);
+        host.logger.log('error', 'Spans that were kept back are dropped.', { spans: items, error: message });
+        this.keep(emissions, this.findingsOf());
+      },
+    });
+  }
+
+  /** Findings go over to the heir with their windows. */
+  private findingsOf(): DetectorHost {
+    return this.heir?.findingsOf() ?? (this.detectors as DetectorHost);
+  }
+
+  /** What an earlier process kept back goes on, with the findings that it left. */
+  private async resume(host: Host): Promise<void> {
+    await this.hold?.restore((error) => {
+      const message = error instanceof Error ? error.message : String(error);
+      host.logger.log('error', 'Stored spans cannot be read; they are lost.', { error: message });
+    });
+    if (this.hold !== undefined) this.outbox = this.hold.claim(this.outbox);
   }
 
   /** Takes over the windows of the instance that a reload replaces, so that no state is lost. */
@@ -265,6 +348,8 @@ class Detect implements Component, Consumer {
       JSON.stringify([old.options.tiers, old.options.detectors]) === JSON.stringify([this.options.tiers, this.options.detectors]);
     taken.reconfigure(this.hostOptions(this.host, same ? taken.detectors : mine.detectors, journal));
     this.detectors = taken;
+    this.heir = undefined;
+    old.heir = this;
     if (this.storage !== undefined) owners.get(this.storage)?.set(this.stream, this);
   }
 
@@ -278,8 +363,10 @@ class Detect implements Component, Consumer {
       return this.options.output === 'all' ? this.next.consume(batch) : undefined;
     }
     const { journal } = detectors;
-    // Each row has its resource with it: twice the batch is more than they take.
-    if (journal?.storage.fits(2 * batch.bytes) === false) return Promise.reject(unstored('it is full'));
+    // Each row has its resource with it: twice the batch is more than they take. Once more if it is kept back.
+    if (journal?.storage.fits(3 * batch.bytes) === false) return Promise.reject(unstored('it is full'));
+    const hold = this.options.hold > 0 ? this.hold : undefined;
+    if (hold?.room(batch.bytes) === false) return Promise.reject(held(hold.bytes));
     const index = this.walk(batch);
     const emissions = [...this.outbox, ...this.above(detectors.process(index, batch.tenant))];
     this.outbox = [];
@@ -292,8 +379,31 @@ class Detect implements Component, Consumer {
         return Promise.reject(unstored(error));
       }
     }
-    const answer = this.hand(batch, index, emissions, detectors, this.host, this.emit);
+    const answer = hold?.wants(index)
+      ? this.keepBack(hold, batch, index, emissions, detectors)
+      : this.hand(batch, index, hold?.claim(emissions) ?? emissions, detectors, this.host);
     return journal === undefined ? answer : bothOf(answer, journal.committed());
+  }
+
+  private keepBack(
+    hold: Hold,
+    batch: Batch,
+    index: TraceIndex,
+    emissions: readonly Emission[],
+    detectors: DetectorHost,
+  ): Promise<void> | undefined {
+    let stored: Promise<void> | undefined;
+    try {
+      stored = hold.put(batch, index)?.catch((error: unknown) => {
+        throw unstored(error);
+      });
+    } catch (error) {
+      this.keep(emissions, detectors);
+      return Promise.reject(unstored(error));
+    }
+    const others = hold.claim(emissions);
+    if (others.length > 0) void this.carry(others, detectors);
+    return stored;
   }
 
   /** Under pressure embeddings stop first, then text, then detection; forwarding last of all (DESIGN §8). */
@@ -313,38 +423,43 @@ class Detect implements Component, Consumer {
     emissions: readonly Emission[],
     detectors: DetectorHost,
     host: Host,
-    emit: EmitOptions,
   ): Promise<void> | undefined {
     if (emissions.length === 0) return this.options.output === 'all' ? this.next.consume(batch) : undefined;
     const nowMs = host.clock.now();
     if (this.options.output === 'detections') return this.send(this.ofCarriers(emissions, nowMs, batch), emissions, detectors);
-    const annotated = annotate(index, emissions, nowMs, emit);
+    return this.send(this.written(batch, index, emissions, nowMs), emissions, detectors);
+  }
+
+  /** The batch with findings on their spans, those whose span is elsewhere on carriers behind them. */
+  private written(batch: Batch, index: TraceIndex, emissions: readonly Emission[], nowMs: number): Batch {
+    if (emissions.length === 0) return batch;
+    const annotated = annotate(index, emissions, nowMs, this.emit as EmitOptions);
     this.inPlace?.add(annotated.inPlace);
     this.carried?.add(annotated.carriers);
-    const bytes = annotated.chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     const { metadata } = batch;
-    const changed: Batch = {
+    return {
       signal: 'traces',
       chunks: annotated.chunks,
-      bytes,
+      bytes: annotated.chunks.reduce((sum, chunk) => sum + chunk.length, 0),
       items: index.spanCount + annotated.carriers,
       tenant: batch.tenant,
       generated: (batch.generated ?? 0) + annotated.carriers,
       ...(metadata ? { metadata } : {}),
     };
-    return this.send(changed, emissions, detectors);
   }
 
   /** With a storage windows stay open there for the next start; without one they end here. */
-  async shutdown(_signal: AbortSignal): Promise<void> {
+  async shutdown(signal: AbortSignal): Promise<void> {
     if (this.timer) clearInterval(this.timer);
     this.timer = undefined;
     const { detectors } = this;
-    this.detectors = undefined;
     if (detectors) {
-      await this.carry(detectors.journal === undefined ? this.above(detectors.end('shutdown')) : [], detectors);
-      await detectors.journal?.committed().catch(() => undefined);
+      const found = detectors.journal === undefined ? this.above(detectors.end('shutdown')) : [];
+      await this.carry(this.hold?.claim(found) ?? found, detectors);
     }
+    await this.hold?.end(signal);
+    await detectors?.journal?.committed().catch(() => undefined);
+    this.detectors = undefined;
     if (this.storage !== undefined && owners.get(this.storage)?.get(this.stream) === this)
       owners.get(this.storage)?.delete(this.stream);
     this.embeddings.want(this, true);
@@ -478,7 +593,8 @@ class Detect implements Component, Consumer {
   private tick(): void {
     const { detectors } = this;
     if (!detectors || !this.host) return;
-    const found = this.above(detectors.tick(this.steadyNow()));
+    const all = this.above(detectors.tick(this.steadyNow()));
+    const found = this.hold?.claim(all) ?? all;
     if (found.length > 0 || this.outbox.length > 0) void this.carry(found, detectors);
     if (!this.working) this.work();
   }
@@ -519,12 +635,18 @@ class Detect implements Component, Consumer {
     };
   }
 
-  private send(batch: Batch, emissions: readonly Emission[], detectors: DetectorHost): Promise<void> | undefined {
+  /** `refusedTo` takes the findings back if downstream does not take the batch. */
+  private send(
+    batch: Batch,
+    emissions: readonly Emission[],
+    detectors: DetectorHost,
+    refusedTo = () => this.keep(emissions, detectors),
+  ): Promise<void> | undefined {
     let answer: Promise<void> | undefined;
     try {
       answer = this.next.consume(batch);
     } catch (error) {
-      this.keep(emissions, detectors);
+      refusedTo();
       throw error;
     }
     if (answer === undefined) {
@@ -547,7 +669,7 @@ class Detect implements Component, Consumer {
       (error: unknown) => {
         refused = true;
         detectors.answered(emissions, false);
-        this.keep(emissions, detectors);
+        refusedTo();
         throw error;
       },
     );
@@ -555,6 +677,10 @@ class Detect implements Component, Consumer {
 
   /** Into the outbox, for the next batch that is accepted. */
   private keep(emissions: readonly Emission[], detectors: DetectorHost): void {
+    if (this.heir !== undefined) {
+      this.heir.keep(emissions, detectors);
+      return;
+    }
     this.outbox.push(...emissions);
     const over = this.outbox.length - OUTBOX_LIMIT;
     if (over <= 0) return;
@@ -595,6 +721,21 @@ class Detect implements Component, Consumer {
       meter.observe('misstep_detector_step_microseconds', labels, read, 'Mean cost of a step, from one step in 61.');
     });
     meter.observe('misstep_detect_outbox_size', { processor }, () => this.outbox.length);
+    const back = (unit: 'spans' | 'bytes', read: (hold: Hold) => number) =>
+      meter.observe(
+        `misstep_detect_held_${unit}`,
+        { processor },
+        () => (this.hold ? read(this.hold) : 0),
+        'Kept back by `hold`.',
+      );
+    back('spans', (hold) => hold.items);
+    back('bytes', (hold) => hold.bytes);
+    meter.observe(
+      'misstep_detect_held_early',
+      { processor },
+      () => this.hold?.early ?? 0,
+      'Requests kept back and handed on before their time, to make room.',
+    );
     meter.observe(
       'misstep_detect_windows_open',
       { processor },
@@ -668,6 +809,11 @@ class Detect implements Component, Consumer {
 function unstored(error: unknown): Refused {
   const why = error instanceof Error ? error.message : String(error);
   return new Refused('storage', `detect: the storage does not take the steps: ${why}`, STORAGE_RETRY_MS);
+}
+
+/** Downstream does not take what was kept back, so there is no room for more. */
+function held(bytes: number): Refused {
+  return new Refused('hold', `detect: ${bytes} bytes are kept back and downstream takes none of them.`, HOLD_RETRY_MS);
 }
 
 /** What downstream says, and that the rows are safe. */
