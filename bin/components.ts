@@ -6,8 +6,10 @@ import { factory as fileExporter } from '../exporters/file/file.ts';
 import { factory as nop } from '../exporters/nop/nop.ts';
 import { factory as otlpGrpc } from '../exporters/otlp_grpc/otlp_grpc.ts';
 import { factory as otlpHttp } from '../exporters/otlp_http/otlp_http.ts';
+import { factory as store } from '../exporters/store/store.ts';
 import { factory as basicAuth } from '../extensions/basicauth/basicauth.ts';
 import { factory as bearerTokenAuth } from '../extensions/bearertokenauth/bearertokenauth.ts';
+import { factory as database } from '../extensions/database/database.ts';
 import { factory as fileStorage } from '../extensions/file_storage/file_storage.ts';
 import { factory as healthCheck } from '../extensions/health_check/health_check.ts';
 import { factory as batch } from '../processors/batch/batch.ts';
@@ -33,10 +35,12 @@ export const factories: readonly AnyFactory[] = [
   debug,
   fileExporter,
   nop,
+  store,
   forward,
   detections,
   healthCheck,
   fileStorage,
+  database,
   bearerTokenAuth,
   basicAuth,
 ];
