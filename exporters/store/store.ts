@@ -9,6 +9,7 @@ import type { Component, Consumer, Counter, ExporterFactory, ExporterHints, Host
 import { Permanent, Refused } from '../../src/component/component.ts';
 import type { Transport } from '../../src/component/delivery.ts';
 import { type Records, recordsOf } from '../../src/component/records.ts';
+import type { Outcome } from '../../src/component/retry.ts';
 import { createSender } from '../../src/component/sender.ts';
 
 const options = z.strictObject({
@@ -71,17 +72,28 @@ class Store implements Component, Consumer {
 }
 
 function toDatabase(records: Records): Transport {
+  const underWay = new Set<(outcome: Outcome) => void>();
+  const put = async (batch: Batch): Promise<Outcome> => {
+    try {
+      await records.ingest(batch.tenant, batch.chunks);
+      return { kind: 'sent', rejected: 0, message: '' };
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (error instanceof Permanent) return { kind: 'permanent', message, status: error.status };
+      return { kind: 'retry', message, retryAfterMs: 0 };
+    }
+  };
   return {
-    request: (batch) => async () => {
-      try {
-        await records.ingest(batch.tenant, batch.chunks);
-        return { kind: 'sent', rejected: 0, message: '' };
-      } catch (error) {
-        const message = error instanceof Error ? error.message : String(error);
-        if (error instanceof Permanent) return { kind: 'permanent', message, status: error.status };
-        return { kind: 'retry', message, retryAfterMs: 0 };
-      }
+    request: (batch) => () =>
+      new Promise((resolve) => {
+        underWay.add(resolve);
+        void put(batch).then((outcome) => {
+          underWay.delete(resolve);
+          resolve(outcome);
+        });
+      }),
+    close() {
+      for (const settle of underWay) settle({ kind: 'retry', message: 'stopped before the database answered', retryAfterMs: 0 });
     },
-    close() {},
   };
 }

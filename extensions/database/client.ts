@@ -79,6 +79,11 @@ export class Client implements Records {
     await this.worker?.terminate();
   }
 
+  /** For tests: as if the thread had crashed. */
+  kill(): void {
+    void this.worker?.terminate();
+  }
+
   private ask(question: Question, transfer: readonly ArrayBuffer[] = []): Promise<unknown> {
     const { worker } = this;
     if (worker === undefined) return Promise.reject(new RecordsError('the database does not answer; it is being opened again'));

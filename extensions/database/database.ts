@@ -21,7 +21,9 @@ const options = z.strictObject({
     .string()
     .regex(/^postgres(ql)?:\/\//, 'must begin with postgres://')
     .optional()
-    .describe('A PostgreSQL database instead, for several sidecars: postgres://user:password@host/database, the password best from the environment.'),
+    .describe(
+      'A PostgreSQL database instead, for several sidecars: postgres://user:password@host/database, the password best from the environment.',
+    ),
   content: z
     .boolean()
     .default(true)
