@@ -17,7 +17,7 @@ import type { Problem } from './problem.ts';
 import { mediaTypes, shapeOf } from './reading.ts';
 import type { Repeats } from './repeats.ts';
 import { ingested } from './replies.ts';
-import { type AdapterRoute, type OtlpRoute, routes } from './routes.ts';
+import type { AdapterRoute, OtlpRoute, Route } from './routes.ts';
 import { isSigned, type Scheme, type Signing, schemeOf } from './signature.ts';
 import { JSON_TYPE, PROTOBUF, Visit } from './visit.ts';
 
@@ -41,6 +41,7 @@ export function createHandler(
   repeats: Repeats,
   host: Host,
   id: string,
+  table: ReadonlyMap<string, Route>,
 ): (exchange: Exchange) => void {
   const signatures = new Map<string, Signed>(
     Object.entries(options.signatures).map(([path, one]) => [path, { signing: signingOf(one), tenant: one.tenant }]),
@@ -56,8 +57,8 @@ export function createHandler(
     const url = request.url ?? '/';
     const path = pathOf(url);
     const visit = new Visit(exchange, path);
-    const route = routes.get(path);
-    if (route === undefined) visit.refuse(unknownPath());
+    const route = table.get(path);
+    if (route === undefined) visit.refuse(unknownPath(table));
     else if (request.method !== 'POST') {
       visit.header('allow', 'POST');
       visit.refuse({ code: 'method-not-allowed', detail: 'Use POST.' });
@@ -189,8 +190,8 @@ export function createHandler(
   }
 }
 
-function unknownPath(): Problem {
-  const paths = [...routes.keys()];
+function unknownPath(table: ReadonlyMap<string, Route>): Problem {
+  const paths = [...table.keys()];
   return { code: 'unknown-path', detail: `POST to one of: ${paths.join(', ')}.`, more: { paths } };
 }
 

@@ -7,6 +7,7 @@ import { createAdmission } from '../../src/service/admission.ts';
 import { type Book, createBook } from '../../src/service/ledger.ts';
 import { createRegistry, type Registry } from '../../src/service/meter.ts';
 import { options } from './options.ts';
+import type { Route } from './routes.ts';
 import { createWebhookReceiver } from './webhook.ts';
 
 export interface Rig {
@@ -29,9 +30,10 @@ export interface Answer extends HttpAnswer {
 interface Setting {
   readonly extensions?: Readonly<Record<string, Component>>;
   readonly clock?: Clock;
+  readonly table?: ReadonlyMap<string, Route>;
 }
 
-export async function rig(given: object = {}, { extensions = {}, clock = realClock }: Setting = {}): Promise<Rig> {
+export async function rig(given: object = {}, { extensions = {}, clock = realClock, table }: Setting = {}): Promise<Rig> {
   const registry = createRegistry();
   const book = createBook(registry);
   const host = {
@@ -48,7 +50,7 @@ export async function rig(given: object = {}, { extensions = {}, clock = realClo
     },
   };
   const parsed = options.parse({ endpoint: '127.0.0.1:0', ...given });
-  const create = () => createWebhookReceiver('webhook', parsed, new Map([['traces', consumer]]));
+  const create = () => createWebhookReceiver('webhook', parsed, new Map([['traces', consumer]]), table);
   let receiver = create();
   await receiver.start(host);
   const made: Rig = {

@@ -2,13 +2,15 @@
  * Receives runs of agent frameworks as their webhooks, callbacks and exporters bring them: a payload becomes spans in
  * its framework's adapter, and those go through the pipeline as if they had come as OTLP.
  */
-import type { Component, ReceiverFactory } from '../../src/component/component.ts';
+import type { Signal } from '../../src/batch/batch.ts';
+import type { Component, Consumer, ReceiverFactory } from '../../src/component/component.ts';
 import { serveHttp } from '../../src/component/transport/http-server.ts';
 import { Intake } from '../../src/component/transport/intake.ts';
 import type { Listener } from '../../src/component/transport/listener.ts';
 import { createHandler } from './handler.ts';
-import { options } from './options.ts';
+import { type Options, options } from './options.ts';
 import { Repeats } from './repeats.ts';
+import { routes } from './routes.ts';
 
 export const factory: ReceiverFactory<typeof options> = {
   kind: 'receiver',
@@ -17,7 +19,7 @@ export const factory: ReceiverFactory<typeof options> = {
   summary: "Receives runs of agent frameworks by their webhooks, and OTLP traces under the paths of others' APIs.",
   signals: ['traces'],
   options,
-  create: createWebhookReceiver,
+  create: (id, value, next) => createWebhookReceiver(id, value, next),
 };
 
 export interface WebhookReceiver extends Component {
@@ -25,7 +27,13 @@ export interface WebhookReceiver extends Component {
   address(): string | undefined;
 }
 
-export function createWebhookReceiver(...[id, value, next]: Parameters<typeof factory.create>): WebhookReceiver {
+/** `table` is another than that of the product in tests only. */
+export function createWebhookReceiver(
+  id: string,
+  value: Options,
+  next: ReadonlyMap<Signal, Consumer>,
+  table = routes,
+): WebhookReceiver {
   let listener: Listener | undefined;
   let intake: Intake | undefined;
 
@@ -33,7 +41,7 @@ export function createWebhookReceiver(...[id, value, next]: Parameters<typeof fa
     address: () => listener?.address,
     async start(host) {
       intake = new Intake(host, id, 'http', next, value.max_request_body_size, value.auth);
-      listener = await serveHttp(value, host, createHandler(value, intake, new Repeats(host.clock), host, id));
+      listener = await serveHttp(value, host, createHandler(value, intake, new Repeats(host.clock), host, id, table));
       host.logger.log('info', 'Listening.', { http: listener.address });
     },
     async shutdown(signal) {
