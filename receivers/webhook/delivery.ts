@@ -113,6 +113,14 @@ const EMPTY: Failure = { code: INVALID_ARGUMENT, message: 'the body is empty' };
 /** Where an error comes from, without its message, which may quote the payload. */
 function traceOf(error: unknown): { readonly error: string; readonly at: readonly string[] } {
   if (!(error instanceof Error)) return { error: typeof error, at: [] };
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at [\w.<>$ ]*\(?(?:file:|node:|\/)/.test(line));
-  return { error: error.name, at: frames.slice(0, 5).map((line) => line.trim()) };
+  const { stack = '', message, name } = error;
+  const head = stack.indexOf(message);
+  const frames =
+    head < 0
+      ? []
+      : stack
+          .slice(head + message.length)
+          .split('\n')
+          .slice(1, 6);
+  return { error: name, at: frames.map((line) => line.trim()) };
 }
