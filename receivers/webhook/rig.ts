@@ -19,6 +19,8 @@ export interface Rig {
   /** What the pipeline says; `undefined` = takes at once. */
   reply: (batch: Batch) => Promise<void> | undefined;
   send(path: string, body: unknown, more?: Ask): Promise<Answer>;
+  /** Where it listens, as host:port. */
+  address(): string;
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -63,10 +65,11 @@ export async function rig(given: object = {}, { extensions = {}, clock = realClo
     async send(path, body, more = {}) {
       const bytes = body instanceof Uint8Array ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
       const headers = { 'content-type': 'application/json', ...more.headers };
-      const answer = await ask(receiver.address() ?? '', { path, body: bytes, ...more, headers });
+      const answer = await ask(made.address(), { path, body: bytes, ...more, headers });
       const isJson = String(answer.headers['content-type']).includes('json');
       return { ...answer, json: isJson ? (JSON.parse(answer.body.toString()) as Record<string, unknown>) : {} };
     },
+    address: () => receiver.address() ?? '',
     async restart() {
       await receiver.shutdown(AbortSignal.timeout(5_000));
       receiver = create();
