@@ -21,7 +21,9 @@ export interface Said {
 
 export type Answerer = (payload: unknown, made: Made) => Said;
 
-/** In one answer; more are counted. */
+const CUT = 'Parts of the payload were left out for their size or shape; misstep.truncated on the spans says which.';
+
+/** In one answer. */
 const MAX_IDS = 100;
 
 export function states(more: object = {}): Answerer {
@@ -68,11 +70,14 @@ export function madeOf(documents: readonly TraceDocument[], hints: readonly stri
   const traceIds = new Set<string>();
   const sessionIds = new Set<string>();
   let states = 0;
+  let cut = false;
   for (const span of documents.flatMap(spansOf)) {
     traceIds.add(word(member(span, 'traceId')) ?? '');
     if (word(member(span, 'parentSpanId')) !== undefined) states++;
     for (const attribute of list(member(span, 'attributes'))) {
-      if (member(attribute, 'key') !== 'gen_ai.conversation.id') continue;
+      const key = member(attribute, 'key');
+      if (key === 'misstep.truncated') cut = true;
+      if (key !== 'gen_ai.conversation.id') continue;
       const session = word(member(member(attribute, 'value'), 'stringValue'));
       if (session !== undefined) sessionIds.add(session);
     }
@@ -81,7 +86,7 @@ export function madeOf(documents: readonly TraceDocument[], hints: readonly stri
     traceIds: [...traceIds],
     sessionIds: [...sessionIds],
     states,
-    hints: hints.slice(0, 20).map((hint) => hint.slice(0, 1000)),
+    hints: [...hints.slice(0, 20).map((hint) => hint.slice(0, 1000)), ...(cut ? [CUT] : [])],
   };
 }
 

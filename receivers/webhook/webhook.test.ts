@@ -57,6 +57,13 @@ describe('answers', () => {
     expect(on.admission.held).toBe(0);
   });
 
+  test('says when parts were left out', async () => {
+    const on = await start();
+    const { json } = await on.send('/api/v1/langgraph/webhook', { ...payloads.langgraph, steps: [7] });
+    const hint = 'Parts of the payload were left out for their size or shape; misstep.truncated on the spans says which.';
+    expect(json).toMatchObject({ states_created: 0, hints: [hint] });
+  });
+
   test('OTLP in JSON on the path of the reference', async () => {
     const on = await start();
     const { status, json } = await on.send('/api/v1/traces/ingest', otlp);
