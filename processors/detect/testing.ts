@@ -44,7 +44,7 @@ export const counts = defineDetector({
   },
 });
 
-export const T0 = 1_790_000_000_000;
+const T0 = 1_790_000_000_000;
 export const signal = new AbortController().signal;
 let root = '';
 let place = 0;
