@@ -17,6 +17,7 @@ import { detectFactory } from '../processors/detect/detect.ts';
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
 import { factory as fileReceiver } from '../receivers/file/file.ts';
 import { factory as otlp } from '../receivers/otlp/otlp.ts';
+import { factory as webhook } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
 import { shippedDetectors } from './detectors.ts';
 import { embeddingTable } from './shipped.ts';
@@ -27,6 +28,7 @@ const detect = detectFactory(shippedDetectors, embeddingTable);
 export const factories: readonly AnyFactory[] = [
   otlp,
   fileReceiver,
+  webhook,
   memoryLimiter,
   detect,
   batch,

@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { factory as basicauth } from '../../extensions/basicauth/basicauth.ts';
 import { factory as bearertokenauth } from '../../extensions/bearertokenauth/bearertokenauth.ts';
-import { type Ask, ask, body, call, prefixed, type Rig, rig, until, withSession } from '../../receivers/otlp/testing.ts';
+import { body, call, prefixed, type Rig, rig, until, withSession } from '../../receivers/otlp/testing.ts';
 import type { Component } from '../../src/component/component.ts';
 import { testHost } from '../../src/component/testing.ts';
+import { type Ask, ask } from '../../src/component/transport/testing.ts';
 
 const open: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

@@ -119,7 +119,11 @@ class BearerTokens implements Authenticator, ServerAuth, ClientAuth {
     const text = typeof given === 'string' ? given : '';
     // The scheme is no secret, and RFC 9110 reads it without case.
     const schemed = text.slice(0, this.prefix.length).toLowerCase() === this.prefix.toLowerCase();
-    const mine = digest(schemed ? text.slice(this.prefix.length).trim() : '');
+    return this.ofKey(schemed ? text.slice(this.prefix.length).trim() : '');
+  }
+
+  ofKey(key: string): Sender | undefined {
+    const mine = digest(key);
     let sender: Sender | undefined;
     for (const { digest: known, tenant } of this.digests) if (equal(mine, known)) sender ??= { tenant };
     return sender;

@@ -4,8 +4,8 @@ import type { Signal } from '../../src/batch/batch.ts';
 import type { Clock } from '../../src/component/component.ts';
 import { DEADLINE_EXCEEDED, UNIMPLEMENTED } from '../../src/component/transport/code.ts';
 import { type Inflate, inflateOf, isIdentity } from '../../src/component/transport/content.ts';
+import type { Answer, Intake } from '../../src/component/transport/intake.ts';
 import { writeResponse } from '../../src/otlp/requests.ts';
-import type { Answer, Intake } from './intake.ts';
 import { fail, frame, grpcEncodings, isFailure, MessageReader, succeed, timeoutMs } from './message.ts';
 
 /** As `read_timeout` over HTTP: for a message to arrive when the client sets no deadline, or a longer one. */
@@ -89,7 +89,7 @@ export class ExportCall {
       signal: this.signal,
       body: message.body,
       inflate: message.compressed ? inflate : undefined,
-      json: false,
+      convert: undefined,
       admitted: this.reader.surrender(),
       tenant: this.tenant,
       metadata: this.desk.includeMetadata ? this.desk.intake.metadataOf(this.headers) : undefined,

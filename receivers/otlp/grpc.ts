@@ -15,12 +15,12 @@ import type { Signal } from '../../src/batch/batch.ts';
 import type { Host } from '../../src/component/component.ts';
 import { RESOURCE_EXHAUSTED, UNIMPLEMENTED } from '../../src/component/transport/code.ts';
 import { closeServer, listen } from '../../src/component/transport/endpoint.ts';
+import type { Intake } from '../../src/component/transport/intake.ts';
+import type { Listener } from '../../src/component/transport/listener.ts';
 import { followTls } from '../../src/component/transport/reload.ts';
 import { type Desk, ExportCall } from './call.ts';
 import { Connections } from './connections.ts';
 import { Health } from './health.ts';
-import type { Intake } from './intake.ts';
-import type { Listener } from './listener.ts';
 import { fail, stopReading } from './message.ts';
 import type { GrpcOptions } from './options.ts';
 

@@ -1,9 +1,9 @@
 /** grpc.health.v1.Health: whether a service is there. It is as long as the receiver listens. */
 import type { ServerHttp2Stream } from 'node:http2';
 import { INTERNAL, NOT_FOUND } from '../../src/component/transport/code.ts';
+import type { Failure, Intake } from '../../src/component/transport/intake.ts';
 import { WireError } from '../../src/otlp/error.ts';
 import { cursor, lengthEnd, skip, tag } from '../../src/otlp/wire.ts';
-import type { Failure, Intake } from './intake.ts';
 import { fail, frame, isFailure, type Message, MessageReader, open, succeed } from './message.ts';
 
 const CHECK = '/grpc.health.v1.Health/Check';

@@ -8,7 +8,8 @@ import * as zlib from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/component/component.ts';
 import { encodings } from '../../src/component/transport/content.ts';
-import { ask, body, call, EXPORT, prefixed, type Rig, rig, until, withSession } from './testing.ts';
+import { ask } from '../../src/component/transport/testing.ts';
+import { body, call, EXPORT, prefixed, type Rig, rig, until, withSession } from './testing.ts';
 
 const open: (() => unknown)[] = [];
 afterEach(async () => {

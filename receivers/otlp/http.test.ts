@@ -4,8 +4,9 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { BasicTracerProvider, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Oversize, Permanent, Refused } from '../../src/component/component.ts';
+import { type Ask, ask } from '../../src/component/transport/testing.ts';
 import { readStatus } from '../../src/otlp/requests.ts';
-import { type Ask, ask, body, documents, large, type Rig, rig, until } from './testing.ts';
+import { body, documents, large, type Rig, rig, until } from './testing.ts';
 
 let running: Rig | undefined;
 afterEach(async () => {

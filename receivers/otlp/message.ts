@@ -2,9 +2,9 @@
 import type { OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import { INTERNAL } from '../../src/component/transport/code.ts';
 import { encodings } from '../../src/component/transport/content.ts';
+import { Gathering } from '../../src/component/transport/gather.ts';
+import type { Failure, Intake } from '../../src/component/transport/intake.ts';
 import { writeStatus } from '../../src/otlp/requests.ts';
-import { Gathering } from './gather.ts';
-import type { Failure, Intake } from './intake.ts';
 
 const PREFIX = 5;
 const NOTHING = new Gathering(0);

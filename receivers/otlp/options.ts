@@ -1,39 +1,22 @@
 /** The options of the `otlp` receiver, under the Collector's keys. A key that does not work is unknown. */
 import { z } from 'zod';
 import { wrong } from '../../config/kind.ts';
-import { serverTls } from '../../config/tls.ts';
-import { count, duration, MIB, mebibytes } from '../../config/units.ts';
-import { authOption } from '../../src/component/auth.ts';
-import { endpoint, isLoopback, parseEndpoint } from '../../src/component/transport/endpoint.ts';
-
-/** A JSON body becomes one string, and V8's strings end at 512 MiB. */
-const MAX_MESSAGE_MIB = 256;
+import { count, duration, mebibytes } from '../../config/units.ts';
+import { endpoint } from '../../src/component/transport/endpoint.ts';
+import {
+  checkReach,
+  checkTimes,
+  httpServerOptions,
+  MAX_MESSAGE_MIB,
+  serverOptions,
+} from '../../src/component/transport/server-options.ts';
 
 const shared = {
-  insecure: z.boolean().default(false).describe('Allows an endpoint that other machines reach although nothing asks who sends.'),
-  tls: serverTls().optional().describe('TLS; with client_ca_file clients need a certificate too.'),
-  auth: authOption('Who may send: an extension that checks credentials before a body is read.'),
   include_metadata: z
     .boolean()
     .default(false)
     .describe('Hands the request headers on with the batch, but for the one that auth has checked.'),
 };
-
-interface Reach {
-  readonly endpoint: string;
-  readonly insecure: boolean;
-  readonly auth?: unknown;
-  readonly tls?: { readonly client_ca_file?: string | undefined } | undefined;
-}
-
-function checkReach({ endpoint: text, insecure, auth, tls }: Reach, ctx: z.core.$RefinementCtx): void {
-  const where = parseEndpoint(text);
-  if (where === undefined || insecure || auth !== undefined || tls?.client_ca_file !== undefined || isLoopback(where.host))
-    return;
-  const todo =
-    "Bind localhost, or name an authenticator under auth, or demand client certificates with tls.client_ca_file, or write this line beside the endpoint: 'insecure: true'";
-  wrong(ctx, 'other machines reach it, and nothing asks who sends', todo, ['endpoint']);
-}
 
 const keepalive = z.strictObject({
   server_parameters: z
@@ -52,6 +35,7 @@ const keepalive = z.strictObject({
 const grpc = z
   .strictObject({
     endpoint: endpoint('localhost:4317').describe('Where gRPC listens.'),
+    ...serverOptions,
     ...shared,
     max_recv_msg_size_mib: mebibytes(64, { min: 1, max: MAX_MESSAGE_MIB }).describe(
       'Largest message, before and after decompression, MiB.',
@@ -77,24 +61,16 @@ const path = (fallback: string) =>
 const http = z
   .strictObject({
     endpoint: endpoint('localhost:4318').describe('Where HTTP listens.'),
+    ...httpServerOptions,
     ...shared,
     traces_url_path: path('/v1/traces').describe('Path of traces.'),
     metrics_url_path: path('/v1/metrics').describe('Path of metrics.'),
     logs_url_path: path('/v1/logs').describe('Path of logs.'),
-    max_request_body_size: count(20 * MIB, { min: 1, max: MAX_MESSAGE_MIB * MIB }).describe(
-      'Largest body, before and after decompression, bytes.',
-    ),
     cors: cors.optional().describe('Lets scripts of other origins send.'),
-    // The Collector leaves these at 0, open to clients that never finish.
-    read_header_timeout: duration('10s', { min: '10ms' }).describe('Time for the headers of a request.'),
-    read_timeout: duration('1m', { min: '10ms' }).describe('Time for a whole request.'),
-    // Longer than the 90 s for which Go clients keep a connection: who closes first decides whether a request is lost.
-    idle_timeout: duration('2m', { min: '10ms' }).describe('A connection without a request is closed after this.'),
   })
   .superRefine(checkReach)
+  .superRefine(checkTimes)
   .superRefine((value, ctx) => {
-    if (value.read_header_timeout > value.read_timeout)
-      wrong(ctx, 'longer than read_timeout', 'Lower it or raise read_timeout.', ['read_header_timeout']);
     const paths = [value.traces_url_path, value.metrics_url_path, value.logs_url_path];
     if (new Set(paths).size < paths.length) wrong(ctx, 'two signals have the same path.', '');
   });

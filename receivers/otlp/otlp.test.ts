@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
-import { ask, body, call, prefixed, rig, withSession } from './testing.ts';
+import { ask } from '../../src/component/transport/testing.ts';
+import { body, call, prefixed, rig, withSession } from './testing.ts';
 
 test('serves both protocols at once and gives both ports back', async () => {
   const on = await rig();

@@ -3,10 +3,10 @@ import { MIB } from '../../config/units.ts';
 import type { Signal } from '../../src/batch/batch.ts';
 import type { AuthOption } from '../../src/component/auth.ts';
 import type { Component, Consumer, Host, ReceiverFactory } from '../../src/component/component.ts';
+import { Intake } from '../../src/component/transport/intake.ts';
+import type { Listener } from '../../src/component/transport/listener.ts';
 import { listenGrpc } from './grpc.ts';
 import { listenHttp } from './http.ts';
-import { Intake } from './intake.ts';
-import type { Listener } from './listener.ts';
 import { type Options, options } from './options.ts';
 
 export const factory: ReceiverFactory<typeof options> = {

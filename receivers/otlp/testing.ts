@@ -1,5 +1,5 @@
 /** For the tests of the receiver: a host of real parts, a pipeline that can refuse, and raw clients. */
-import { type OutgoingHttpHeaders, request } from 'node:http';
+import type { OutgoingHttpHeaders } from 'node:http';
 import { type ClientHttp2Session, connect, type IncomingHttpHeaders } from 'node:http2';
 import type { Batch, Signal } from '../../src/batch/batch.ts';
 import type { Admission, Clock, Component, Consumer, Host } from '../../src/component/component.ts';
@@ -112,48 +112,6 @@ export function body(signal: Signal = 'traces'): Buffer {
 export function large(bytes: number): Buffer {
   const document = { resourceSpans: [{ scopeSpans: [{ spans: [{ name: '0'.repeat(bytes) }] }] }] };
   return Buffer.from(jsonToProtobuf('traces', JSON.stringify(document)).body);
-}
-
-export interface HttpAnswer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Buffer;
-}
-
-export interface Ask {
-  readonly method?: string;
-  readonly path?: string;
-  readonly headers?: OutgoingHttpHeaders;
-  /** Several parts are sent chunked. */
-  readonly body?: Uint8Array | readonly Uint8Array[];
-}
-
-export function ask(
-  address: string,
-  { method = 'POST', path = '/v1/traces', headers = {}, body: sent }: Ask,
-): Promise<HttpAnswer> {
-  return new Promise((resolve, reject) => {
-    const sending = request(
-      `http://${address}${path}`,
-      { method, headers: { 'content-type': 'application/x-protobuf', ...headers } },
-      (response) => {
-        const parts: Buffer[] = [];
-        response.on('data', (part: Buffer) => parts.push(part));
-        response.on('end', () =>
-          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(parts) }),
-        );
-        response.on('error', reject);
-      },
-    );
-    sending.on('error', reject);
-    if (sent === undefined) sending.end();
-    else if (sent instanceof Uint8Array) sending.end(sent);
-    else {
-      sending.flushHeaders();
-      for (const part of sent) sending.write(part);
-      sending.end();
-    }
-  });
 }
 
 export const EXPORT: Readonly<Record<Signal, string>> = {

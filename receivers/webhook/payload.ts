@@ -6,9 +6,16 @@ import { isObject, member } from '../../src/dialects/json.ts';
 
 /** A body that is not what its format says. The message names the format, the member, what was seen and what is expected. */
 export class PayloadError extends Error {
+  /** JSON pointer to the member; '' for the whole body. */
+  readonly pointer: string;
+  readonly detail: string;
+
   constructor(format: string, path: string, seen: unknown, expected: string) {
-    super(`${format}: ${path} is ${kindOf(seen)}, expected ${expected}.`);
+    const detail = `is ${kindOf(seen)}, expected ${expected}.`;
+    super(`${format}: ${path} ${detail}`);
     this.name = 'PayloadError';
+    this.pointer = path === 'the body' ? '' : `/${path.replaceAll(/\[(\d+)\]/g, '.$1').replaceAll('.', '/')}`;
+    this.detail = detail;
   }
 }
 

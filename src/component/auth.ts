@@ -20,6 +20,8 @@ export interface ServerAuth {
   readonly header: string;
   /** `undefined` = unknown. Takes as long for a wrong secret as for a right one. Names of `headers` are in lower case. */
   authenticate(headers: IncomingHttpHeaders): Sender | undefined;
+  /** Whose key it is, wherever it stood. Absent if there are no keys without users. */
+  ofKey?(key: string): Sender | undefined;
 }
 
 export interface ClientAuth {

@@ -5,6 +5,7 @@
  */
 import protobuf from 'protobufjs/minimal.js';
 import { WireError } from './error.ts';
+import { boundJson, parseJson } from './parse.ts';
 import { type Field, type Message, messages, requestOf } from './schema.ts';
 import type { Signal } from './signal.ts';
 import { cursor, FIXED32, FIXED64, LENGTH, lengthEnd, skip, tag, VARINT, varint, varint64 } from './wire.ts';
@@ -40,49 +41,14 @@ function wireType(field: Field): number {
 
 /** `text` is one Export…ServiceRequest. Throws `WireError` with the path of the member that is wrong. */
 export function jsonToProtobuf(signal: Signal, text: string): JsonResult {
-  boundContainers(text);
-  let document: unknown;
-  try {
-    document = JSON.parse(text);
-  } catch (error) {
-    throw new WireError(`not JSON: ${error instanceof Error ? error.message : String(error)}`);
-  }
-  return documentToProtobuf(signal, document);
+  if (text.length > SMALL_TEXT) boundJson(text, MAX_JSON_DEPTH);
+  return documentToProtobuf(signal, parseJson(text));
 }
 
-/** Below this a text cannot make `JSON.parse` take memory that matters. */
+/** Below this a text cannot make `JSON.parse` take memory that matters, and the depth of messages is bounded below. */
 const SMALL_TEXT = 1024 * 1024;
 /** Levels of nesting: three a message level. */
 const MAX_JSON_DEPTH = 3 * MAX_DEPTH;
-/** Objects and arrays in one text. A 64 MiB request of short attributes has half of this; each costs some 100 bytes. */
-const MAX_CONTAINERS = 4_000_000;
-
-/** A few bytes of JSON can become a hundred of heap, and `[[[[…` deeper than any stack: counted before it is parsed. */
-function boundContainers(text: string): void {
-  if (text.length <= SMALL_TEXT) return;
-  let depth = 0;
-  let containers = 0;
-  for (let at = 0; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === 0x22) {
-      at = closingQuote(text, at + 1);
-    } else if (code === 0x7b || code === 0x5b) {
-      containers++;
-      if (++depth > MAX_JSON_DEPTH) throw new WireError(`$: JSON is nested deeper than ${MAX_JSON_DEPTH} levels`);
-      if (containers > MAX_CONTAINERS) throw new WireError(`$: JSON has more than ${MAX_CONTAINERS} objects and arrays`);
-    } else if (code === 0x7d || code === 0x5d) depth--;
-  }
-}
-
-/** Position of the quote that ends the string whose content starts at `from`; the text's end if there is none. */
-function closingQuote(text: string, from: number): number {
-  for (let quote = text.indexOf('"', from); quote >= 0; quote = text.indexOf('"', quote + 1)) {
-    let before = quote;
-    while (before > from && text.charCodeAt(before - 1) === 0x5c) before--;
-    if ((quote - before) % 2 === 0) return quote;
-  }
-  return text.length;
-}
 
 /** The same for a parsed document (replay reads JSON itself). */
 export function documentToProtobuf(signal: Signal, document: unknown): JsonResult {

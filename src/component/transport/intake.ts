@@ -1,31 +1,16 @@
 /**
- * What both protocols do with the bytes of a request: check, count, hand on, translate the answer.
+ * What every receiver that listens does with the bytes of a request: check, count, hand on, translate the answer.
  * Failures of the framing never leave the request that caused them.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Batch, Signal } from '../../src/batch/batch.ts';
-import { type AuthOption, type Sender, type ServerAuth, serverAuth } from '../../src/component/auth.ts';
-import {
-  type Consumer,
-  type Counter,
-  type Host,
-  Oversize,
-  Permanent,
-  type ReceiverLedger,
-  Refused,
-} from '../../src/component/component.ts';
-import {
-  INTERNAL,
-  INVALID_ARGUMENT,
-  OK,
-  RESOURCE_EXHAUSTED,
-  UNAUTHENTICATED,
-  UNAVAILABLE,
-} from '../../src/component/transport/code.ts';
-import { type Inflate, TooLarge } from '../../src/component/transport/content.ts';
-import { WireError } from '../../src/otlp/error.ts';
-import { jsonToProtobuf } from '../../src/otlp/json.ts';
-import { countItems } from '../../src/otlp/requests.ts';
+import type { Batch, Signal } from '../../batch/batch.ts';
+import { WireError } from '../../otlp/error.ts';
+import { jsonToProtobuf } from '../../otlp/json.ts';
+import { countItems } from '../../otlp/requests.ts';
+import { type AuthOption, type Sender, type ServerAuth, serverAuth } from '../auth.ts';
+import { type Consumer, type Counter, type Host, Oversize, Permanent, type ReceiverLedger, Refused } from '../component.ts';
+import { INTERNAL, INVALID_ARGUMENT, OK, RESOURCE_EXHAUSTED, UNAUTHENTICATED, UNAVAILABLE } from './code.ts';
+import { type Inflate, TooLarge } from './content.ts';
 
 /** Why a request failed, as google.rpc.Status says it. `oversize` is 413 in HTTP, where the code alone would be 429. */
 export interface Failure {
@@ -43,7 +28,8 @@ export interface Arrival {
   readonly body: Uint8Array;
   /** `undefined` = the body is as it is. */
   readonly inflate: Inflate | undefined;
-  readonly json: boolean;
+  /** Makes OTLP protobuf of the body; `undefined` = it is that. Throws `WireError` if the body is not what it should be. */
+  readonly convert: ((body: Uint8Array) => Uint8Array) | undefined;
   /** Bytes admitted for it so far. */
   readonly admitted: number;
   readonly tenant: string;
@@ -111,15 +97,19 @@ export class Intake {
     counter.add(1);
   }
 
-  /** Who sends; if nobody who may, what to answer. `headers` have names in lower case. */
-  admitSender(headers: IncomingHttpHeaders): Sender | Unknown {
+  /**
+   * Who sends; if nobody who may, what to answer. `headers` have names in lower case. `keys` are what else may be the
+   * credentials, for authenticators that know bare keys.
+   */
+  admitSender(headers: IncomingHttpHeaders, keys: readonly string[] = []): Sender | Unknown {
     if (this.auth === undefined) return ANYBODY;
     const auth = this.auth();
     // Between the end of an authenticator and the start of the one that a reload puts in its place.
     if (auth === undefined) {
       return { failure: { code: UNAVAILABLE, message: 'the authenticator is starting', retryAfterMs: RETRY_AFTER_MS } };
     }
-    const sender = auth.authenticate(headers);
+    let sender = auth.authenticate(headers);
+    for (const key of keys) sender ??= auth.ofKey?.(key);
     if (sender !== undefined) return sender;
     this.turnAway('unauthenticated');
     return { failure: { code: UNAUTHENTICATED, message: 'credentials are missing or wrong' }, challenge: auth.challenge };
@@ -154,6 +144,13 @@ export class Intake {
     return { code: RESOURCE_EXHAUSTED, message: `${size} is larger than the limit of ${this.limit} bytes`, oversize: true };
   }
 
+  /** OTLP/JSON as protobuf, for `convert`. */
+  fromJson(signal: Signal, body: Uint8Array): Uint8Array {
+    const converted = jsonToProtobuf(signal, asBuffer(body).toString('utf8'));
+    if (converted.unknownMembers > 0) this.unknownMembers.add(converted.unknownMembers);
+    return converted.body;
+  }
+
   /** Never throws, never rejects; a promise only where something has to be waited for. */
   take(arrival: Arrival): Answer | Promise<Answer> {
     this.open++;
@@ -183,17 +180,13 @@ export class Intake {
     return this.finish(this.accept(arrival, body), body.length);
   }
 
-  private accept({ signal, json, tenant, metadata }: Arrival, received: Uint8Array): Answer | Promise<Answer> {
+  private accept({ signal, convert, tenant, metadata }: Arrival, received: Uint8Array): Answer | Promise<Answer> {
     const consumer = this.next.get(signal);
     if (consumer === undefined || received.length === 0) return undefined;
     let body = received;
     let items: number;
     try {
-      if (json) {
-        const converted = jsonToProtobuf(signal, asBuffer(received).toString('utf8'));
-        body = converted.body;
-        if (converted.unknownMembers > 0) this.unknownMembers.add(converted.unknownMembers);
-      }
+      if (convert !== undefined) body = convert(received);
       items = countItems(signal, body);
     } catch (error) {
       return this.malformed(error);

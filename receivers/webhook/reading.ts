@@ -1,0 +1,42 @@
+/** The JSON of a webhook's body: UTF-8 checked, nesting bounded before it is parsed. */
+import { WireError } from '../../src/otlp/error.ts';
+import { boundJson, parseJson } from '../../src/otlp/parse.ts';
+
+/** Real payloads stay under 40, n8n's executions with documents of databases in them included. */
+const MAX_DEPTH = 256;
+
+const JSON_TYPE = /^application\/(?:json|[a-z0-9!#$&^_.+-]+\+json)$/;
+const LINES = new Set(['application/x-ndjson', 'application/ndjson', 'application/jsonl', 'application/x-jsonlines']);
+
+export const mediaTypes = ['application/json', 'application/x-ndjson'];
+
+export type Shape = 'document' | 'lines';
+
+/** `undefined` if the media type is none that is read. */
+export function shapeOf(mediaType: string | undefined): Shape | undefined {
+  if (mediaType === undefined) return undefined;
+  return JSON_TYPE.test(mediaType) ? 'document' : LINES.has(mediaType) ? 'lines' : undefined;
+}
+
+/** JSON lines become the list of their values. Throws `WireError` that quotes nothing. */
+export function readPayload(bytes: Uint8Array, shape: Shape): unknown {
+  const text = decode(bytes);
+  boundJson(text, MAX_DEPTH);
+  if (shape === 'document') return parseJson(text);
+  return text.split('\n').flatMap((line, i) => {
+    if (line.trim() === '') return [];
+    try {
+      return [parseJson(line)];
+    } catch (error) {
+      throw new WireError(`line ${i + 1}: ${(error as Error).message}`);
+    }
+  });
+}
+
+function decode(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new WireError('not UTF-8');
+  }
+}
