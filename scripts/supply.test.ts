@@ -19,8 +19,8 @@ const shipped = lock.filter(([, { dev }]) => dev !== true);
 
 /** 33 when this was written; a new one is a decision. */
 const MOST_NEEDED = 35;
-/** What a database takes besides (ADR 12): 23 when this was written, 9 of them libsql for one platform each. */
-const MOST_OPTIONAL = 25;
+/** What the database and the API take besides (ADR 12): 66 when this was written, 9 of them libsql for one platform each. */
+const MOST_OPTIONAL = 70;
 
 test('claim 31: no package that is installed with misstep has an install script, nor has misstep', () => {
   expect(shipped.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path)).toEqual([]);

@@ -5,7 +5,7 @@
 import { Worker } from 'node:worker_threads';
 import { Permanent } from '../../src/component/component.ts';
 import { type Ingested, type Records, RecordsError, type TenantRecords } from '../../src/component/records.ts';
-import { type Answer, type Ask, METHODS, type Setup } from './worker.ts';
+import { type Answer, type Ask, METHODS, type Setup } from './protocol.ts';
 
 const FIRST_RETRY_MS = 200;
 const MAX_RETRY_MS = 30_000;

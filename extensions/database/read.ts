@@ -12,7 +12,7 @@ import type {
   TraceRow,
   Window,
 } from '../../src/component/records.ts';
-import type { Driver, Row, Value } from './driver.ts';
+import { type Driver, places, type Row, type Value } from './driver.ts';
 
 /** Rows of one page at the most, whatever is asked. */
 const MOST_ROWS = 1_000;
@@ -145,13 +145,30 @@ export class TenantReader implements TenantRecords {
     return rows as unknown as AgentRow[];
   }
 
-  async detectionDays(fromMs: number, by: 'detector' | 'severity' | 'agent'): Promise<readonly DayRow[]> {
+  async detectionDays(
+    fromMs: number,
+    by: 'detector' | 'severity' | 'agent',
+    detectors: readonly string[] = [],
+  ): Promise<readonly DayRow[]> {
+    const where = new Where(this.tenant).and('created_ms >= ?', fromMs).and("label = 'fail'");
+    if (detectors.length > 0) where.and(`detector IN ${places(1, detectors.length)}`, ...detectors);
     const rows = await this.driver.all(
       `SELECT ${this.day('created_ms')} AS day, coalesce(${by}, '') AS key, count(*) AS count, 0 AS input_tokens, 0 AS output_tokens, 0 AS cost
-      FROM misstep_detections WHERE tenant = ? AND created_ms >= ? AND label = 'fail' GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?`,
-      [this.tenant, fromMs, MOST_STEPS],
+      FROM misstep_detections WHERE ${where} GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?`,
+      [...where.values, MOST_STEPS],
     );
     return rows as unknown as DayRow[];
+  }
+
+  async affected(fromMs: number): Promise<{ readonly traces: number; readonly affected: number }> {
+    const where = new Where(this.tenant).and('started_ms >= ?', fromMs);
+    const [row] = await this.driver.all(
+      `SELECT count(*) AS traces, coalesce(sum(CASE WHEN EXISTS (SELECT 1 FROM misstep_detections d
+        WHERE d.tenant = t.tenant AND d.trace_id = t.trace_id AND d.label = 'fail') THEN 1 ELSE 0 END), 0) AS affected
+      FROM misstep_traces t WHERE ${where}`,
+      where.values,
+    );
+    return { traces: Number(row?.['traces']), affected: Number(row?.['affected']) };
   }
 
   async costDays(fromMs: number, by: 'model' | 'agent'): Promise<readonly DayRow[]> {

@@ -2,55 +2,15 @@
  * The thread in which the database is spoken to: walking, normalising and SQL cost nothing where spans are forwarded. It works off one
  * thing after the other, in the order in which they were asked.
  */
-import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { type DatabaseOptions, openDatabase } from './open.ts';
+import { parentPort, workerData } from 'node:worker_threads';
+import { openDatabase } from './open.ts';
+import type { Answer, Ask, Setup } from './protocol.ts';
 import { TenantReader } from './read.ts';
 import { retain } from './retention.ts';
 import { rowsOf } from './rows.ts';
 import { write } from './write.ts';
 
-export interface Setup extends DatabaseOptions {
-  readonly content: boolean;
-  readonly maxAgeMs: number;
-  readonly maxBytes: number;
-}
-
-export type Ask =
-  | { readonly id: number; readonly kind: 'ingest'; readonly tenant: string; readonly body: Uint8Array }
-  | {
-      readonly id: number;
-      readonly kind: 'ask';
-      readonly tenant: string;
-      readonly method: Method;
-      readonly args: readonly unknown[];
-    }
-  | { readonly id: number; readonly kind: 'retain' }
-  | { readonly id: number; readonly kind: 'size' }
-  | { readonly id: number; readonly kind: 'close' };
-
-export type Answer =
-  | { readonly id: number; readonly value: unknown }
-  | { readonly id: number; readonly error: string; readonly name: string };
-
-/** What may be asked of a tenant: the methods of `TenantRecords`. */
-export const METHODS = [
-  ...([
-    'traces',
-    'trace',
-    'steps',
-    'detections',
-    'detection',
-    'judge',
-    'agents',
-    'detectionDays',
-    'costDays',
-    'deleteTrace',
-  ] as const),
-  ...(['document', 'documents', 'put', 'remove'] as const),
-];
-export type Method = (typeof METHODS)[number];
-
-if (!isMainThread && parentPort !== null) serve(parentPort, workerData as Setup);
+if (parentPort !== null) serve(parentPort, workerData as Setup);
 
 function serve(port: NonNullable<typeof parentPort>, setup: Setup): void {
   const opened = openDatabase(setup);

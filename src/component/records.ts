@@ -166,8 +166,10 @@ export interface TenantRecords {
   detection(id: string): Promise<DetectionRow | undefined>;
   judge(id: string, verdict: DetectionRow['verdict'], notes: string | null): Promise<DetectionRow | undefined>;
   agents(fromMs: number, limit: number): Promise<readonly AgentRow[]>;
-  /** Detections a day by detector, severity or agent. */
-  detectionDays(fromMs: number, by: 'detector' | 'severity' | 'agent'): Promise<readonly DayRow[]>;
+  /** Detections a day by detector, severity or agent; of these detectors only, if any are named. */
+  detectionDays(fromMs: number, by: 'detector' | 'severity' | 'agent', detectors?: readonly string[]): Promise<readonly DayRow[]>;
+  /** Traces, and those of them with a detection. */
+  affected(fromMs: number): Promise<{ readonly traces: number; readonly affected: number }>;
   /** Tokens and cost a day by model, agent or framework. */
   costDays(fromMs: number, by: 'model' | 'agent'): Promise<readonly DayRow[]>;
   deleteTrace(traceId: string): Promise<boolean>;
