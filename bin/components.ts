@@ -6,8 +6,11 @@ import { factory as fileExporter } from '../exporters/file/file.ts';
 import { factory as nop } from '../exporters/nop/nop.ts';
 import { factory as otlpGrpc } from '../exporters/otlp_grpc/otlp_grpc.ts';
 import { factory as otlpHttp } from '../exporters/otlp_http/otlp_http.ts';
+import { factory as store } from '../exporters/store/store.ts';
+import { apiFactory } from '../extensions/api/api.ts';
 import { factory as basicAuth } from '../extensions/basicauth/basicauth.ts';
 import { factory as bearerTokenAuth } from '../extensions/bearertokenauth/bearertokenauth.ts';
+import { factory as database } from '../extensions/database/database.ts';
 import { factory as fileStorage } from '../extensions/file_storage/file_storage.ts';
 import { factory as healthCheck } from '../extensions/health_check/health_check.ts';
 import { factory as batch } from '../processors/batch/batch.ts';
@@ -17,6 +20,7 @@ import { factory as fileReceiver } from '../receivers/file/file.ts';
 import { factory as otlp } from '../receivers/otlp/otlp.ts';
 import { factory as webhook } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
+import { catalogued } from './catalogued.ts';
 import { shippedDetectors } from './detectors.ts';
 import { embeddingTable } from './shipped.ts';
 
@@ -35,10 +39,13 @@ export const factories: readonly AnyFactory[] = [
   debug,
   fileExporter,
   nop,
+  store,
   forward,
   detections,
   healthCheck,
   fileStorage,
+  database,
+  apiFactory(catalogued),
   bearerTokenAuth,
   basicAuth,
 ];

@@ -1,0 +1,232 @@
+// What the routes say and refuse, beyond their shapes.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { finding, type Platform, startPlatform } from './testing.ts';
+
+const hex = (n: number) => n.toString(16).padStart(32, '0');
+let platform: Platform;
+const ask: Platform['ask'] = (...args) => platform.ask(...args);
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  for (let trace = 1; trace <= 5; trace++) {
+    await platform.ingest([
+      {
+        trace,
+        span: trace * 10,
+        kind: 'invoke_agent',
+        attributes: { 'gen_ai.agent.name': 'a' },
+        ...(trace === 5 ? { error: 'x' } : {}),
+      },
+    ]);
+  }
+  const low = { 'gen_ai.evaluation.name': 'cost', 'gen_ai.evaluation.score.value': 0.455 };
+  await platform.ingest([{ span: 2, events: [finding(7), finding(8, low)] }]);
+});
+afterAll(() => platform.stop());
+
+describe('lists', () => {
+  test('pages, and a cursor through all of it', async () => {
+    const first = await ask('GET', '/traces?per_page=2');
+    expect(first.body).toMatchObject({ total: 5, page: 1, per_page: 2 });
+    const seen = first.body.traces.map(({ id }: { id: string }) => id);
+    for (let cursor = first.body.next_cursor; cursor !== null; ) {
+      const { body } = await ask('GET', `/traces?per_page=2&cursor=${cursor}`);
+      seen.push(...body.traces.map(({ id }: { id: string }) => id));
+      cursor = body.next_cursor;
+    }
+    expect(new Set(seen)).toEqual(new Set([1, 2, 3, 4, 5].map(hex)));
+    expect(seen).toHaveLength(5);
+  });
+
+  test.each([
+    ['page=0', 422, 'not-valid'],
+    ['per_page=101', 422, 'not-valid'],
+    ['per_page=100&page=101', 400, 'page-too-deep'],
+    ['cursor=zzz', 400, 'bad-cursor'],
+    ['status=nope', 422, 'not-valid'],
+    ['date_from=yesterday', 422, 'not-valid'],
+  ])('%s is refused', async (query, status, code) => {
+    const { body, headers, ...answer } = await ask('GET', `/traces?${query}`);
+    expect([answer.status, body.code]).toEqual([status, code]);
+    expect(headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(body.request_id).toBe(headers.get('x-request-id'));
+  });
+
+  test('filters', async () => {
+    const count = async (path: string) => (await ask('GET', path)).body.total;
+    expect(await count('/traces?status=failed')).toBe(1);
+    expect(await count('/traces?date_to=2001-01-01')).toBe(0);
+    expect(await count('/detections?detection_type=cost')).toBe(1);
+    expect(await count('/detections?confidence_min=80')).toBe(1);
+    // 45.5 % is shown as 46.
+    expect(await count('/detections?confidence_min=46')).toBe(1 + 1);
+    expect(await count('/detections?confidence_max=45')).toBe(0);
+    expect(await count('/detections?validated=true')).toBe(0);
+  });
+});
+
+test('a detection has what its detector says of it, in the words of the seed', async () => {
+  const { body } = await ask('GET', `/detections/${hex(7)}`);
+  expect(body).toMatchObject({
+    detection_type: 'loop',
+    confidence: 90,
+    confidence_tier: 'HIGH',
+    method: 'structural',
+    validated: false,
+    false_positive: null,
+    details: { tool: 'ls' },
+  });
+  expect(body.business_impact).toMatch(/\w/);
+  expect(body.suggested_action).toMatch(/\w/);
+});
+
+test('feedback once, then statistics with an interval', async () => {
+  const label = { detection_id: hex(8), is_correct: false, reason: 'polling' };
+  expect((await ask('POST', '/feedback', label)).status).toBe(201);
+  expect(await ask('POST', '/feedback', label)).toMatchObject({ status: 409, body: { code: 'already-judged' } });
+  expect(await ask('POST', '/feedback', { ...label, detection_id: hex(99) })).toMatchObject({ status: 404 });
+  const { body } = await ask('GET', '/feedback/stats');
+  expect(body).toMatchObject({
+    total: 1,
+    recall_observable: false,
+    by_type: [{ detection_type: 'cost', precision: 0, recall: null }],
+  });
+  expect(body.by_type[0].precision_high).toBeCloseTo(0.793, 3);
+  expect((await ask('GET', `/detections/${hex(8)}`)).body).toMatchObject({
+    validated: true,
+    false_positive: true,
+    notes: 'polling',
+  });
+});
+
+describe('who asks', () => {
+  test('every way of sending a key; a token; revocation counts within a second', async () => {
+    const { body: tenant } = await ask('POST', '/auth/tenants', { name: 'acme' });
+    const { body: key } = await ask('POST', '/auth/api-keys', { name: 'ci' }, { 'x-misstep-api-key': tenant.api_key });
+    const me = (headers: Record<string, string>) => ask('GET', '/auth/me', undefined, headers);
+    const basic = `Basic ${Buffer.from(`any:${key.key}`).toString('base64')}`;
+    const { body: token } = await ask('POST', '/auth/token', { api_key: key.key });
+    const ways = [
+      { authorization: `Bearer ${key.key}` },
+      { authorization: `bearer ${token.access_token}` },
+      { authorization: basic },
+      { 'x-misstep-api-key': key.key },
+      { 'x-pisama-api-key': key.key },
+      { 'x-api-key': key.key },
+    ];
+    for (const way of ways) expect((await me(way)).body).toMatchObject({ id: tenant.id, name: 'acme' });
+    const listed = await ask('GET', '/auth/api-keys', undefined, { 'x-api-key': tenant.api_key });
+    expect(JSON.stringify(listed.body)).not.toContain(key.key);
+    expect((await ask('DELETE', `/auth/api-keys/${key.id}`, undefined, { 'x-api-key': tenant.api_key })).status).toBe(204);
+    for (const way of ways) expect((await me(way)).status).toBe(401);
+    expect((await me({ 'x-api-key': tenant.api_key })).status).toBe(200);
+  });
+
+  test('tokens of another secret, without signature, or over, are nobody', async () => {
+    const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const body = part({ k: 'x', sub: 'default', exp: 4e9 });
+    for (const forged of [
+      `${part({ alg: 'none' })}.${body}.`,
+      `${part({ alg: 'HS256' })}.${body}.AAAA`,
+      'a.b.c',
+      'x'.repeat(5_000),
+    ]) {
+      const { status } = await ask('GET', '/auth/me', undefined, { authorization: `Bearer ${forged}` });
+      expect(status).toBe(401);
+    }
+  });
+
+  test('five tenants an hour from one address', async () => {
+    const few = await startPlatform();
+    const answers = [];
+    for (let i = 0; i < 6; i++) answers.push(await few.ask('POST', '/auth/tenants', { name: `t${i}` }));
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201, 429]);
+    expect(answers[5]?.headers.get('retry-after')).toBeTruthy();
+    expect(answers[5]?.body.code).toBe('too-many-requests');
+    await few.stop();
+  });
+
+  test('where others reach it nobody is let in without a key, and no stranger makes a tenant', async () => {
+    const open = await startPlatform({}, false);
+    expect((await open.ask('GET', '/traces')).status).toBe(401);
+    expect(await open.ask('POST', '/auth/tenants', { name: 'x' })).toMatchObject({ status: 403, body: { code: 'no-signup' } });
+    expect((await open.ask('GET', '/health')).status).toBe(200);
+    await open.stop();
+  });
+});
+
+describe('hostile requests', () => {
+  test.each([
+    ['no JSON', '{"name":', 400, 'malformed-body'],
+    ['a prototype', '{"name":"x","__proto__":{"a":1}}', 400, 'malformed-body'],
+    ['a list', '[]', 422, 'not-valid'],
+    ['wrong types', '{"name":1}', 422, 'not-valid'],
+    ['10,000 levels', `{"name":${'['.repeat(10_000)}${']'.repeat(10_000)}}`, 422, 'not-valid'],
+    ['9 MB', `{"name":"${'x'.repeat(9_000_000)}"}`, 413, 'too-large'],
+  ])('%s', async (_, body, status, code) => {
+    const answer = await ask('POST', '/workflow-groups', body);
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+    expect(JSON.stringify(answer.body).length).toBeLessThan(2_000);
+  });
+
+  test('another media type, an unknown path, another method', async () => {
+    expect((await ask('POST', '/workflow-groups', 'name=x', { 'content-type': 'text/plain' })).body.code).toBe('media-type');
+    expect((await ask('GET', '/nope')).body.code).toBe('no-such-path');
+    expect((await ask('DELETE', '/traces')).status).toBe(404);
+  });
+
+  test('SQL in every text is text', async () => {
+    const text = "x'; DROP TABLE misstep_traces; --";
+    expect((await ask('GET', `/detections?detection_type=${encodeURIComponent(text)}`)).body.total).toBe(0);
+    expect((await ask('GET', `/traces?session_id=${encodeURIComponent(text)}`)).body.total).toBe(0);
+    const { body } = await ask('POST', '/workflow-groups', { name: text });
+    expect((await ask('GET', '/workflow-groups')).body.items).toContainEqual(
+      expect.objectContaining({ id: body.id, name: text }),
+    );
+    expect((await ask('GET', '/traces')).body.total).toBe(5);
+  });
+});
+
+test('the documents as a page', async () => {
+  const { status, body, headers } = await ask('GET', '/docs');
+  expect(status).toBe(200);
+  expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+  expect(body).toContain('/api/v1/detections/{id}/validate');
+});
+
+test('spans and webhooks go to the receiver as they are, and its answer comes back', async () => {
+  const got: { path: string | undefined; type: string | undefined; body: string }[] = [];
+  const receiver = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      got.push({ path: request.url, type: request.headers['content-type'], body: Buffer.concat(chunks).toString('latin1') });
+      response.writeHead(202, { 'content-type': 'application/json', 'idempotency-replayed': 'true' }).end('{"accepted":1}');
+    });
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
+  const endpoint = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`;
+  const forwarding = await startPlatform({ ingest_endpoint: endpoint });
+  const answer = await forwarding.ask('POST', '/traces/ingest?token=t', 'not \u00ff JSON', {
+    'content-type': 'application/x-protobuf',
+  });
+  expect(answer).toMatchObject({ status: 202, body: { accepted: 1 } });
+  expect(answer.headers.get('idempotency-replayed')).toBe('true');
+  expect(got).toEqual([
+    { path: '/api/v1/traces/ingest?token=t', type: 'application/x-protobuf', body: expect.stringContaining('JSON') },
+  ]);
+  receiver.closeAllConnections();
+  await new Promise((resolve) => receiver.close(resolve));
+  expect(await forwarding.ask('POST', '/n8n/webhook', '{}')).toMatchObject({ status: 503, body: { code: 'no-receiver' } });
+  await forwarding.stop();
+});
+
+test('a database that is away: 503, and health says so', async () => {
+  const away = await startPlatform();
+  await away.database.shutdown(new AbortController().signal);
+  expect(await away.ask('GET', '/traces')).toMatchObject({ status: 503, body: { code: 'database-unavailable' } });
+  expect((await away.ask('GET', '/health')).body).toMatchObject({ status: 'unhealthy', database: 'unavailable' });
+  await away.stop();
+});

@@ -1,0 +1,108 @@
+// Every route that the OpenAPI document names, asked over HTTP: it answers as the document says, and two tenants see nothing of each other.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Route } from '../../extensions/api/route.ts';
+import { routes } from '../../extensions/api/routes.ts';
+import { type Answer, finding, type Platform, startPlatform } from './testing.ts';
+
+const TRACE = '1'.padStart(32, '0');
+const DETECTION = '7'.padStart(32, '0');
+
+let platform: Platform;
+/** The tenant that has data, and one that has none. */
+const keys: Record<'full' | 'other', string> = { full: '', other: '' };
+const ids: Record<string, string> = {};
+
+beforeAll(async () => {
+  platform = await startPlatform({ signup: true }, false);
+  for (const name of ['full', 'other'] as const) {
+    const { body } = await platform.ask('POST', '/auth/tenants', { name });
+    keys[name] = body.api_key;
+    ids[name] = body.id;
+  }
+  await platform.ingest(
+    [
+      { span: 1, kind: 'invoke_agent', at: Date.now() - 1_790_000_000_000, attributes: { 'gen_ai.agent.name': 'shopper' } },
+      {
+        span: 2,
+        parent: 1,
+        kind: 'chat',
+        attributes: { 'gen_ai.request.model': 'm', 'gen_ai.usage.input_tokens': 9, 'gen_ai.usage.output_tokens': 1 },
+        events: [finding(7), finding(8)],
+      },
+    ],
+    ids['full'],
+  );
+  const group = await ask('full', 'POST', '/workflow-groups', { name: 'g' });
+  ids['group'] = group.body.id;
+  const key = await ask('full', 'POST', '/auth/api-keys', { name: 'k' });
+  ids['key'] = key.body.id;
+});
+
+afterAll(() => platform.stop());
+
+function ask(who: 'full' | 'other' | undefined, method: string, path: string, body?: unknown): Promise<Answer> {
+  return platform.ask(method, path, body, who === undefined ? {} : { authorization: `Bearer ${keys[who]}` });
+}
+
+/** What fills `{name}` in the order of the table: things of the tenant `full`. */
+function fill(path: string): string {
+  const of = path.startsWith('/detections') ? DETECTION : (ids['group'] as string);
+  return path
+    .replace('{trace_id}', TRACE)
+    .replace('{key_id}', ids['key'] as string)
+    .replace('{id}', of);
+}
+
+const bodies: Readonly<Record<string, unknown>> = {
+  'POST /auth/tenants': { name: 'third' },
+  'POST /auth/token': { api_key: '' },
+  'POST /auth/api-keys': { name: 'other' },
+  'PUT /detections/{id}/validate': { false_positive: true, notes: 'no' },
+  'POST /detections/{id}/validate': { false_positive: false },
+  'POST /feedback': { detection_id: DETECTION, is_correct: true, reason: 'yes', severity_rating: 3 },
+  'POST /workflow-groups': { name: 'new' },
+  'PUT /workflow-groups/{id}': { name: 'other name', workflow_ids: ['a'] },
+  'POST /workflow-groups/{id}/assign': { workflow_ids: ['b'] },
+};
+const bodyOf = ({ method, path }: Route) => (path === '/auth/token' ? { api_key: keys.full } : bodies[`${method} ${path}`]);
+
+/** What takes things away comes last. */
+const ordered = [...routes].sort((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'));
+const guarded = ordered.filter(({ open }) => open !== true);
+const named = (list: readonly Route[]) => list.map((route) => [`${route.method} ${route.path}`, route] as const);
+
+test('the document lists every route and its schemas are JSON Schemas', async () => {
+  const { body } = await platform.ask('GET', '/openapi.json');
+  const listed = Object.entries(body.paths).flatMap(([path, methods]) =>
+    Object.keys(methods as object).map((method) => `${method.toUpperCase()} ${path}`),
+  );
+  expect(listed.sort()).toEqual(routes.map(({ method, path }) => `${method} /api/v1${path}`).sort());
+  expect(JSON.stringify(body)).not.toContain('$schema');
+});
+
+test.each(named(guarded))('%s asks who it is', async (_, route) => {
+  const nobody = await ask(undefined, route.method, fill(route.path), bodyOf(route));
+  expect([nobody.status, nobody.body.code]).toEqual([401, 'no-credentials']);
+  const wrong = await platform.ask(route.method, fill(route.path), bodyOf(route), { 'x-api-key': 'msk_wrong' });
+  expect([wrong.status, wrong.body.code]).toEqual([401, 'unknown-key']);
+});
+
+test.each(named(guarded))('claim 24: %s shows and changes nothing of another tenant', async (_, route) => {
+  const { status, body } = await ask('other', route.method, fill(route.path), bodyOf(route));
+  if (route.params !== undefined) {
+    expect(status).toBe(404);
+    return;
+  }
+  const text = JSON.stringify(body);
+  for (const foreign of [TRACE, DETECTION, 'shopper', ids['group'] as string, ids['key'] as string]) {
+    // What the request named itself may be in the answer.
+    if (!JSON.stringify(bodyOf(route) ?? '').includes(foreign)) expect(text).not.toContain(foreign);
+  }
+});
+
+test.each(named(ordered))('%s answers as the document says', async (_, route) => {
+  const answer = await ask('full', route.method, fill(route.path), bodyOf(route));
+  expect([answer.status, answer.body]).toEqual([route.status ?? (route.reply === undefined ? 204 : 200), expect.anything()]);
+  if (route.reply !== undefined) expect(route.reply.safeParse(answer.body).error?.issues).toBeUndefined();
+  expect(answer.headers.get('x-request-id')).toBeTruthy();
+});

@@ -1,0 +1,69 @@
+/** The API over a real database, in tests: the thread of the database runs from the source. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { apiFactory } from '../../extensions/api/api.ts';
+import { databaseFactory } from '../../extensions/database/database.ts';
+import { finding, request, type SpanSaid } from '../../extensions/database/testing/suite.ts';
+import type { DatabaseExtension } from '../../src/component/records.ts';
+import { type TestHost, testHost } from '../../src/component/testing.ts';
+import { catalogued } from '../catalogued.ts';
+
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into it.
+  readonly body: any;
+  readonly headers: Headers;
+}
+
+export interface Platform {
+  readonly host: TestHost;
+  readonly url: string;
+  readonly database: DatabaseExtension;
+  ask(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
+  ingest(spans: readonly SpanSaid[], tenant?: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export { finding };
+
+const signal = new AbortController().signal;
+
+/** `local: false` = as on an address that others reach: everybody needs a key. */
+export async function startPlatform(options: object = {}, local = true): Promise<Platform> {
+  const directory = mkdtempSync(join(tmpdir(), 'misstep-api-'));
+  const databases = databaseFactory(new URL('../../extensions/database/testing/worker.mjs', import.meta.url));
+  const database = databases.create('database', databases.options.parse({ directory })) as DatabaseExtension;
+  const host = testHost(undefined, { database });
+  await database.start(host);
+  const apis = apiFactory(catalogued);
+  const given = { endpoint: local ? '127.0.0.1:0' : '0.0.0.0:0', requests_per_minute: 100_000, ...options };
+  const api = apis.create('api', apis.options.parse(given));
+  await api.start(host);
+  const url = `http://127.0.0.1:${(api as unknown as { readonly port: number }).port}`;
+  return {
+    host,
+    url,
+    database,
+    async ask(method, path, body, headers = {}) {
+      const given = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
+      const type = body === undefined ? {} : { 'content-type': 'application/json' };
+      const answer = await fetch(url + (path.startsWith('/docs') || path.startsWith('/v1') ? path : `/api/v1${path}`), {
+        method,
+        headers: { ...type, ...headers },
+        ...given,
+      });
+      const text = await answer.text();
+      const json = answer.headers.get('content-type')?.includes('json') === true;
+      return { status: answer.status, body: json ? JSON.parse(text) : text, headers: answer.headers };
+    },
+    async ingest(spans, tenant = 'default') {
+      await database.records.ingest(tenant, [request(spans)]);
+    },
+    async stop() {
+      await api.shutdown(signal);
+      await database.shutdown(signal);
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}

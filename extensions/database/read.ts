@@ -1,0 +1,291 @@
+/** What components ask of one tenant. Every statement names the tenant first; there is none that does not. */
+import type {
+  AgentRow,
+  DayRow,
+  DetectionFilter,
+  DetectionRow,
+  DocumentRow,
+  Page,
+  StepRow,
+  TenantRecords,
+  TraceFilter,
+  TraceRow,
+  Window,
+} from '../../src/component/records.ts';
+import { type Driver, places, type Row, type Value } from './driver.ts';
+
+/** Rows of one page at the most, whatever is asked. */
+const MOST_ROWS = 1_000;
+const MOST_STEPS = 20_000;
+
+/** Conditions that are joined by AND, with their values. */
+class Where {
+  readonly values: Value[] = [];
+  private readonly parts: string[] = [];
+
+  constructor(tenant: string) {
+    this.and('tenant = ?', tenant);
+  }
+
+  /** Left out if the value is undefined. */
+  and(part: string, ...values: readonly (Value | undefined)[]): this {
+    if (values.includes(undefined)) return this;
+    this.parts.push(part);
+    this.values.push(...(values as Value[]));
+    return this;
+  }
+
+  toString(): string {
+    return this.parts.join(' AND ');
+  }
+}
+
+/** Roll-ups do not count, nor does a model call around another: its tokens are that one's. */
+const OWN_TOKENS = `NOT EXISTS (SELECT 1 FROM misstep_steps c WHERE c.tenant = s.tenant AND c.trace_id = s.trace_id
+  AND c.parent_id = s.span_id AND c.kind = 'llm' AND c.input_tokens IS NOT NULL) AND s.kind NOT IN ('agent', 'workflow')`;
+
+const TRACE = `t.trace_id, t.session_id, t.framework, t.service, t.name, t.status, t.started_ms, t.ended_ms,
+  (SELECT count(*) FROM misstep_steps s WHERE s.tenant = t.tenant AND s.trace_id = t.trace_id) AS steps,
+  (SELECT count(*) FROM misstep_detections d WHERE d.tenant = t.tenant AND d.trace_id = t.trace_id AND d.label = 'fail') AS detections,
+  (SELECT coalesce(sum(s.input_tokens), 0) FROM misstep_steps s WHERE s.tenant = t.tenant AND s.trace_id = t.trace_id AND ${OWN_TOKENS}) AS input_tokens,
+  (SELECT coalesce(sum(s.output_tokens), 0) FROM misstep_steps s WHERE s.tenant = t.tenant AND s.trace_id = t.trace_id AND ${OWN_TOKENS}) AS output_tokens,
+  (SELECT coalesce(sum(s.cost), 0) FROM misstep_steps s WHERE s.tenant = t.tenant AND s.trace_id = t.trace_id AND ${OWN_TOKENS}) AS cost`;
+
+const STEP = `trace_id, span_id, parent_id, kind, name, agent, model, tool, outcome, error, started_ms, ended_ms, input_tokens, output_tokens,
+  cost, input, output, state_delta, state_hash`;
+
+export class TenantReader implements TenantRecords {
+  private readonly driver: Driver;
+  private readonly tenant: string;
+  private readonly now: () => number;
+
+  constructor(driver: Driver, tenant: string, now: () => number) {
+    this.driver = driver;
+    this.tenant = tenant;
+    this.now = now;
+  }
+
+  traces(filter: TraceFilter, window: Window): Promise<Page<TraceRow>> {
+    const where = new Where(this.tenant)
+      .and('framework = ?', filter.framework)
+      .and('status = ?', filter.status)
+      .and('session_id = ?', filter.session)
+      .and('started_ms >= ?', filter.fromMs)
+      .and('started_ms <= ?', filter.toMs);
+    return this.page<TraceRow>(window, where, {
+      table: 'misstep_traces t',
+      columns: TRACE,
+      time: 'started_ms',
+      id: 'trace_id',
+      read: (row) => row as unknown as TraceRow,
+    });
+  }
+
+  async trace(traceId: string): Promise<TraceRow | undefined> {
+    const where = new Where(this.tenant).and('trace_id = ?', traceId);
+    const [row] = await this.driver.all(`SELECT ${TRACE} FROM misstep_traces t WHERE ${where}`, where.values);
+    return row as TraceRow | undefined;
+  }
+
+  async steps(traceId: string, limit: number): Promise<readonly StepRow[]> {
+    const where = new Where(this.tenant).and('trace_id = ?', traceId);
+    const sql = `SELECT ${STEP} FROM misstep_steps WHERE ${where} ORDER BY started_ms, ended_ms DESC, span_id LIMIT ?`;
+    const rows = await this.driver.all(sql, [...where.values, Math.min(limit, MOST_STEPS)]);
+    return withAgents(rows as unknown as StepRow[]);
+  }
+
+  detections(filter: DetectionFilter, window: Window): Promise<Page<DetectionRow>> {
+    const where = new Where(this.tenant)
+      .and('detector = ?', filter.detector)
+      .and('trace_id = ?', filter.trace)
+      .and('confidence >= ?', filter.confidenceMin)
+      .and('confidence <= ?', filter.confidenceMax)
+      .and('created_ms >= ?', filter.fromMs)
+      .and('created_ms <= ?', filter.toMs);
+    if (filter.judged !== undefined) where.and(`verdict IS ${filter.judged ? 'NOT ' : ''}NULL`);
+    if (filter.withdrawn !== true) where.and("label = 'fail'");
+    return this.page(window, where, {
+      table: 'misstep_detections',
+      columns: '*',
+      time: 'created_ms',
+      id: 'id',
+      read: detection,
+    });
+  }
+
+  async detection(id: string): Promise<DetectionRow | undefined> {
+    const where = new Where(this.tenant).and('id = ?', id);
+    const [row] = await this.driver.all(`SELECT * FROM misstep_detections WHERE ${where}`, where.values);
+    return row === undefined ? undefined : detection(row);
+  }
+
+  async judge(id: string, verdict: DetectionRow['verdict'], notes: string | null): Promise<DetectionRow | undefined> {
+    const where = new Where(this.tenant).and('id = ?', id);
+    const judged = verdict === null ? null : this.now();
+    await this.driver.run(`UPDATE misstep_detections SET verdict = ?, notes = ?, judged_ms = ? WHERE ${where}`, [
+      verdict,
+      notes,
+      judged,
+      ...where.values,
+    ]);
+    return this.detection(id);
+  }
+
+  async agents(fromMs: number, limit: number): Promise<readonly AgentRow[]> {
+    const rows = await this.driver.all(
+      `SELECT agent, count(*) AS steps, count(DISTINCT trace_id) AS traces,
+        sum(CASE WHEN outcome IN ('error', 'timeout') THEN 1 ELSE 0 END) AS errors,
+        coalesce(sum(CASE WHEN ${OWN_TOKENS} THEN input_tokens END), 0) AS input_tokens,
+        coalesce(sum(CASE WHEN ${OWN_TOKENS} THEN output_tokens END), 0) AS output_tokens,
+        coalesce(sum(CASE WHEN ${OWN_TOKENS} THEN cost END), 0) AS cost,
+        avg(ended_ms - started_ms) AS mean_ms, max(ended_ms) AS last_ms
+      FROM misstep_steps s WHERE tenant = ? AND ended_ms >= ? AND agent IS NOT NULL GROUP BY agent ORDER BY steps DESC, agent LIMIT ?`,
+      [this.tenant, fromMs, Math.min(limit, MOST_ROWS)],
+    );
+    return rows as unknown as AgentRow[];
+  }
+
+  async detectionDays(
+    fromMs: number,
+    by: 'detector' | 'severity' | 'agent',
+    detectors: readonly string[] = [],
+  ): Promise<readonly DayRow[]> {
+    const where = new Where(this.tenant).and('created_ms >= ?', fromMs).and("label = 'fail'");
+    if (detectors.length > 0) where.and(`detector IN ${places(1, detectors.length)}`, ...detectors);
+    const rows = await this.driver.all(
+      `SELECT ${this.day('created_ms')} AS day, coalesce(${by}, '') AS key, count(*) AS count, 0 AS input_tokens, 0 AS output_tokens, 0 AS cost
+      FROM misstep_detections WHERE ${where} GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?`,
+      [...where.values, MOST_STEPS],
+    );
+    return rows as unknown as DayRow[];
+  }
+
+  async affected(fromMs: number): Promise<{ readonly traces: number; readonly affected: number }> {
+    const where = new Where(this.tenant).and('started_ms >= ?', fromMs);
+    const [row] = await this.driver.all(
+      `SELECT count(*) AS traces, coalesce(sum(CASE WHEN EXISTS (SELECT 1 FROM misstep_detections d
+        WHERE d.tenant = t.tenant AND d.trace_id = t.trace_id AND d.label = 'fail') THEN 1 ELSE 0 END), 0) AS affected
+      FROM misstep_traces t WHERE ${where}`,
+      where.values,
+    );
+    return { traces: Number(row?.['traces']), affected: Number(row?.['affected']) };
+  }
+
+  async costDays(fromMs: number, by: 'model' | 'agent'): Promise<readonly DayRow[]> {
+    const rows = await this.driver.all(
+      `SELECT ${this.day('ended_ms')} AS day, coalesce(${by}, '') AS key, count(*) AS count, coalesce(sum(input_tokens), 0) AS input_tokens,
+        coalesce(sum(output_tokens), 0) AS output_tokens, coalesce(sum(cost), 0) AS cost
+      FROM misstep_steps s WHERE tenant = ? AND ended_ms >= ? AND (input_tokens IS NOT NULL OR output_tokens IS NOT NULL) AND ${OWN_TOKENS}
+      GROUP BY 1, 2 ORDER BY 1, 2 LIMIT ?`,
+      [this.tenant, fromMs, MOST_STEPS],
+    );
+    return rows as unknown as DayRow[];
+  }
+
+  deleteTrace(traceId: string): Promise<boolean> {
+    return this.driver.transaction(async () => {
+      const where = new Where(this.tenant).and('trace_id = ?', traceId);
+      let changed = 0;
+      for (const table of ['steps', 'detections', 'traces'])
+        changed += await this.driver.run(`DELETE FROM misstep_${table} WHERE ${where}`, where.values);
+      return changed > 0;
+    });
+  }
+
+  async document(kind: string, id: string): Promise<DocumentRow | undefined> {
+    const where = new Where(this.tenant).and('kind = ?', kind).and('id = ?', id);
+    const [row] = await this.driver.all(`SELECT * FROM misstep_documents WHERE ${where}`, where.values);
+    return row === undefined ? undefined : document(row);
+  }
+
+  documents(kind: string, window: Window): Promise<Page<DocumentRow>> {
+    const where = new Where(this.tenant).and('kind = ?', kind);
+    return this.page(window, where, { table: 'misstep_documents', columns: '*', time: 'created_ms', id: 'id', read: document });
+  }
+
+  put(kind: string, id: string, body: unknown, version?: number): Promise<DocumentRow | undefined> {
+    return this.driver.transaction(async () => {
+      const before = await this.document(kind, id);
+      if (version !== undefined && version !== (before?.version ?? 0)) return undefined;
+      const now = this.now();
+      const row = { kind, id, version: (before?.version ?? 0) + 1, body, created_ms: before?.created_ms ?? now, updated_ms: now };
+      await this.driver.run(
+        `INSERT INTO misstep_documents (tenant, kind, id, version, body, created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (tenant, kind, id) DO UPDATE SET version = excluded.version, body = excluded.body, updated_ms = excluded.updated_ms`,
+        [this.tenant, kind, id, row.version, JSON.stringify(body), row.created_ms, row.updated_ms],
+      );
+      return row;
+    });
+  }
+
+  async remove(kind: string, id: string): Promise<boolean> {
+    const where = new Where(this.tenant).and('kind = ?', kind).and('id = ?', id);
+    return (await this.driver.run(`DELETE FROM misstep_documents WHERE ${where}`, where.values)) > 0;
+  }
+
+  /** Newest first. */
+  private async page<T>(
+    { limit, offset, after }: Window,
+    where: Where,
+    of: { table: string; columns: string; time: string; id: string; read: (row: Row) => T },
+  ): Promise<Page<T>> {
+    const { table, columns, time, id, read } = of;
+    const rows = Math.max(1, Math.min(limit, MOST_ROWS));
+    const [counted] =
+      after === undefined ? await this.driver.all(`SELECT count(*) AS n FROM ${table} WHERE ${where}`, where.values) : [];
+    if (after !== undefined) {
+      const [ms, key] = cursorOf(after);
+      where.and(`(${time} < ? OR (${time} = ? AND ${id} < ?))`, ms, ms, key);
+    }
+    const sql = `SELECT ${columns} FROM ${table} WHERE ${where} ORDER BY ${time} DESC, ${id} DESC LIMIT ? OFFSET ?`;
+    const found = await this.driver.all(sql, [...where.values, rows + 1, after === undefined ? (offset ?? 0) : 0]);
+    const items = found.slice(0, rows);
+    const last = items.at(-1);
+    return {
+      items: items.map(read),
+      total: counted === undefined ? null : Number(counted['n']),
+      next: found.length > rows && last !== undefined ? cursor(last[time] as number, last[id] as string) : null,
+    };
+  }
+
+  private day(column: string): string {
+    return this.driver.dialect === 'sqlite'
+      ? `strftime('%Y-%m-%d', ${column} / 1000, 'unixepoch')`
+      : `to_char(to_timestamp(${column} / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD')`;
+  }
+}
+
+function cursor(ms: number, id: string): string {
+  return Buffer.from(`${ms} ${id}`).toString('base64url');
+}
+
+/** Throws `RangeError` if it is no page's `next`. */
+function cursorOf(text: string): [ms: number, id: string] {
+  const [ms = '', id = ''] = Buffer.from(text, 'base64url').toString().split(' ');
+  if (!Number.isFinite(Number(ms)) || ms === '' || id === '') throw new RangeError('the cursor is none that a page gave');
+  return [Number(ms), id];
+}
+
+function detection(row: Row): DetectionRow {
+  const { tenant: _, evidence, data, taxonomy, ...rest } = row;
+  return { ...rest, evidence: parsed(evidence), data: parsed(data), taxonomy: parsed(taxonomy) } as unknown as DetectionRow;
+}
+
+function document(row: Row): DocumentRow {
+  const { tenant: _, body, ...rest } = row;
+  return { ...rest, body: parsed(body) } as unknown as DocumentRow;
+}
+
+function parsed(text: Value | undefined): unknown {
+  return JSON.parse(String(text));
+}
+
+/** A step without an agent of its own is its nearest ancestor's: the ancestor often came in a later request. */
+function withAgents(rows: readonly StepRow[]): StepRow[] {
+  const byId = new Map(rows.map((row) => [row.span_id, row]));
+  return rows.map((row) => {
+    let above: StepRow | undefined = row;
+    for (let depth = 0; above !== undefined && above.agent === null && depth < 100; depth++) above = byId.get(above.parent_id);
+    return above === undefined || above.agent === row.agent ? row : { ...row, agent: above.agent };
+  });
+}
