@@ -113,6 +113,8 @@ class Detect implements Component, Consumer {
   private detectors: DetectorHost | undefined;
   /** In the place of `detectors`. */
   private pool: WorkerPool | undefined;
+  /** Detectors of which a failure was logged. */
+  private readonly reported = new Set<string>();
   private host: Host | undefined;
   private emit: EmitOptions | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -396,7 +398,10 @@ class Detect implements Component, Consumer {
 
   private reportError(detector: string, window: string, error: string): void {
     this.account.failed(detector, error);
-    this.host?.logger.log('error', `Detector ${detector} failed and is off for this window.`, { window, error });
+    if (this.reported.has(detector)) return;
+    this.reported.add(detector);
+    const message = `Detector ${detector} failed and is off for this window. Further failures of it are only counted.`;
+    this.host?.logger.log('error', message, { window, error });
   }
 
   private newPool(host: Host, active: HostOptions['detectors']): WorkerPool {
