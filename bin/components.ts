@@ -25,7 +25,11 @@ import { shippedDetectors } from './detectors.ts';
 import { embeddingTable } from './shipped.ts';
 
 /** One for the process: what it finds can be watched at `findings$`, whichever pipeline found it. */
-const detect = detectFactory(shippedDetectors, embeddingTable);
+const detect = detectFactory(
+  shippedDetectors,
+  embeddingTable,
+  new URL(import.meta.url.endsWith('.ts') ? './detect-worker.ts' : './detect-worker.js', import.meta.url),
+);
 
 export const factories: readonly AnyFactory[] = [
   otlp,
