@@ -1,6 +1,7 @@
 /** Spans of one run as an OTLP/JSON document: ids, order in time, attributes and the bounds on all of them. */
 import { createHash } from 'node:crypto';
 import { text } from '../../src/dialects/json.ts';
+import type { Outcome } from '../../src/step/step.ts';
 import { identifier, isTime, writeJson } from './payload.ts';
 
 /** An ExportTraceServiceRequest as OTLP/JSON. */
@@ -36,8 +37,15 @@ export interface SpanFacts {
   readonly startMs?: number | undefined;
   readonly endMs?: number | undefined;
   readonly error?: SpanError | undefined;
+  /** Where neither the error nor its absence says how the step ended: stated, with the member that says it. */
+  readonly ending?: Ending | undefined;
   /** The span that it ran within; the root if none. */
   readonly parent?: Span | undefined;
+}
+
+export interface Ending {
+  readonly outcome: Outcome;
+  readonly source: string;
 }
 
 type AnyValue =
@@ -144,8 +152,12 @@ export class Span {
   toJson(traceId: string, parentSpanId: string, times: Times): unknown {
     if (times.synthetic) this.flag('misstep.time.synthetic', true);
     if (this.#notes.length > 0) this.texts('misstep.truncated', this.#notes);
-    const { name, error } = this.facts;
+    const { name, error, ending } = this.facts;
     if (error?.type !== undefined) this.text('error.type', error.type.slice(0, maxName));
+    if (ending !== undefined) this.text('misstep.outcome', ending.outcome).text('misstep.outcome.source', ending.source);
+    // What the framework coped with is no error of the span.
+    const coped = ending !== undefined && ending.outcome !== 'error' && ending.outcome !== 'timeout';
+    if (coped && error !== undefined) this.text('error.message', error.message.slice(0, 8192));
     return {
       traceId,
       spanId: this.spanId,
@@ -155,7 +167,7 @@ export class Span {
       startTimeUnixNano: `${times.startUs}000`,
       endTimeUnixNano: `${times.endUs}000`,
       attributes: [...this.#attributes].map(([key, value]) => ({ key, value })),
-      status: error === undefined ? {} : { code: 2, message: error.message.slice(0, 8192) },
+      status: error === undefined || coped ? {} : { code: 2, message: error.message.slice(0, 8192) },
     };
   }
 }
