@@ -193,6 +193,7 @@ export class Run {
   readonly #ids = new Set<string>();
   #left = maxRun;
   #lost = 0;
+  #rootless = false;
 
   /** `id` is the framework's id of the run: the same id gives the same trace. */
   constructor(format: string, id: string, root: SpanFacts) {
@@ -234,6 +235,12 @@ export class Run {
     return new Span(this, spanId, facts);
   }
 
+  /** The body is a part of a run whose root another body tells: its spans stand below that root. */
+  withoutRoot(): this {
+    this.#rootless = true;
+    return this;
+  }
+
   /** One request with every span. `service` is what the framework runs as. */
   document(service: string): TraceDocument {
     if (this.#lost > 0) this.root.note(`${this.#lost} of ${this.#lost + maxSpans} steps`);
@@ -244,7 +251,7 @@ export class Run {
     const times = this.#spans.map(({ facts }) => clock.place(facts));
     const rootTimes = clock.last(this.root.facts, first);
     const spans = [
-      this.root.toJson(this.traceId, '', rootTimes),
+      ...(this.#rootless ? [] : [this.root.toJson(this.traceId, '', rootTimes)]),
       ...this.#spans.map((span, i) => span.toJson(this.traceId, span.facts.parent?.spanId ?? this.root.spanId, times[i]!)),
     ];
     return {

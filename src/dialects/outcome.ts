@@ -87,6 +87,9 @@ export function readEnding(
     return failed(type ?? exception?.type, text(reader.statusMessage()) ?? message ?? exception?.message);
   }
   if (failedByFlag(reader, guards)) return failed(type, message);
+  const status = find(reader, 'executionStatus', guards, (value) => text(plain(value)));
+  if (status === 'canceled') return failed(type, message, 'cancelled');
+  if (status === 'waiting' || status === 'running' || status === 'new') return { outcome: 'unknown', error: undefined };
   const success = find(reader, 'success', guards, (value) => text(plain(value)));
   if (success === 'false') {
     const outcome = causeOf(type, message);
