@@ -113,8 +113,12 @@ function oneRun(payload: Dict): TraceDocument {
     error: executionError(status, execution.error),
     ending: executionEnding(status),
   });
+  // A sub-workflow belongs to its caller's session, as its spans do.
   const session =
-    identifier(member(payload, 'sessionId')) ?? execution.session ?? (executionId === undefined ? workflowId : executionId);
+    identifier(member(payload, 'sessionId')) ??
+    execution.session ??
+    execution.parent ??
+    (executionId === undefined ? workflowId : executionId);
   const settings = member(workflow, 'settings');
   const limit = number(member(settings, 'executionTimeout'));
   const { root } = run;
