@@ -27,11 +27,42 @@ const marks: readonly (readonly [string, readonly string[]])[] = [
   ['langgraph', ['run_id', 'thread_id']],
   ['langgraph', ['run_id', 'assistant_id']],
   ['openclaw', ['session_id', 'events']],
+  ['openclaw', ['type', 'ts', 'seq']],
+  ['n8n', ['data', 'mode', 'startedAt']],
+  ['n8n', ['resultData']],
+  ['n8n', ['eventName', 'payload']],
+  ['dify', ['event', 'task_id']],
+  ['dify', ['workflow_id', 'total_steps']],
+  ['langgraph', ['run_id', 'values']],
 ];
+
+/** Members that tell a record of a stream: all records of one file are one payload then. */
+const records: readonly (readonly [string, readonly string[]])[] = [
+  ['langgraph', ['step', 'timestamp', 'type', 'payload']],
+  ['langgraph', ['type', 'ns', 'data']],
+  ['dify', ['event', 'task_id']],
+  ['openclaw', ['type', 'version', 'id', 'timestamp']],
+  ['openclaw', ['type', 'id', 'parentId', 'timestamp']],
+  ['openclaw', ['type', 'ts', 'seq']],
+];
+
+const has = (value: unknown, keys: readonly string[]): boolean =>
+  typeof value === 'object' && value !== null && keys.every((key) => Object.hasOwn(value, key));
+
+/** The format of a stream that begins with this record; `undefined` if it begins none. Events of an event stream count by their data. */
+export function streamOf(record: unknown): string | undefined {
+  if (has(record, ['event', 'data'])) {
+    const { event, data } = record as { readonly event: unknown; readonly data: unknown };
+    if (has(data, ['run_id', 'attempt']) || (typeof event === 'string' && /^debug(\||$)/.test(event))) return 'langgraph';
+    if (event === undefined && has(data, ['event', 'task_id'])) return 'dify';
+  }
+  return records.find(([, keys]) => has(record, keys))?.[0];
+}
 
 /** The format of a payload; `otlp` if nothing tells, so that its own errors speak. */
 export function formatOf(payload: unknown): string {
   if (typeof payload !== 'object' || payload === null) return 'otlp';
+  if (Array.isArray(payload)) return payload.slice(0, 10).map(streamOf).find(Boolean) ?? 'otlp';
   const found = marks.find(([, keys]) => keys.every((key) => Object.hasOwn(payload, key)));
   return found === undefined ? 'otlp' : found[0];
 }

@@ -152,6 +152,21 @@ function haystackKind(value: string): KindValue | undefined {
   return value === '' ? undefined : 'task';
 }
 
+/** Types of Dify's nodes, with `_` or `-`. */
+const dify: Kinds = {
+  workflow: 'workflow',
+  message: 'workflow',
+  llm: 'llm',
+  question_classifier: 'llm',
+  parameter_extractor: 'llm',
+  knowledge_retrieval: 'retriever',
+  dataset_retrieval: 'retriever',
+  tool: 'tool',
+  http_request: 'tool',
+  agent: 'agent',
+  moderation: 'guardrail',
+};
+
 const table =
   (kinds: Kinds) =>
   (value: string): KindValue | undefined =>
@@ -187,6 +202,7 @@ export const kindKeys: readonly KindKey[] = [
   { key: 'agentops.span.kind', kind: table(agentops) },
   { key: 'haystack.component.type', kind: haystackKind },
   { key: 'llm.request.type', kind: table(oldCalls) },
+  { key: 'dify.span.type', kind: (value) => table(dify)(value.toLowerCase().replaceAll('-', '_')) ?? 'task' },
   { key: 'mcp.method.name', kind: table({ 'tools/call': 'tool' }) },
   { key: 'sdk_span_type', kind: table({ turn: 'task', task: 'workflow' }) },
 ];
@@ -207,6 +223,8 @@ export const nameKinds: readonly { readonly scope: string; readonly start: strin
   { scope: 'codex_', start: 'handle_responses', kind: 'llm' },
   { scope: 'n8n-otel', start: 'workflow.execute', kind: 'workflow' },
   { scope: 'n8n-otel', start: 'node.execute', kind: 'task' },
+  { scope: 'n8n-workflow', start: 'workflow.execute', kind: 'workflow' },
+  { scope: 'n8n-workflow', start: 'node.execute', kind: 'task' },
   { scope: 'agent_framework', start: 'workflow.', kind: 'workflow' },
   { scope: 'agent_framework', start: 'executor.', kind: 'task' },
   { scope: 'agent_framework', start: 'message.', kind: 'handoff' },

@@ -235,6 +235,7 @@ const presences: readonly (readonly [number, number])[] = [
   [at.handoffTo, bit.handoff],
   [at.metadata, bit.metadata],
   [at.persona, bit.system],
+  [at.facts, bit.facts],
 ];
 const ownRow = rowId('misstep.');
 const instructions = rowId('gen_ai.system_instructions');
