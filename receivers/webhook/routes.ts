@@ -2,9 +2,9 @@
  * Which path takes what, and how it answers: the one table of the receiver. An adapter is one line of `adapters`; a path
  * whose adapter is not there is not served.
  */
-import { dify } from './dify/dify.ts';
-import { langgraph } from './langgraph/langgraph.ts';
-import { n8n } from './n8n/n8n.ts';
+import { dify, hints as difyHints } from './dify/dify.ts';
+import { langgraph, hints as langgraphHints } from './langgraph/langgraph.ts';
+import { n8n, hints as n8nHints } from './n8n/n8n.ts';
 import { openclaw } from './openclaw/openclaw.ts';
 import { type Answerer, claudeCodeTraces, created, empty, states } from './replies.ts';
 import type { TraceDocument } from './run.ts';
@@ -17,9 +17,9 @@ export interface Adapter {
 }
 
 const adapters: Readonly<Record<string, Adapter>> = {
-  n8n: { convert: n8n },
-  dify: { convert: dify },
-  langgraph: { convert: langgraph },
+  n8n: { convert: n8n, hints: n8nHints },
+  dify: { convert: dify, hints: difyHints },
+  langgraph: { convert: langgraph, hints: langgraphHints },
   openclaw: { convert: openclaw },
 };
 
