@@ -1,4 +1,5 @@
-/** What files may hold beside OTLP/JSON: bodies of frameworks' webhooks, told by their shape. */
+/** What files may hold beside spans in OTLP/JSON: bodies of frameworks' webhooks and OTLP/JSON logs, told by their shape. */
+import { logs } from '../connectors/agent_events/replay.ts';
 import { dify } from '../receivers/webhook/dify/dify.ts';
 import { langgraph } from '../receivers/webhook/langgraph/langgraph.ts';
 import { n8n } from '../receivers/webhook/n8n/n8n.ts';
@@ -13,6 +14,7 @@ export const formats: Readonly<Record<string, Format>> = {
   dify,
   langgraph,
   openclaw,
+  logs,
 };
 
 /** Members that tell a format, the surest first: all of one list must be there. */
@@ -27,6 +29,8 @@ const marks: readonly (readonly [string, readonly string[]])[] = [
   ['langgraph', ['run_id', 'thread_id']],
   ['langgraph', ['run_id', 'assistant_id']],
   ['openclaw', ['session_id', 'events']],
+  ['logs', ['resourceLogs']],
+  ['logs', ['resource_logs']],
 ];
 
 /** The format of a payload; `otlp` if nothing tells, so that its own errors speak. */

@@ -101,10 +101,10 @@ function response(place: Place, event: LogEvent): Reading {
   return said === undefined ? 'unread' : ofRequest(place, event, 'output', textMessage('assistant', said), false);
 }
 
-/** A hop was answered by another model: the user never saw it. */
+/** The conventions' word for it is `content_filter`. A hop was answered by another model: the user never saw it. */
 function refusal(place: Place, event: LogEvent): Reading {
   if (event.attributes.get('server_fallback_hop') === true || word(event, 'server_fallback_hop') === 'true') return 'unread';
-  return ofRequest(place, event, 'attributes', '{"gen_ai.response.finish_reasons":["refusal"]}', false);
+  return ofRequest(place, event, 'attributes', '{"gen_ai.response.finish_reasons":["content_filter"]}', false);
 }
 
 /** The Messages API's answer: text and calls, and why it stopped. Cut bodies are no JSON. */
