@@ -30,8 +30,9 @@ export function contentEvent(event: LogEvent): Reading {
   }
   const role = eventRole(event.name);
   if (role === undefined) return 'unread';
-  const messages = readMessages(payload(event), role).slice(0, maxMessages);
-  const json = role === 'system' ? systemParts(messages) : messages.map(messageJson).join(',');
+  const given = payload(event);
+  const messages = readMessages(given, role).slice(0, maxMessages).map(answering(given));
+  const json = role === 'system' ? systemParts(messages) : messages.filter(says).map(messageJson).join(',');
   if (json === '') return 'unread';
   const part: Part = role === 'system' ? 'system' : event.name === 'gen_ai.choice' ? 'output' : 'input';
   return { kind: 'content', target, part, json, last: part === 'output' };
@@ -43,6 +44,12 @@ function payload(event: LogEvent): unknown {
   const packed = body ?? read(event.attributes.get('gen_ai.event.content') ?? event.attributes.get('event_body'));
   const message = firstMember(packed, ['message']);
   if (message !== undefined) return message;
+  if (
+    event.name === 'gen_ai.choice' &&
+    typeof packed === 'object' &&
+    firstMember(packed, ['content', 'tool_calls', 'parts']) === undefined
+  )
+    return undefined;
   if (packed !== undefined && typeof packed !== 'string') return packed;
   const own: Record<string, unknown> = {};
   for (const key of ['role', 'name', 'content', 'tool_calls', 'id', 'message']) {
@@ -50,6 +57,25 @@ function payload(event: LogEvent): unknown {
     if (value !== undefined) own[key] = key === 'tool_calls' || key === 'message' ? read(value) : plain(value);
   }
   return Object.keys(own).length > 0 ? (own['message'] ?? own) : packed;
+}
+
+/** An answer of a tool names its call by `id`, where a message of a chat says `tool_call_id`. */
+function answering(given: unknown): (message: Message) => Message {
+  const id = text(firstMember(given, ['tool_call_id', 'id']));
+  return (message) => {
+    if (message.role !== 'tool' || id === undefined) return message;
+    const { toolResults, text: said } = message;
+    const results = toolResults.length > 0 ? toolResults : [{ id, name: message.name, text: said }];
+    return {
+      ...message,
+      text: toolResults.length > 0 ? said : '',
+      toolResults: results.map((one) => ({ ...one, id: one.id ?? id })),
+    };
+  };
+}
+
+function says({ text: said, toolCalls, toolResults }: Message): boolean {
+  return said !== '' || toolCalls.length > 0 || toolResults.length > 0;
 }
 
 function messageJson({ role, name, text: said, toolCalls, toolResults }: Message): string {
