@@ -1,4 +1,5 @@
 /** Every component that a configuration may name: the one place that knows them all. */
+import { factory as agentEvents } from '../connectors/agent_events/agent_events.ts';
 import { factory as detections } from '../connectors/detections/detections.ts';
 import { factory as forward } from '../connectors/forward/forward.ts';
 import { factory as debug } from '../exporters/debug/debug.ts';
@@ -45,6 +46,7 @@ export const factories: readonly AnyFactory[] = [
   nop,
   store,
   forward,
+  agentEvents,
   detections,
   healthCheck,
   fileStorage,

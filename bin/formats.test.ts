@@ -24,13 +24,14 @@ describe('a format is told by shape', () => {
     ['langgraph', { run_id: 'r', steps: [] }],
     ['langgraph', { run_id: 'r', thread_id: 't' }],
     ['openclaw', { session_id: 's', events: [] }],
+    ['logs', { resourceLogs: [] }],
   ])('%s: %j', (format, payload) => {
     expect(formatOf(payload)).toBe(format);
   });
 
   it('and a name that is none is refused', () => {
     expect(() => documents('constructor', {})).toThrow(
-      /format constructor: unknown, must be auto or one of otlp, n8n, dify, langgraph, openclaw/,
+      /format constructor: unknown, must be auto or one of otlp, n8n, dify, langgraph, openclaw, logs/,
     );
   });
 });

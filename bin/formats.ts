@@ -1,4 +1,5 @@
-/** What files may hold beside OTLP/JSON: bodies of frameworks' webhooks, told by their shape. */
+/** What files may hold beside spans in OTLP/JSON: bodies of frameworks' webhooks and OTLP/JSON logs, told by their shape. */
+import { logs } from '../connectors/agent_events/replay.ts';
 import { dify } from '../receivers/webhook/dify/dify.ts';
 import { langgraph } from '../receivers/webhook/langgraph/langgraph.ts';
 import { n8n } from '../receivers/webhook/n8n/n8n.ts';
@@ -13,6 +14,7 @@ export const formats: Readonly<Record<string, Format>> = {
   dify,
   langgraph,
   openclaw,
+  logs,
 };
 
 /** Members that tell a format, the surest first: all of one list must be there. */
@@ -34,6 +36,8 @@ const marks: readonly (readonly [string, readonly string[]])[] = [
   ['dify', ['event', 'task_id']],
   ['dify', ['workflow_id', 'total_steps']],
   ['langgraph', ['run_id', 'values']],
+  ['logs', ['resourceLogs']],
+  ['logs', ['resource_logs']],
 ];
 
 /** Members that tell a record of a stream: all records of one file are one payload then. */

@@ -23,7 +23,7 @@ export const attributes: readonly AttributeEntry[] = [
     key: 'misstep.run.format',
     type: 'string',
     on: ['span'],
-    text: 'Shape of the payload that the span was made from: n8n, dify, langgraph or openclaw.',
+    text: 'Shape of the payload that the span was made from: n8n, dify, langgraph, openclaw, or log events of claude_code, gemini_cli or codex.',
   },
   { key: 'misstep.run.id', type: 'string', on: ['span'], text: "The framework's own id of the run, on every span of it." },
   { key: 'misstep.run.status', type: 'string', on: ['span'], text: 'How the framework says the run ended, in its own word.' },
@@ -54,6 +54,13 @@ export const attributes: readonly AttributeEntry[] = [
     text: 'How the step ended where its status does not say it: ok, error, handled_error, blocked, cancelled, timeout or unknown.',
   },
   { key: 'misstep.outcome.source', type: 'string', on: ['span'], text: 'Member of the payload that says so.' },
+  {
+    key: 'misstep.compaction.before',
+    type: 'int',
+    on: ['span'],
+    text: 'Tokens of the context before the agent compacted it.',
+  },
+  { key: 'misstep.compaction.after', type: 'int', on: ['span'], text: 'Tokens of the context after that.' },
   {
     key: 'misstep.time.synthetic',
     type: 'boolean',
