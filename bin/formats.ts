@@ -3,6 +3,7 @@ import { logs } from '../connectors/agent_events/replay.ts';
 import { dify } from '../receivers/webhook/dify/dify.ts';
 import { langgraph } from '../receivers/webhook/langgraph/langgraph.ts';
 import { n8n } from '../receivers/webhook/n8n/n8n.ts';
+import { openai } from '../receivers/webhook/openai/openai.ts';
 import { openclaw } from '../receivers/webhook/openclaw/openclaw.ts';
 
 /** A payload to OTLP/JSON documents. Throws an error that says what is wrong with the payload. */
@@ -15,6 +16,7 @@ export const formats: Readonly<Record<string, Format>> = {
   langgraph,
   openclaw,
   logs,
+  openai,
 };
 
 /** Members that tell a format, the surest first: all of one list must be there. */
@@ -38,6 +40,9 @@ const marks: readonly (readonly [string, readonly string[]])[] = [
   ['langgraph', ['run_id', 'values']],
   ['logs', ['resourceLogs']],
   ['logs', ['resource_logs']],
+  ['openai', ['object', 'output', 'status']],
+  ['openai', ['object', 'assistant_id']],
+  ['openai', ['raw_responses']],
 ];
 
 /** Members that tell a record of a stream: all records of one file are one payload then. */
@@ -59,14 +64,24 @@ export function streamOf(record: unknown): string | undefined {
     const { event, data } = record as { readonly event: unknown; readonly data: unknown };
     if (has(data, ['run_id', 'attempt']) || (typeof event === 'string' && /^debug(\||$)/.test(event))) return 'langgraph';
     if (event === undefined && has(data, ['event', 'task_id'])) return 'dify';
+    if (typeof event === 'string' && /^(thread|response)\./.test(event)) return 'openai';
   }
   return records.find(([, keys]) => has(record, keys))?.[0];
+}
+
+/** What the exporter of the Agents SDK posts, and events of webhooks: they are told by values, not by names. */
+function isOpenAiData(payload: object): boolean {
+  const { data, type } = payload as { readonly data?: unknown; readonly type?: unknown };
+  if (Array.isArray(data))
+    return data.some((one) => has(one, ['object', 'span_data']) || (has(one, ['object']) && one.object === 'trace'));
+  return typeof type === 'string' && /^response\.\w+$/.test(type) && has(payload, ['id', 'data']);
 }
 
 /** The format of a payload; `otlp` if nothing tells, so that its own errors speak. */
 export function formatOf(payload: unknown): string {
   if (typeof payload !== 'object' || payload === null) return 'otlp';
   if (Array.isArray(payload)) return payload.slice(0, 10).map(streamOf).find(Boolean) ?? 'otlp';
+  if (isOpenAiData(payload)) return 'openai';
   const found = marks.find(([, keys]) => keys.every((key) => Object.hasOwn(payload, key)));
   return found === undefined ? 'otlp' : found[0];
 }

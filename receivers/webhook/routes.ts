@@ -5,6 +5,7 @@
 import { dify, hints as difyHints } from './dify/dify.ts';
 import { langgraph, hints as langgraphHints } from './langgraph/langgraph.ts';
 import { n8n, hints as n8nHints } from './n8n/n8n.ts';
+import { openai, hints as openaiHints } from './openai/openai.ts';
 import { openclaw } from './openclaw/openclaw.ts';
 import { type Answerer, claudeCodeTraces, created, empty, states } from './replies.ts';
 import type { TraceDocument } from './run.ts';
@@ -21,6 +22,7 @@ const adapters: Readonly<Record<string, Adapter>> = {
   dify: { convert: dify, hints: difyHints },
   langgraph: { convert: langgraph, hints: langgraphHints },
   openclaw: { convert: openclaw },
+  openai: { convert: openai, hints: openaiHints },
 };
 
 /** OTLP traces in protobuf or JSON, answered as OTLP asks. `summary` = JSON is answered as the reference does. */

@@ -41,6 +41,8 @@ export interface SpanFacts {
   readonly ending?: Ending | undefined;
   /** The span that it ran within; the root if none. */
   readonly parent?: Span | undefined;
+  /** The same, where another body may have it: 16 hex digits. */
+  readonly parentId?: string | undefined;
 }
 
 export interface Ending {
@@ -252,7 +254,9 @@ export class Run {
     const rootTimes = clock.last(this.root.facts, first);
     const spans = [
       ...(this.#rootless ? [] : [this.root.toJson(this.traceId, '', rootTimes)]),
-      ...this.#spans.map((span, i) => span.toJson(this.traceId, span.facts.parent?.spanId ?? this.root.spanId, times[i]!)),
+      ...this.#spans.map((span, i) =>
+        span.toJson(this.traceId, span.facts.parent?.spanId ?? span.facts.parentId ?? this.root.spanId, times[i]!),
+      ),
     ];
     return {
       resourceSpans: [
@@ -317,6 +321,11 @@ function nativeId(id: string, length: number): string | undefined {
       ? id.replaceAll('-', '')
       : id;
   return bare.length === length && /^[0-9a-fA-F]+$/.test(bare) && !/^0+$/.test(bare) ? bare.toLowerCase() : undefined;
+}
+
+/** The span id of a step that the framework knows by an id of its own, whatever body it stands in. */
+export function stableId(format: string, id: string): string {
+  return hash(16, format, 'step', id);
 }
 
 function hash(length: number, ...parts: readonly string[]): string {
