@@ -1,5 +1,6 @@
 /** What files may hold beside spans in OTLP/JSON: bodies of frameworks' webhooks and OTLP/JSON logs, told by their shape. */
 import { logs } from '../connectors/agent_events/replay.ts';
+import { bedrock } from '../receivers/webhook/bedrock/bedrock.ts';
 import { dify } from '../receivers/webhook/dify/dify.ts';
 import { langgraph } from '../receivers/webhook/langgraph/langgraph.ts';
 import { n8n } from '../receivers/webhook/n8n/n8n.ts';
@@ -17,6 +18,7 @@ export const formats: Readonly<Record<string, Format>> = {
   openclaw,
   logs,
   openai,
+  bedrock,
 };
 
 /** Members that tell a format, the surest first: all of one list must be there. */
@@ -43,6 +45,8 @@ const marks: readonly (readonly [string, readonly string[]])[] = [
   ['openai', ['object', 'output', 'status']],
   ['openai', ['object', 'assistant_id']],
   ['openai', ['raw_responses']],
+  ['bedrock', ['agentId', 'callerChain', 'trace']],
+  ['bedrock', ['retrievalResults']],
 ];
 
 /** Members that tell a record of a stream: all records of one file are one payload then. */
@@ -53,6 +57,8 @@ const records: readonly (readonly [string, readonly string[]])[] = [
   ['openclaw', ['type', 'version', 'id', 'timestamp']],
   ['openclaw', ['type', 'id', 'parentId', 'timestamp']],
   ['openclaw', ['type', 'ts', 'seq']],
+  ['bedrock', ['eventType', 'payload']],
+  ['bedrock', ['agentId', 'callerChain', 'trace']],
 ];
 
 const has = (value: unknown, keys: readonly string[]): boolean =>
@@ -82,6 +88,8 @@ export function formatOf(payload: unknown): string {
   if (typeof payload !== 'object' || payload === null) return 'otlp';
   if (Array.isArray(payload)) return payload.slice(0, 10).map(streamOf).find(Boolean) ?? 'otlp';
   if (isOpenAiData(payload)) return 'openai';
+  const { events } = payload as { readonly events?: unknown };
+  if (Array.isArray(events) && has(events[0], ['eventType', 'payload'])) return 'bedrock';
   const found = marks.find(([, keys]) => keys.every((key) => Object.hasOwn(payload, key)));
   return found === undefined ? 'otlp' : found[0];
 }

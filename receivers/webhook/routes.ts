@@ -23,6 +23,7 @@ const adapters: Readonly<Record<string, Adapter>> = {
   langgraph: { convert: langgraph, hints: langgraphHints },
   openclaw: { convert: openclaw },
   openai: { convert: openai, hints: openaiHints },
+  bedrock: { convert: bedrock, hints: bedrockHints },
 };
 
 /** OTLP traces in protobuf or JSON, answered as OTLP asks. `summary` = JSON is answered as the reference does. */
