@@ -1,5 +1,6 @@
 /** What files may hold beside spans in OTLP/JSON: bodies of frameworks' webhooks and OTLP/JSON logs, told by their shape. */
 import { logs } from '../connectors/agent_events/replay.ts';
+import { adk } from '../receivers/webhook/adk/adk.ts';
 import { bedrock } from '../receivers/webhook/bedrock/bedrock.ts';
 import { dify } from '../receivers/webhook/dify/dify.ts';
 import { langgraph } from '../receivers/webhook/langgraph/langgraph.ts';
@@ -19,6 +20,7 @@ export const formats: Readonly<Record<string, Format>> = {
   logs,
   openai,
   bedrock,
+  adk,
 };
 
 /** Members that tell a format, the surest first: all of one list must be there. */
@@ -47,6 +49,12 @@ const marks: readonly (readonly [string, readonly string[]])[] = [
   ['openai', ['raw_responses']],
   ['bedrock', ['agentId', 'callerChain', 'trace']],
   ['bedrock', ['retrievalResults']],
+  ['adk', ['eval_cases']],
+  ['adk', ['evalCases']],
+  ['adk', ['root_span']],
+  ['adk', ['app_name', 'events']],
+  ['adk', ['appName', 'events']],
+  ['adk', ['context', 'events', 'id']],
 ];
 
 /** Members that tell a record of a stream: all records of one file are one payload then. */
@@ -57,6 +65,8 @@ const records: readonly (readonly [string, readonly string[]])[] = [
   ['openclaw', ['type', 'version', 'id', 'timestamp']],
   ['openclaw', ['type', 'id', 'parentId', 'timestamp']],
   ['openclaw', ['type', 'ts', 'seq']],
+  ['adk', ['invocationId', 'author']],
+  ['adk', ['invocation_id', 'author']],
   ['bedrock', ['eventType', 'payload']],
   ['bedrock', ['agentId', 'callerChain', 'trace']],
 ];

@@ -2,6 +2,8 @@
  * Which path takes what, and how it answers: the one table of the receiver. An adapter is one line of `adapters`; a path
  * whose adapter is not there is not served.
  */
+import { adk, hints as adkHints } from './adk/adk.ts';
+import { bedrock, hints as bedrockHints } from './bedrock/bedrock.ts';
 import { dify, hints as difyHints } from './dify/dify.ts';
 import { langgraph, hints as langgraphHints } from './langgraph/langgraph.ts';
 import { n8n, hints as n8nHints } from './n8n/n8n.ts';
@@ -24,6 +26,7 @@ const adapters: Readonly<Record<string, Adapter>> = {
   openclaw: { convert: openclaw },
   openai: { convert: openai, hints: openaiHints },
   bedrock: { convert: bedrock, hints: bedrockHints },
+  adk: { convert: adk, hints: adkHints },
 };
 
 /** OTLP traces in protobuf or JSON, answered as OTLP asks. `summary` = JSON is answered as the reference does. */
