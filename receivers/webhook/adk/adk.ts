@@ -3,11 +3,13 @@
  * of spans. Names are written in camelCase by the API and in snake_case by files; both are read. A run is one invocation, its session the session's id.
  */
 import { isObject, member } from '../../../src/dialects/json.ts';
-import { type Dict, dict, identifier, list, PayloadError, time, word } from '../payload.ts';
+import { type Dict, dict, identifier, list, PayloadError, time, word, writeJson } from '../payload.ts';
 import { Run, type Span, type TraceDocument } from '../run.ts';
 import { Invocation } from './invocation.ts';
 import { both, textOf } from './names.ts';
 
+/** Characters of what stands for an id where a body has none: the same body is the same run. */
+const maxId = 10_000;
 const format = 'adk';
 const maxDepth = 100;
 
@@ -64,7 +66,7 @@ function evalCases(set: Dict): TraceDocument[] {
 }
 
 function evalTurn(turn: Dict, session: string | undefined): TraceDocument {
-  const id = identifier(both(turn, 'invocationId')) ?? JSON.stringify(turn).slice(0, 10_000);
+  const id = identifier(both(turn, 'invocationId')) ?? writeJson(turn, maxId).text;
   const startMs = time(both(turn, 'creationTimestamp'));
   const run = new Run(format, id, { name: 'invocation', startMs });
   const uses = list(both(dict(both(turn, 'intermediateData')), 'toolUses'));
@@ -90,7 +92,7 @@ function evalTurn(turn: Dict, session: string | undefined): TraceDocument {
 function tree(root: Dict): TraceDocument {
   const run = new Run(
     format,
-    identifier(member(root['attributes'], 'gcp.vertex.agent.invocation_id')) ?? JSON.stringify(root).slice(0, 10_000),
+    identifier(member(root['attributes'], 'gcp.vertex.agent.invocation_id')) ?? writeJson(root, maxId).text,
     {
       name: word(root['name']) ?? 'invocation',
       ...errorIn(root),

@@ -5,18 +5,19 @@
  * A part names its step by `traceId`: the request's UUID and a place. Agents are told apart by their `callerChain`.
  */
 import { isObject, member } from '../../../src/dialects/json.ts';
-import { type Dict, dict, identifier, list, PayloadError, time, word } from '../payload.ts';
+import { type Dict, dict, identifier, list, PayloadError, time, word, writeJson } from '../payload.ts';
 import { Run, type TraceDocument } from '../run.ts';
 import { Agents, type Part } from './parts.ts';
 
+/** Characters of what stands for an id where a body has none: the same body is the same run. */
+const maxId = 10_000;
 const format = 'bedrock';
 
 export function bedrock(payload: unknown): TraceDocument[] {
   const events = eventsOf(payload);
   const parts = events.map(partOf).filter((part) => part !== undefined);
   const first = parts.find(({ depth }) => depth <= 1) ?? parts[0];
-  const id =
-    first?.request ?? identifier(member(dict(payload)['request'], 'sessionId')) ?? JSON.stringify(events).slice(0, 10_000);
+  const id = first?.request ?? identifier(member(dict(payload)['request'], 'sessionId')) ?? writeJson(events, maxId).text;
   const run = new Run(format, id, {
     name: `invoke_agent ${first?.agent ?? 'agent'}`,
     startMs: first?.atMs,

@@ -1,6 +1,6 @@
 /** Trace parts as spans: an agent for each chain of callers, below it model calls, tools, knowledge bases, guardrails. */
 import { isObject, member } from '../../../src/dialects/json.ts';
-import { type Dict, dict, firstNumber, list, time, word } from '../payload.ts';
+import { type Dict, dict, firstNumber, identifier, list, time, word } from '../payload.ts';
 import type { ChatMessage, Ending, Run, Span } from '../run.ts';
 
 export interface Part {
@@ -56,7 +56,7 @@ export class Agents {
     if (part.kind === 'failureTrace') {
       const { failureReason, failureCode } = part.body;
       const message = word(failureReason) ?? 'The agent failed.';
-      this.step(part, agent, 'failure', { error: { type: String(failureCode ?? 'failure'), message } })?.text(
+      this.step(part, agent, 'failure', { error: { type: identifier(failureCode) ?? 'failure', message } })?.text(
         'openinference.span.kind',
         'CHAIN',
       );
