@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { type Command, Option } from 'commander';
+import { isEventStream, serverSentEvents } from '../../receivers/webhook/sse.ts';
 import { blame, blameRecord } from '../../src/detector/blame/blame.ts';
 import type { Severity } from '../../src/detector/detector.ts';
 import { detectionRecord } from '../../src/detector/emit.ts';
@@ -18,7 +19,7 @@ import { provideEmbedding } from '../../src/text/embedding.ts';
 import { printable } from '../../src/text/printable.ts';
 import { redact } from '../../src/text/redact.ts';
 import { shippedDetectors } from '../detectors.ts';
-import { documents, formats } from '../formats.ts';
+import { documents, formats, streamOf } from '../formats.ts';
 import { embeddingTable } from '../shipped.ts';
 import { timeDetectors } from '../timing.ts';
 
@@ -177,12 +178,16 @@ async function* requests(file: string, format: string): AsyncGenerator<Uint8Arra
   let bytes: Uint8Array = await readFile(file);
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes, { maxOutputLength: MAX_FILE_BYTES });
   const text = new TextDecoder('utf-8', { ignoreBOM: false }).decode(bytes);
-  const whole = wholeDocument(file, text);
+  const stream = isEventStream(text);
+  const whole = stream ? serverSentEvents(text) : wholeDocument(file, text);
   if (whole !== undefined) {
-    for (const payload of Array.isArray(whole) ? whole : [whole])
+    // Records of one stream are one payload, other lists hold one payload a member.
+    const one = stream || !Array.isArray(whole) || streamOf(whole[0]) !== undefined;
+    for (const payload of one ? [whole] : whole)
       for (const document of documents(format, payload)) yield documentToProtobuf('traces', document).body;
     return;
   }
+  let records: unknown[] | undefined;
   let line = 0;
   let from = 0;
   while (from < text.length) {
@@ -198,8 +203,11 @@ async function* requests(file: string, format: string): AsyncGenerator<Uint8Arra
     } catch (error) {
       throw new Error(`line ${line}: not JSON (${error instanceof Error ? error.message : String(error)}).`, { cause: error });
     }
-    for (const document of documents(format, payload)) yield documentToProtobuf('traces', document).body;
+    if (line === 1 && streamOf(payload) !== undefined) records = [];
+    if (records !== undefined) records.push(payload);
+    else for (const document of documents(format, payload)) yield documentToProtobuf('traces', document).body;
   }
+  if (records !== undefined) for (const document of documents(format, records)) yield documentToProtobuf('traces', document).body;
 }
 
 function wholeDocument(file: string, text: string): unknown {

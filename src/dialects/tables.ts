@@ -433,6 +433,8 @@ export const fields = {
   ],
   errorType: ['error.type', 'error_class@claude_code', 'n8n.execution.error_type', 'exception.type'],
   errorText: ['error@claude_code', 'langfuse.observation.status_message', 'exception.message', 'error.message'],
+  /** How the step ended, in so many words. */
+  ending: ['misstep.outcome', 'dify.span.status', 'openclaw.outcome'],
   success: ['success@claude_code'],
   toolStatus: ['gen_ai.tool.status'],
   level: ['logfire.level_num'],

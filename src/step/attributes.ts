@@ -48,6 +48,13 @@ export const attributes: readonly AttributeEntry[] = [
   },
   { key: 'misstep.run.error', type: 'json', on: ['span'], text: 'Error that the framework states for the whole run.' },
   {
+    key: 'misstep.outcome',
+    type: 'string',
+    on: ['span'],
+    text: 'How the step ended where its status does not say it: ok, error, handled_error, blocked, cancelled, timeout or unknown.',
+  },
+  { key: 'misstep.outcome.source', type: 'string', on: ['span'], text: 'Member of the payload that says so.' },
+  {
     key: 'misstep.time.synthetic',
     type: 'boolean',
     on: ['span'],
