@@ -1,4 +1,5 @@
 /** What files may hold beside OTLP/JSON: bodies of frameworks' webhooks, told by their shape. */
+import { claudeCode } from '../receivers/webhook/claude-code/claude-code.ts';
 import { dify } from '../receivers/webhook/dify/dify.ts';
 import { langgraph } from '../receivers/webhook/langgraph/langgraph.ts';
 import { n8n } from '../receivers/webhook/n8n/n8n.ts';
@@ -13,7 +14,11 @@ export const formats: Readonly<Record<string, Format>> = {
   dify,
   langgraph,
   openclaw,
+  'claude-code': claudeCode,
 };
+
+/** Formats whose files are streams: all records of one file are one payload. */
+export const streams: ReadonlySet<string> = new Set(['claude-code']);
 
 /** Members that tell a format, the surest first: all of one list must be there. */
 const marks: readonly (readonly [string, readonly string[]])[] = [
@@ -27,11 +32,34 @@ const marks: readonly (readonly [string, readonly string[]])[] = [
   ['langgraph', ['run_id', 'thread_id']],
   ['langgraph', ['run_id', 'assistant_id']],
   ['openclaw', ['session_id', 'events']],
+  ['claude-code', ['session_id', 'hook_event_name']],
+  ['claude-code', ['conversation_id', 'hook_event_name']],
+  ['claude-code', ['loglines']],
+  ['claude-code', ['source', 'version', 'traces']],
 ];
+
+/** Members that tell a record of a stream: all records of one file are one payload then. */
+const records: readonly (readonly [string, readonly string[]])[] = [
+  ['claude-code', ['type', 'uuid', 'sessionId']],
+  ['claude-code', ['type', 'uuid', 'session_id']],
+  ['claude-code', ['type', 'summary', 'leafUuid']],
+  ['claude-code', ['type', 'messageId', 'snapshot']],
+  ['claude-code', ['session_id', 'hook_event_name']],
+  ['claude-code', ['conversation_id', 'hook_event_name']],
+];
+
+const has = (value: unknown, keys: readonly string[]): boolean =>
+  typeof value === 'object' && value !== null && keys.every((key) => Object.hasOwn(value, key));
+
+/** The format of a stream that begins with this record; `undefined` if it begins none. */
+export function streamOf(record: unknown): string | undefined {
+  return records.find(([, keys]) => has(record, keys))?.[0];
+}
 
 /** The format of a payload; `otlp` if nothing tells, so that its own errors speak. */
 export function formatOf(payload: unknown): string {
   if (typeof payload !== 'object' || payload === null) return 'otlp';
+  if (Array.isArray(payload)) return payload.slice(0, 10).map(streamOf).find(Boolean) ?? 'otlp';
   const found = marks.find(([, keys]) => keys.every((key) => Object.hasOwn(payload, key)));
   return found === undefined ? 'otlp' : found[0];
 }

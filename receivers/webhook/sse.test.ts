@@ -17,7 +17,9 @@ describe('an event stream', () => {
 
   it('reads fields, joins data, skips comments, and takes every end of line', () => {
     expect(
-      serverSentEvents('event: a\r\ndata: {"x":\r\ndata: 1}\r\n\r\n: note\ndata:plain\nid: 3\nretry: 9\n\nevent: empty\n\ndata: {"y":2}'),
+      serverSentEvents(
+        'event: a\r\ndata: {"x":\r\ndata: 1}\r\n\r\n: note\ndata:plain\nid: 3\nretry: 9\n\nevent: empty\n\ndata: {"y":2}',
+      ),
     ).toEqual([
       { event: 'a', data: { x: 1 } },
       { event: undefined, data: 'plain' },

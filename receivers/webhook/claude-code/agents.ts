@@ -19,6 +19,7 @@ export interface Agent {
 /** Which records belong to a started agent, and which call started it. */
 export class Agents {
   readonly #run: Run;
+  readonly #session: string;
   readonly #tools: Tools;
   readonly #main: Agent;
   readonly #made = new Map<string, Agent>();
@@ -28,8 +29,9 @@ export class Agents {
   readonly #byPrompt = new Map<string, string>();
   readonly #names = new Map<string, string>();
 
-  constructor(run: Run, tools: Tools, records: readonly Dict[]) {
+  constructor(run: Run, session: string, tools: Tools, records: readonly Dict[]) {
     this.#run = run;
+    this.#session = session;
     this.#tools = tools;
     this.#main = { name: mainAgent, span: run.root };
     for (const record of records) this.#note(record);
@@ -77,14 +79,14 @@ export class Agents {
     const name = word(member(record, 'agent_type')) ?? this.#names.get(from ?? '') ?? 'subagent';
     const span = this.#run.add({
       name: `invoke_agent ${name}`,
-      id: spanIdOf(this.#run.id, 'agent', id ?? from ?? key),
+      id: spanIdOf(this.#session, 'agent', id ?? from ?? key),
       startMs: at,
       endMs: at,
       parent: this.#tools.get(from)?.span,
     });
     // A run that is too long has no more agents.
     if (span === undefined) return this.#main;
-    describe(span, name, this.#run.id).text('gen_ai.agent.id', id);
+    describe(span, name, this.#session).text('gen_ai.agent.id', id);
     const made = { name, span };
     this.#made.set(key, made);
     return made;

@@ -16,7 +16,10 @@ const shell = (input: Dict): Members => ({
   tool_response: member(input, 'output'),
 });
 const mcp = (input: Dict): Members => ({ tool_response: jsonOf(member(input, 'result_json')) });
-const tool = (input: Dict): Members => ({ tool_response: jsonOf(member(input, 'tool_output')), error: member(input, 'error_message') });
+const tool = (input: Dict): Members => ({
+  tool_response: jsonOf(member(input, 'tool_output')),
+  error: member(input, 'error_message'),
+});
 const said = (input: Dict): Members => ({ last_assistant_message: member(input, 'text') });
 
 /** Events before an action tell what the event after it tells too; what an edit or a shell command was is told by `postToolUse` where it is on. */
@@ -34,11 +37,17 @@ const events: Readonly<Record<string, Named>> = Object.assign(Object.create(null
   beforeReadFile: { event: 'PreToolUse' },
   afterFileEdit: {
     event: 'PostToolUse',
-    more: (input: Dict) => ({ tool_name: 'Edit', tool_input: { file_path: member(input, 'file_path'), edits: member(input, 'edits') } }),
+    more: (input: Dict) => ({
+      tool_name: 'Edit',
+      tool_input: { file_path: member(input, 'file_path'), edits: member(input, 'edits') },
+    }),
   },
   afterAgentResponse: { event: 'Stop', more: said },
   afterAgentThought: { event: 'MessageDisplay' },
-  subagentStart: { event: 'SubagentStart', more: (input: Dict) => ({ agent_type: member(input, 'subagent_type'), agent_id: member(input, 'subagent_id') }) },
+  subagentStart: {
+    event: 'SubagentStart',
+    more: (input: Dict) => ({ agent_type: member(input, 'subagent_type'), agent_id: member(input, 'subagent_id') }),
+  },
   subagentStop: {
     event: 'SubagentStop',
     more: (input: Dict) => ({

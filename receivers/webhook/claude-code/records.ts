@@ -60,10 +60,18 @@ export function read(payload: unknown): Read {
     if (++seen > maxRecords) break;
     take(one, session);
   }
-  if (known === 0) throw new PayloadError(format, 'the body', payload, 'lines of a transcript, messages of the Agent SDK or hook inputs');
-  first ??= `transcript-${createHash('sha256').update(writeJson(early.slice(0, 2), 4096).text).digest('hex').slice(0, 16)}`;
+  if (known === 0)
+    throw new PayloadError(format, 'the body', payload, 'lines of a transcript, messages of the Agent SDK or hook inputs');
+  first ??= `transcript-${createHash('sha256')
+    .update(writeJson(early.slice(0, 2), 4096).text)
+    .digest('hex')
+    .slice(0, 16)}`;
   sessions.set(first, [...early, ...(sessions.get(first) ?? [])]);
-  return { sessions: [...sessions].map(([id, records]) => ({ id, records })), unread, left: Math.max(0, all.length - maxRecords) };
+  return {
+    sessions: [...sessions].map(([id, records]) => ({ id, records })),
+    unread,
+    left: Math.max(0, all.length - maxRecords),
+  };
 }
 
 interface Element {
@@ -93,7 +101,7 @@ function unwrapped(one: unknown): Dict | undefined {
   const request = member(inner, 'request');
   if (member(request, 'subtype') === 'hook_callback' && isObject(member(request, 'input'))) {
     const input = member(request, 'input') as Dict;
-    return { tool_use_id: member(request, 'tool_use_id'), ...input };
+    return { tool_use_id: member(request, 'tool_use_id'), request_id: member(inner, 'request_id'), ...input };
   }
   if (!isObject(inner)) return undefined;
   return cursorInput(inner) ?? inner;
@@ -105,8 +113,10 @@ function isRecord(one: unknown): boolean {
   return typeof type === 'string' && types.has(type);
 }
 
+/** The SDK sends `default` before it is told which session it talks to. */
 function sessionOf(record: unknown): string | undefined {
-  return identifier(firstMember(record, ['sessionId', 'session_id']));
+  const id = identifier(firstMember(record, ['sessionId', 'session_id']));
+  return id === 'default' ? undefined : id;
 }
 
 /** When the record was written, as it says. */

@@ -1,6 +1,6 @@
 /** Requests to the model. Claude Code writes one record a block of the answer, each with the usage of the whole: they are one span. */
-import { isObject, member } from '../../../src/dialects/json.ts';
-import { type Dict, firstWord, flag, list, number, time, word } from '../payload.ts';
+import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
+import { type Dict, firstWord, flag, identifier, list, number, time, word } from '../payload.ts';
 import type { Run, Span } from '../run.ts';
 import type { Agent } from './agents.ts';
 import { spanIdOf, textOf, timeOf } from './records.ts';
@@ -27,13 +27,16 @@ interface Request {
 
 export class Requests {
   readonly #run: Run;
+  readonly #session: string;
   readonly #made = new Map<string, Request>();
+  readonly #all: Request[] = [];
   /** By agent: what it heard and has not answered yet, and when. */
   readonly #heard = new Map<Span, { readonly messages: Heard[]; atMs: number | undefined }>();
   readonly #last = new Map<Span, Request>();
 
-  constructor(run: Run) {
+  constructor(run: Run, session: string) {
     this.#run = run;
+    this.#session = session;
   }
 
   hear(agent: Agent, record: Dict): void {
@@ -63,7 +66,14 @@ export class Requests {
     const at = time(timeOf(record));
     if (at !== undefined) request.span.facts = { ...request.span.facts, endMs: Math.max(at, request.span.facts.endMs ?? 0) };
     const failed = flag(member(record, 'isApiErrorMessage')) === true;
-    if (failed) request.span.facts = { ...request.span.facts, error: { type: word(member(record, 'error')) ?? 'api_error', message: textOf(member(message, 'content')) ?? 'The request failed.' } };
+    if (failed)
+      request.span.facts = {
+        ...request.span.facts,
+        error: {
+          type: word(member(record, 'error')) ?? 'api_error',
+          message: textOf(member(message, 'content')) ?? 'The request failed.',
+        },
+      };
   }
 
   #open(agent: Agent, record: Dict, message: unknown, id: string | undefined): Request | undefined {
@@ -73,7 +83,7 @@ export class Requests {
     const since = heard?.atMs;
     const span = this.#run.add({
       name: model === undefined ? 'chat' : `chat ${model}`,
-      id: id === undefined ? undefined : spanIdOf(this.#run.id, 'request', id),
+      id: id === undefined ? undefined : spanIdOf(this.#session, 'request', id),
       startMs: since !== undefined && at !== undefined && since <= at ? since : at,
       endMs: at,
       parent: agent.span,
@@ -84,11 +94,13 @@ export class Requests {
       .text('gen_ai.operation.name', 'chat')
       .text('gen_ai.provider.name', 'anthropic')
       .text('gen_ai.agent.name', agent.name)
-      .text('gen_ai.conversation.id', this.#run.id)
+      .text('gen_ai.conversation.id', this.#session)
       // What Claude Code writes itself, where no model was asked.
       .text('gen_ai.response.model', model === '<synthetic>' ? undefined : model)
       .text('gen_ai.response.id', word(member(message, 'id')));
-    return { span, parts: [], heard: heard?.messages ?? [], usage: undefined, stop: undefined };
+    const request = { span, parts: [], heard: heard?.messages ?? [], usage: undefined, stop: undefined };
+    this.#all.push(request);
+    return request;
   }
 
   /** The user broke in while the model was answering. */
@@ -103,16 +115,19 @@ export class Requests {
     const error = member(record, 'error');
     const span = this.#run.add({
       name: 'chat',
-      id: spanIdOf(this.#run.id, 'error', word(member(record, 'uuid')) ?? String(timeOf(record))),
+      id: spanIdOf(this.#session, 'error', word(member(record, 'uuid')) ?? String(timeOf(record))),
       startMs: time(timeOf(record)),
       parent: agent.span,
-      error: { type: firstWord(error, ['type', 'status', 'code']) ?? 'api_error', message: firstWord(error, ['message']) ?? 'The API request failed.' },
+      error: {
+        type: identifier(firstMember(error, ['status', 'type', 'code'])) ?? 'api_error',
+        message: firstWord(error, ['message']) ?? 'The API request failed.',
+      },
     });
     span
       ?.text('gen_ai.operation.name', 'chat')
       .text('gen_ai.provider.name', 'anthropic')
       .text('gen_ai.agent.name', agent.name)
-      .text('gen_ai.conversation.id', this.#run.id)
+      .text('gen_ai.conversation.id', this.#session)
       .count('misstep.retry.attempt', number(member(record, 'retryAttempt')));
   }
 
@@ -124,9 +139,10 @@ export class Requests {
 
   /** Number of requests; writes what came in pieces. */
   finish(): number {
-    const all = new Set([...this.#made.values(), ...this.#last.values()]);
-    for (const { span, parts, heard, usage, stop } of all) {
-      const [input, read, written] = ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'].map((key) => number(member(usage, key)));
+    for (const { span, parts, heard, usage, stop } of this.#all) {
+      const [input, read, written] = ['input_tokens', 'cache_read_input_tokens', 'cache_creation_input_tokens'].map((key) =>
+        number(member(usage, key)),
+      );
       span
         .json('gen_ai.input.messages', heard.length === 0 ? undefined : heard)
         .json('gen_ai.output.messages', parts.length === 0 ? undefined : [{ role: 'assistant', parts, finish_reason: stop }])
@@ -137,7 +153,7 @@ export class Requests {
         .count('gen_ai.usage.cache_read.input_tokens', read)
         .count('gen_ai.usage.cache_creation.input_tokens', written);
     }
-    return all.size;
+    return this.#all.length;
   }
 }
 
@@ -155,5 +171,12 @@ function answerPart(block: unknown): Part[] {
   if (type === 'text') return [{ type, content: word(member(block, 'text')) ?? '' }];
   if (type === 'thinking') return [{ type: 'reasoning', content: word(member(block, 'thinking')) ?? '' }];
   if (type !== 'tool_use' || !isObject(block)) return [];
-  return [{ type: 'tool_call', id: word(member(block, 'id')), name: word(member(block, 'name')) ?? 'tool', arguments: member(block, 'input') ?? {} }];
+  return [
+    {
+      type: 'tool_call',
+      id: word(member(block, 'id')),
+      name: word(member(block, 'name')) ?? 'tool',
+      arguments: member(block, 'input') ?? {},
+    },
+  ];
 }

@@ -5,7 +5,8 @@ import type { Ending, Run, Span, SpanError } from '../run.ts';
 import { spanIdOf, textOf, timeOf } from './records.ts';
 
 /** What Claude Code writes into a result where a person or a rule refused the call. */
-const refused = /^(?:The user doesn't want to |User rejected |Permission to use |Claude requested permissions |Permission denied|Tool use was blocked|PreToolUse:.*(?:blocked|denied))/i;
+const refused =
+  /^(?:The user doesn't want to |User rejected |Permission to use |Claude requested permissions |Permission denied|Tool use was blocked|PreToolUse:.*(?:blocked|denied))/i;
 const stopped = /\[Request interrupted by user|Interrupted by user|tool use was cancelled/i;
 const late = /\btimed?[ -]?out\b/i;
 /** Characters of a result in which those words are looked for: they stand at its start. */
@@ -25,10 +26,12 @@ export interface Place {
 
 export class Tools {
   readonly #run: Run;
+  readonly #session: string;
   readonly #calls = new Map<string, Call>();
 
-  constructor(run: Run) {
+  constructor(run: Run, session: string) {
     this.#run = run;
+    this.#session = session;
   }
 
   get(id: string | undefined): Call | undefined {
@@ -36,12 +39,18 @@ export class Tools {
   }
 
   /** The call of this id; made if it is not known yet. `undefined` if the run is too long. */
-  open(id: string | undefined, name: string | undefined, input: unknown, place: Place, startMs: number | undefined): Call | undefined {
+  open(
+    id: string | undefined,
+    name: string | undefined,
+    input: unknown,
+    place: Place,
+    startMs: number | undefined,
+  ): Call | undefined {
     const known = this.get(id);
     if (known !== undefined) return known;
     const span = this.#run.add({
       name: `execute_tool ${name ?? 'tool'}`,
-      id: id === undefined ? undefined : spanIdOf(this.#run.id, 'tool', id),
+      id: id === undefined ? undefined : spanIdOf(this.#session, 'tool', id),
       startMs,
       endMs: startMs,
       parent: place.parent,
@@ -51,7 +60,7 @@ export class Tools {
     span
       .text('gen_ai.operation.name', 'execute_tool')
       .text('gen_ai.agent.name', place.agent)
-      .text('gen_ai.conversation.id', this.#run.id)
+      .text('gen_ai.conversation.id', this.#session)
       .text('gen_ai.tool.name', name ?? 'tool')
       .text('gen_ai.tool.call.id', id)
       .json('gen_ai.tool.call.arguments', input);
@@ -82,7 +91,10 @@ export class Tools {
     const durationMs = firstNumber(input, ['duration_ms']);
     if (durationMs !== undefined && durationMs >= 0 && endMs !== undefined)
       call.span.facts = { ...call.span.facts, startMs: Math.max(1, endMs - durationMs) };
-    if (event === 'PermissionDenied') return block(call, firstWord(input, ['reason', 'message']), 'hook PermissionDenied', endMs);
+    if (event === 'PermissionDenied') {
+      block(call, firstWord(input, ['reason', 'message']), 'hook PermissionDenied', endMs);
+      return;
+    }
     const error = word(member(input, 'error'));
     const failed = event === 'PostToolUseFailure' || error !== undefined;
     const interrupted = flag(member(input, 'is_interrupt')) === true || flag(member(response, 'interrupted')) === true;
@@ -113,7 +125,8 @@ function end(call: Call, { error, failed, interrupted, source }: Said, endMs: nu
   const head = (error ?? '').slice(0, searched);
   if (!failed) {
     const ending = interrupted ? { outcome: 'cancelled' as const, source: `${source}.interrupted` } : undefined;
-    return close(call, ending, undefined, endMs);
+    close(call, ending, undefined, endMs);
+    return;
   }
   const message = error ?? 'The tool failed.';
   const outcome = refused.test(head)
@@ -124,7 +137,12 @@ function end(call: Call, { error, failed, interrupted, source }: Said, endMs: nu
         ? ('timeout' as const)
         : ('handled_error' as const);
   if (outcome === 'blocked') call.span.text('misstep.tools.denied', head);
-  close(call, { outcome, source: `${source}.${source === 'tool_result' ? 'is_error' : 'error'}` }, { type: undefined, message }, endMs);
+  close(
+    call,
+    { outcome, source: `${source}.${source === 'tool_result' ? 'is_error' : 'error'}` },
+    { type: undefined, message },
+    endMs,
+  );
 }
 
 function block(call: Call, reason: string | undefined, source: string, endMs: number | undefined): void {
