@@ -20,6 +20,7 @@ const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): 
   top: () => import('./commands/top.ts'),
   tail: () => import('./commands/tail.ts'),
   doctor: () => import('./commands/doctor.ts'),
+  hook: () => import('./commands/hook.ts'),
 };
 
 const program = new Command('misstep')
