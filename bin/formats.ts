@@ -2,6 +2,7 @@
 import { claudeCode } from '../receivers/webhook/claude-code/claude-code.ts';
 import { dify } from '../receivers/webhook/dify/dify.ts';
 import { langgraph } from '../receivers/webhook/langgraph/langgraph.ts';
+import { managedAgents } from '../receivers/webhook/managed-agents/managed-agents.ts';
 import { n8n } from '../receivers/webhook/n8n/n8n.ts';
 import { openclaw } from '../receivers/webhook/openclaw/openclaw.ts';
 
@@ -15,10 +16,11 @@ export const formats: Readonly<Record<string, Format>> = {
   langgraph,
   openclaw,
   'claude-code': claudeCode,
+  'managed-agents': managedAgents,
 };
 
 /** Formats whose files are streams: all records of one file are one payload. */
-export const streams: ReadonlySet<string> = new Set(['claude-code']);
+export const streams: ReadonlySet<string> = new Set(['claude-code', 'managed-agents']);
 
 /** Members that tell a format, the surest first: all of one list must be there. */
 const marks: readonly (readonly [string, readonly string[]])[] = [
@@ -36,6 +38,8 @@ const marks: readonly (readonly [string, readonly string[]])[] = [
   ['claude-code', ['conversation_id', 'hook_event_name']],
   ['claude-code', ['loglines']],
   ['claude-code', ['source', 'version', 'traces']],
+  ['managed-agents', ['data', 'next_page']],
+  ['managed-agents', ['session', 'events']],
 ];
 
 /** Members that tell a record of a stream: all records of one file are one payload then. */
@@ -46,6 +50,7 @@ const records: readonly (readonly [string, readonly string[]])[] = [
   ['claude-code', ['type', 'messageId', 'snapshot']],
   ['claude-code', ['session_id', 'hook_event_name']],
   ['claude-code', ['conversation_id', 'hook_event_name']],
+  ['managed-agents', ['type', 'id', 'processed_at']],
 ];
 
 const has = (value: unknown, keys: readonly string[]): boolean =>

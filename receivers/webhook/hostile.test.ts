@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { claudeCode } from './claude-code/claude-code.ts';
 import { dify } from './dify/dify.ts';
 import { langgraph } from './langgraph/langgraph.ts';
+import { managedAgents } from './managed-agents/managed-agents.ts';
 import { n8n } from './n8n/n8n.ts';
 import { openclaw } from './openclaw/openclaw.ts';
 import { PayloadError } from './payload.ts';
@@ -213,6 +214,18 @@ const cases: readonly Case[] = [
       tool_use_id: `t${n}`,
       tool_name: 'Bash',
       tool_input: content,
+    }),
+  },
+  {
+    name: 'managed-agents',
+    convert: managedAgents,
+    idKey: 'session_id',
+    body: (events) => ({ session_id: id, events }),
+    step: (n, content) => ({
+      type: 'user.define_outcome',
+      id: `sevt_${n}`,
+      processed_at: new Date(1_735_689_600_000 + n * 1000).toISOString(),
+      rubric: content,
     }),
   },
 ];

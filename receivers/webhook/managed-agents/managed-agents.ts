@@ -17,6 +17,8 @@ interface Listed {
   readonly events: readonly unknown[];
   /** The session object, where the body holds one. */
   readonly about: unknown;
+  /** The events follow on others that were sent before, with the root of the session: `after` says from when. */
+  readonly later: boolean;
 }
 
 export function managedAgents(payload: unknown): TraceDocument[] {
@@ -24,9 +26,9 @@ export function managedAgents(payload: unknown): TraceDocument[] {
     thinSession(payload);
     return [];
   }
-  const { session, events, about } = listed(payload);
+  const { session, events, about, later } = listed(payload);
   const run = new Run(format, session, { name: 'invoke_agent agent' });
-  return new SessionEvents(run, session, about).read(events);
+  return new SessionEvents(run, session, about, later).read(events);
 }
 
 /** What this payload cannot show, and what turns it on. */
@@ -73,7 +75,7 @@ function listed(payload: unknown): Listed {
   const first = events.map((one) => word(member(one, 'id'))).find(Boolean);
   const session = stated ?? own ?? first;
   if (session === undefined) throw new PayloadError(format, 'session_id', undefined, 'the id of the session');
-  return { session, events, about };
+  return { session, events, about, later: word(member(payload, 'after')) !== undefined };
 }
 
 function isEvent(one: unknown): boolean {
@@ -89,6 +91,7 @@ class SessionEvents {
   readonly #run: Run;
   readonly #session: string;
   readonly #about: unknown;
+  readonly #later: boolean;
   readonly #threads: Threads;
   readonly #calls = new Map<string, Call>();
   readonly #requests = new Map<string, Span>();
@@ -97,7 +100,8 @@ class SessionEvents {
   #firstMs: number | undefined;
   #lastMs: number | undefined;
 
-  constructor(run: Run, session: string, about: unknown) {
+  constructor(run: Run, session: string, about: unknown, later: boolean) {
+    this.#later = later;
     this.#run = run;
     this.#session = session;
     this.#about = about;
@@ -143,8 +147,7 @@ class SessionEvents {
     else if (type === 'agent.thread_message_received') this.#threads.hear(thread, 'user', contentText(event));
     else if (type === 'session.error') this.#error(event, thread, at);
     else if (type === 'span.outcome_evaluation_end') this.#evaluation(event, thread, at);
-    else if (type === 'session.usage')
-      this.#run.root.number('gen_ai.usage.cost', costOf(event)).json('misstep.run.ids', undefined);
+    else if (type === 'session.usage') this.#run.root.number('gen_ai.usage.cost', costOf(event));
     else if (type.startsWith('session.status_') || type === 'session.budget_reached') this.#status = event;
     else if (type === 'user.define_outcome')
       this.#step(event, thread, at)?.json('misstep.event.data', {
@@ -289,18 +292,24 @@ class SessionEvents {
       .count('misstep.iteration.index', number(member(event, 'iteration')));
   }
 
+  /** Of a root that was sent already only a step of its own can say how it went on. */
   #end(root: Span): void {
     const type = word(member(this.#status, 'type'));
     const stop = member(this.#status, 'stop_reason');
     const reason = firstWord(stop, ['type']) ?? word(stop);
-    const named = endings[reason ?? ''] ?? endings[type ?? ''];
+    const outcome = endings[reason ?? ''] ?? endings[type ?? ''];
     root
       .text('misstep.run.status', reason ?? type)
-      .text('gen_ai.agent.version', identifier(member(member(this.#about, 'agent'), 'version')))
-      .json('misstep.run.ids', { environment: member(this.#about, 'environment_id') });
-    if (named === undefined) return;
-    const error: SpanError = { type: reason ?? type, message: `The session ended with ${reason ?? type}.` };
-    root.facts = { ...root.facts, ending: { outcome: named, source: reason === undefined ? 'status' : 'stop_reason' }, error };
+      .json('misstep.run.ids', member(this.#about, 'environment_id') && { environment: member(this.#about, 'environment_id') });
+    if (this.#later) this.#run.withoutRoot();
+    const on =
+      this.#later && this.#status !== undefined && outcome !== undefined
+        ? this.#step(this.#status, this.#threads.of({}), this.#lastMs)
+        : root;
+    if (outcome === undefined || on === undefined) return;
+    const error =
+      outcome === 'unknown' ? undefined : { type: reason ?? type, message: `The session ended with ${reason ?? type}.` };
+    on.facts = { ...on.facts, ending: { outcome, source: reason === undefined ? 'status' : 'stop_reason' }, error };
   }
 }
 
