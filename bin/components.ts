@@ -18,6 +18,7 @@ import { factory as batch } from '../processors/batch/batch.ts';
 import { detectFactory } from '../processors/detect/detect.ts';
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
 import { factory as fileReceiver } from '../receivers/file/file.ts';
+import { factory as managedAgents } from '../receivers/managed_agents/managed_agents.ts';
 import { factory as otlp } from '../receivers/otlp/otlp.ts';
 import { factory as webhook } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
@@ -54,4 +55,5 @@ export const factories: readonly AnyFactory[] = [
   apiFactory(catalogued),
   bearerTokenAuth,
   basicAuth,
+  managedAgents,
 ];

@@ -25,6 +25,11 @@ describe('a format is told by shape', () => {
     ['langgraph', { run_id: 'r', thread_id: 't' }],
     ['openclaw', { session_id: 's', events: [] }],
     ['logs', { resourceLogs: [] }],
+    ['claude-code', { session_id: 's', hook_event_name: 'Stop' }],
+    ['claude-code', { conversation_id: 'c', hook_event_name: 'stop' }],
+    ['managed-agents', [{ type: 'user.message', id: 'e', processed_at: null }]],
+    ['claude-code', [{ type: 'summary', summary: 's', leafUuid: 'u' }]],
+    ['claude-code', [{ type: 'user', uuid: 'u', sessionId: 's', message: {} }]],
   ])('%s: %j', (format, payload) => {
     expect(formatOf(payload)).toBe(format);
   });

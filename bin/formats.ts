@@ -2,8 +2,10 @@
 import { logs } from '../connectors/agent_events/replay.ts';
 import { adk } from '../receivers/webhook/adk/adk.ts';
 import { bedrock } from '../receivers/webhook/bedrock/bedrock.ts';
+import { claudeCode } from '../receivers/webhook/claude-code/claude-code.ts';
 import { dify } from '../receivers/webhook/dify/dify.ts';
 import { langgraph } from '../receivers/webhook/langgraph/langgraph.ts';
+import { managedAgents } from '../receivers/webhook/managed-agents/managed-agents.ts';
 import { n8n } from '../receivers/webhook/n8n/n8n.ts';
 import { openai } from '../receivers/webhook/openai/openai.ts';
 import { openclaw } from '../receivers/webhook/openclaw/openclaw.ts';
@@ -21,7 +23,12 @@ export const formats: Readonly<Record<string, Format>> = {
   openai,
   bedrock,
   adk,
+  'claude-code': claudeCode,
+  'managed-agents': managedAgents,
 };
+
+/** Formats whose files are streams: all records of one file are one payload. */
+export const streams: ReadonlySet<string> = new Set(['claude-code', 'managed-agents']);
 
 /** Members that tell a format, the surest first: all of one list must be there. */
 const marks: readonly (readonly [string, readonly string[]])[] = [
@@ -55,6 +62,12 @@ const marks: readonly (readonly [string, readonly string[]])[] = [
   ['adk', ['app_name', 'events']],
   ['adk', ['appName', 'events']],
   ['adk', ['context', 'events', 'id']],
+  ['claude-code', ['session_id', 'hook_event_name']],
+  ['claude-code', ['conversation_id', 'hook_event_name']],
+  ['claude-code', ['loglines']],
+  ['claude-code', ['source', 'version', 'traces']],
+  ['managed-agents', ['data', 'next_page']],
+  ['managed-agents', ['session', 'events']],
 ];
 
 /** Members that tell a record of a stream: all records of one file are one payload then. */
@@ -69,6 +82,13 @@ const records: readonly (readonly [string, readonly string[]])[] = [
   ['adk', ['invocation_id', 'author']],
   ['bedrock', ['eventType', 'payload']],
   ['bedrock', ['agentId', 'callerChain', 'trace']],
+  ['claude-code', ['type', 'uuid', 'sessionId']],
+  ['claude-code', ['type', 'uuid', 'session_id']],
+  ['claude-code', ['type', 'summary', 'leafUuid']],
+  ['claude-code', ['type', 'messageId', 'snapshot']],
+  ['claude-code', ['session_id', 'hook_event_name']],
+  ['claude-code', ['conversation_id', 'hook_event_name']],
+  ['managed-agents', ['type', 'id', 'processed_at']],
 ];
 
 const has = (value: unknown, keys: readonly string[]): boolean =>

@@ -21,6 +21,7 @@ const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): 
   tail: () => import('./commands/tail.ts'),
   doctor: () => import('./commands/doctor.ts'),
   connect: () => import('./commands/connect.ts'),
+  hook: () => import('./commands/hook.ts'),
 };
 
 const program = new Command('misstep')

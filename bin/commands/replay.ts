@@ -19,7 +19,7 @@ import { provideEmbedding } from '../../src/text/embedding.ts';
 import { printable } from '../../src/text/printable.ts';
 import { redact } from '../../src/text/redact.ts';
 import { shippedDetectors } from '../detectors.ts';
-import { documents, formats, streamOf } from '../formats.ts';
+import { documents, formats, streamOf, streams } from '../formats.ts';
 import { embeddingTable } from '../shipped.ts';
 import { timeDetectors } from '../timing.ts';
 
@@ -182,7 +182,7 @@ async function* requests(file: string, format: string): AsyncGenerator<Uint8Arra
   const whole = stream ? serverSentEvents(text) : wholeDocument(file, text);
   if (whole !== undefined) {
     // Records of one stream are one payload, other lists hold one payload a member.
-    const one = stream || !Array.isArray(whole) || streamOf(whole[0]) !== undefined;
+    const one = stream || !Array.isArray(whole) || streams.has(format) || streamOf(whole[0]) !== undefined;
     for (const payload of one ? [whole] : whole)
       for (const document of documents(format, payload)) yield documentToProtobuf('traces', document).body;
     return;
@@ -203,7 +203,7 @@ async function* requests(file: string, format: string): AsyncGenerator<Uint8Arra
     } catch (error) {
       throw new Error(`line ${line}: not JSON (${error instanceof Error ? error.message : String(error)}).`, { cause: error });
     }
-    if (line === 1 && streamOf(payload) !== undefined) records = [];
+    if (line === 1 && (streams.has(format) || streamOf(payload) !== undefined)) records = [];
     if (records !== undefined) records.push(payload);
     else for (const document of documents(format, payload)) yield documentToProtobuf('traces', document).body;
   }

@@ -1,8 +1,10 @@
-// What holds for all four adapters: same body same ids, wrong types and hostile bodies give an error or spans, nothing else.
+// What holds for all adapters: same body same ids, wrong types and hostile bodies give an error or spans, nothing else.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { claudeCode } from './claude-code/claude-code.ts';
 import { dify } from './dify/dify.ts';
 import { langgraph } from './langgraph/langgraph.ts';
+import { managedAgents } from './managed-agents/managed-agents.ts';
 import { n8n } from './n8n/n8n.ts';
 import { openclaw } from './openclaw/openclaw.ts';
 import { PayloadError } from './payload.ts';
@@ -120,6 +122,29 @@ const names = [
     'app_type',
     'app_name',
   ],
+  ...[
+    'message',
+    'traces',
+    'hook_event_name',
+    'uuid',
+    'parentUuid',
+    'parent_tool_use_id',
+    'tool_use_id',
+    'request',
+    'response',
+    'subtype',
+  ],
+  ...[
+    'isSidechain',
+    'toolUseResult',
+    'requestId',
+    'permission_denials',
+    'agentId',
+    'agent_id',
+    'loglines',
+    'sessionId',
+    'stop_reason',
+  ],
 ];
 
 interface Case {
@@ -173,6 +198,34 @@ const cases: readonly Case[] = [
       executionTime: 5,
       executionIndex: n,
       data: { main: [[{ json: content }]] },
+    }),
+  },
+  {
+    name: 'claude-code',
+    convert: claudeCode,
+    idKey: 'session_id',
+    body: (messages) => ({
+      session_id: id,
+      messages: Array.isArray(messages) ? [{ type: 'system', subtype: 'init' }, ...messages] : messages,
+    }),
+    step: (n, content) => ({
+      hook_event_name: 'PostToolUse',
+      timestamp: new Date(1_735_689_600_000 + n * 1000).toISOString(),
+      tool_use_id: `t${n}`,
+      tool_name: 'Bash',
+      tool_input: content,
+    }),
+  },
+  {
+    name: 'managed-agents',
+    convert: managedAgents,
+    idKey: 'session_id',
+    body: (events) => ({ session_id: id, events }),
+    step: (n, content) => ({
+      type: 'user.define_outcome',
+      id: `sevt_${n}`,
+      processed_at: new Date(1_735_689_600_000 + n * 1000).toISOString(),
+      rubric: content,
     }),
   },
 ];

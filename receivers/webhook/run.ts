@@ -218,6 +218,11 @@ export class Run {
     return span;
   }
 
+  /** Spans but for the root. */
+  get size(): number {
+    return this.#spans.length;
+  }
+
   get room(): number {
     return this.#left;
   }
@@ -245,7 +250,7 @@ export class Run {
 
   /** One request with every span. `service` is what the framework runs as. */
   document(service: string): TraceDocument {
-    if (this.#lost > 0) this.root.note(`${this.#lost} of ${this.#lost + maxSpans} steps`);
+    if (this.#lost > 0) (this.#rootless ? this.#spans[0] : this.root)?.note(`${this.#lost} of ${this.#lost + maxSpans} steps`);
     const clock = new Clock(
       this.root.facts.startMs ?? this.#spans.find(({ facts }) => facts.startMs !== undefined)?.facts.startMs,
     );

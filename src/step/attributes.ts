@@ -23,7 +23,7 @@ export const attributes: readonly AttributeEntry[] = [
     key: 'misstep.run.format',
     type: 'string',
     on: ['span'],
-    text: 'Shape of the payload that the span was made from: n8n, dify, langgraph, openclaw, or log events of claude_code, gemini_cli or codex.',
+    text: 'Shape of the payload that the span was made from: n8n, dify, langgraph, openclaw, claude-code, managed-agents, openai, bedrock, adk, or log events of claude_code, gemini_cli or codex.',
   },
   { key: 'misstep.run.id', type: 'string', on: ['span'], text: "The framework's own id of the run, on every span of it." },
   { key: 'misstep.run.status', type: 'string', on: ['span'], text: 'How the framework says the run ended, in its own word.' },
@@ -61,6 +61,12 @@ export const attributes: readonly AttributeEntry[] = [
     text: 'Tokens of the context before the agent compacted it.',
   },
   { key: 'misstep.compaction.after', type: 'int', on: ['span'], text: 'Tokens of the context after that.' },
+  {
+    key: 'misstep.turn.continued',
+    type: 'boolean',
+    on: ['span'],
+    text: 'True if the agent goes on because a hook would not let it stop.',
+  },
   {
     key: 'misstep.time.synthetic',
     type: 'boolean',
