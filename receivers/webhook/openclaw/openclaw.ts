@@ -267,7 +267,7 @@ function turn(span: Span, event: unknown, data: unknown, agent: string, session:
     .text('gen_ai.provider.name', firstWord(event, ['provider']))
     .text('gen_ai.agent.description', firstWord(settings, ['persona', 'description', 'system_prompt']))
     .messages('gen_ai.input.messages', [{ role: 'user', text: session.heard }])
-    .count('gen_ai.usage.input_tokens', firstNumber(usage, ['promptTokens', 'input', 'input_tokens']))
+    .count('gen_ai.usage.input_tokens', firstNumber(usage, ['promptTokens']) ?? inputOf(usage))
     .count('gen_ai.usage.output_tokens', firstNumber(usage, ['output', 'output_tokens']))
     .count('gen_ai.usage.cache_read.input_tokens', firstNumber(usage, ['cacheRead']))
     .count('gen_ai.usage.cache_creation.input_tokens', firstNumber(usage, ['cacheWrite']))
@@ -281,6 +281,14 @@ function turn(span: Span, event: unknown, data: unknown, agent: string, session:
     ...(byUser || (said ?? decision) === undefined ? [] : [{ type: 'text', content: said ?? decision }]),
   ];
   if (parts.length > 0) span.json('gen_ai.output.messages', [{ role: 'assistant', parts }]);
+}
+
+/** `input` leaves cached tokens out, the conventions count them in. */
+function inputOf(usage: unknown): number | undefined {
+  const input = firstNumber(usage, ['input', 'input_tokens']);
+  return input === undefined
+    ? undefined
+    : input + (firstNumber(usage, ['cacheRead']) ?? 0) + (firstNumber(usage, ['cacheWrite']) ?? 0);
 }
 
 function send(span: Span, event: unknown, data: unknown, agent: string): void {
