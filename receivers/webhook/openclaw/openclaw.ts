@@ -16,6 +16,7 @@ import {
   number,
   PayloadError,
   time,
+  withoutSecrets,
   word,
 } from '../payload.ts';
 import { type Ending, Run, type Span, type SpanError, type TraceDocument } from '../run.ts';
@@ -139,7 +140,7 @@ function writeRoot(root: Span, session: Session, status: string | undefined, eve
       instance: member(body, 'instance_id'),
       session_key: firstMember(body, ['sessionKey', 'session_key']),
     })
-    .json('misstep.agents', nonEmpty(session.agents))
+    .json('misstep.agents', nonEmpty(dict(withoutSecrets(session.agents))))
     .texts('misstep.spawn.children', [...new Set(children)])
     .text('misstep.spawn.parent', identifier(firstMember(body, ['parent_session_id', 'parent_session', 'spawned_by'])))
     .count('misstep.spawn.depth', firstNumber(body, ['spawn_depth', 'depth']))
@@ -162,7 +163,7 @@ function common(span: Span, session: Session, agent: string): void {
     .flag('misstep.sandbox.enabled', flag(member(body, 'sandbox_enabled')) ?? flag(member(sandbox, 'enabled')) ?? flag(sandbox))
     .text('misstep.sandbox.mode', firstWord(body, ['sandbox_mode']) ?? word(sandbox) ?? firstWord(sandbox, ['mode']));
   for (const [key, value] of members(sandbox).slice(0, 20))
-    if (key !== 'enabled' && key !== 'mode' && key.length < 100) span.json(`misstep.sandbox.${key}`, value, 4096);
+    if (key !== 'enabled' && key !== 'mode' && key.length < 100) span.json(`misstep.sandbox.${key}`, withoutSecrets(value), 4096);
   const allowed =
     firstMember(body, ['allowed_tools', 'tools_allowed', 'tools']) ??
     firstMember(member(session.agents, agent), ['allowed_tools', 'tools']);
@@ -335,7 +336,8 @@ function eventData(event: unknown, result: unknown): unknown {
   ];
   return nonEmpty({
     ...Object.fromEntries(members(member(event, 'data'))),
-    ...Object.fromEntries(rest),
+    // Content stands in `data`; what is beside it describes the event.
+    ...dict(withoutSecrets(Object.fromEntries(rest))),
     ...(late.length === 0 ? {} : { result_data: Object.fromEntries(late) }),
   });
 }
