@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { samplesExpected, sampleText } from '../samples.ts';
 import { stepsOf } from '../testing.ts';
-import { openclaw } from './openclaw.ts';
+import { hints, openclaw } from './openclaw.ts';
 
 const at = (second: number) => `2025-01-01T00:00:${String(second).padStart(2, '0')}Z`;
 const session = (events: readonly object[], more: object = {}) =>
@@ -345,5 +345,17 @@ describe.runIf(samplesExpected)('the documented event', () => {
       tokens: { input: 160, output: 40, cacheRead: 30, cacheWrite: 10 },
       limits: { context_window: 128_000 },
     });
+  });
+});
+
+it.each<[object, readonly RegExp[]]>([
+  [{ events: [] }, [/no events/, /session key/]],
+  [{ channel: 'slack', events: [{ type: 'agent.turn' }] }, [/no content/]],
+  [{ channel: 'slack', events: [{ type: 'tool.call', tool_input: {} }] }, []],
+])('hints of %j', (more, want) => {
+  const said = hints({ session_id: 's', ...more });
+  expect(said.length).toBe(want.length);
+  want.forEach((pattern, i) => {
+    expect(said[i]).toMatch(pattern);
   });
 });
