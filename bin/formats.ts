@@ -74,6 +74,7 @@ const marks: readonly (readonly [string, readonly string[]])[] = [
 const records: readonly (readonly [string, readonly string[]])[] = [
   ['langgraph', ['step', 'timestamp', 'type', 'payload']],
   ['langgraph', ['type', 'ns', 'data']],
+  ['langgraph', ['values', 'next', 'tasks']],
   ['dify', ['event', 'task_id']],
   ['openclaw', ['type', 'version', 'id', 'timestamp']],
   ['openclaw', ['type', 'id', 'parentId', 'timestamp']],

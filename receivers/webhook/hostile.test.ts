@@ -283,6 +283,48 @@ describe.each(cases)('$name', ({ convert, idKey, body, step }) => {
     expect(found.some((one) => one.extra['truncated'] !== undefined)).toBe(true);
   });
 
+  it('leaves out what configurations, headers and the body’s own members hold of secrets', () => {
+    const secrets = Object.fromEntries(
+      [
+        'authorization',
+        'Authorization',
+        'cookie',
+        'x-api-key',
+        'api_key',
+        'apiKey',
+        'access_token',
+        'password',
+        'client_secret',
+        'private_key',
+      ].map((name, i) => [name, `leak-${i}`]),
+    );
+    const config = { ...secrets, configurable: { thread_id: 't', ...secrets }, headers: secrets, credentials: secrets };
+    const carry = { ...config, config, metadata: config, headers: secrets, kwargs: { config } };
+    // What a step was given is content; only n8n's webhooks put the headers of their callers there.
+    const one = {
+      ...(step(0, idKey === 'executionId' ? { headers: secrets } : { a: 1 }) as object),
+      metadata: config,
+      credentials: secrets,
+      ...secrets,
+    };
+    const definition = {
+      nodes: [
+        {
+          name: 'a',
+          type: 't',
+          parameters: { ...config, headerParameters: { parameters: [{ name: 'Authorization', value: 'leak-pair' }] } },
+          credentials: { api: { id: 'leak-id' } },
+        },
+      ],
+      connections: {},
+      settings: config,
+    };
+    const found = JSON.stringify(
+      convert({ ...body([one]), ...carry, ...(idKey === 'executionId' ? { workflow: definition } : {}) }),
+    );
+    expect(found).not.toContain('leak-');
+  });
+
   it('bounds the number of spans and says so', () => {
     const steps = stepsOf(convert(body(Array.from({ length: maxSpans + 10 }, (_, n) => step(n, n)))));
     expect(steps.length).toBe(maxSpans + 1);

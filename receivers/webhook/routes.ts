@@ -11,7 +11,7 @@ import { langgraph, hints as langgraphHints } from './langgraph/langgraph.ts';
 import { managedAgents, hints as managedAgentsHints } from './managed-agents/managed-agents.ts';
 import { n8n, hints as n8nHints } from './n8n/n8n.ts';
 import { openai, hints as openaiHints } from './openai/openai.ts';
-import { openclaw } from './openclaw/openclaw.ts';
+import { hints as openclawHints, openclaw } from './openclaw/openclaw.ts';
 import { type Answerer, claudeCodeTraces, created, empty, states } from './replies.ts';
 import type { TraceDocument } from './run.ts';
 
@@ -26,7 +26,7 @@ const adapters: Readonly<Record<string, Adapter>> = {
   n8n: { convert: n8n, hints: n8nHints },
   dify: { convert: dify, hints: difyHints },
   langgraph: { convert: langgraph, hints: langgraphHints },
-  openclaw: { convert: openclaw },
+  openclaw: { convert: openclaw, hints: openclawHints },
   openai: { convert: openai, hints: openaiHints },
   bedrock: { convert: bedrock, hints: bedrockHints },
   adk: { convert: adk, hints: adkHints },

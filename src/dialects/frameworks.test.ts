@@ -160,3 +160,37 @@ describe('Dify', () => {
     expect(mustStep({ attributes: { 'dify.span.type': 'knowledge-retrieval' } }).kind).toBe('retriever');
   });
 });
+
+describe('OpenClaw', () => {
+  const span = (name: string, attributes: Attributes, more: object = {}) =>
+    mustStep({ scope: 'openclaw', name, attributes, ...more });
+
+  it.each<[string, Attributes, string]>([
+    ['openclaw.run', { 'openclaw.outcome': 'completed', 'openclaw.agent': 'ops' }, 'agent'],
+    ['openclaw.model.call', { 'gen_ai.request.model': 'm' }, 'llm'],
+    ['openclaw.tool.execution', { 'openclaw.toolName': 'read', 'gen_ai.tool.name': 'read' }, 'tool'],
+    ['openclaw.exec', { 'openclaw.exec.target': 'host', 'openclaw.outcome': 'completed' }, 'task'],
+    ['openclaw.message.delivery', { 'openclaw.channel': 'slack' }, 'task'],
+    ['openclaw.tool.loop', { 'openclaw.toolName': 'read' }, 'other'],
+    ['openclaw.session.stuck', {}, 'other'],
+    ['openclaw.context.assembled', {}, 'other'],
+  ])('%s', (name, attributes, kind) => {
+    expect(span(name, attributes).kind).toBe(kind);
+  });
+
+  it('a call that was refused says why, and a run that failed what it said', () => {
+    const refused = span('openclaw.tool.execution', {
+      'gen_ai.tool.name': 'exec',
+      'openclaw.outcome': 'blocked',
+      'openclaw.deniedReason': 'policy',
+    });
+    expect([refused.outcome, refused.extra['tools.denied']]).toEqual(['blocked', 'policy']);
+    const run = span(
+      'openclaw.run',
+      { 'openclaw.outcome': 'error', 'openclaw.errorCategory': 'timeout', 'openclaw.error': 'late' },
+      { status: 'error' },
+    );
+    expect(run).toMatchObject({ outcome: 'timeout', error: { type: 'timeout', message: 'late' } });
+    expect(span('openclaw.run', { 'openclaw.agent': 'ops', 'openclaw.channel': 'slack' })).toMatchObject({ agent: 'ops' });
+  });
+});

@@ -68,6 +68,7 @@ export const vocabularies: Readonly<Record<string, string>> = {
   agent_role: 'crewai',
   'n8n.': 'n8n',
   'dify.': 'dify',
+  'openclaw.': 'openclaw',
   'message.': 'agent_framework',
   'sk.': 'semantic_kernel',
   'lmnr.': 'laminar',
@@ -104,6 +105,7 @@ export const scopes: readonly string[] = [
   'github.copilot',
   'n8n-otel',
   'n8n-workflow',
+  'openclaw',
   '@n8n/agents',
   'langsmith',
   'langfuse-sdk',
@@ -156,7 +158,7 @@ export const facts: Readonly<Record<string, readonly string[]>> = {
  * looked up, `content.ts` reads them.
  */
 export const fields = {
-  agent: ['gen_ai.agent.name', 'agent.name', 'agent_name'],
+  agent: ['gen_ai.agent.name', 'agent.name', 'agent_name', 'openclaw.agent'],
   /** Taken where no stated name is near. */
   agentHint: ['agent_role', 'graph.node.name', 'haystack.agent.name', 'graph.node.id'],
   /** The agent that a tool starts: its descendants are that agent's. */
@@ -288,7 +290,15 @@ export const fields = {
     'gen_ai.completion.0.finish_reason',
     'stop_reason@claude_code',
   ],
-  tool: ['gen_ai.tool.name', 'tool.name', 'ai.toolCall.name', 'tool_name@claude_code', 'tool_name', 'haystack.tool.name'],
+  tool: [
+    'gen_ai.tool.name',
+    'tool.name',
+    'ai.toolCall.name',
+    'tool_name@claude_code',
+    'tool_name',
+    'haystack.tool.name',
+    'openclaw.toolName',
+  ],
   callId: [
     'gen_ai.tool.call.id',
     'gen_ai.tool.call_id',
@@ -473,7 +483,7 @@ export const fields = {
     'openclaw.errorCategory',
     'exception.type',
   ],
-  errorText: ['error@claude_code', 'langfuse.observation.status_message', 'exception.message', 'error.message'],
+  errorText: ['error@claude_code', 'langfuse.observation.status_message', 'exception.message', 'error.message', 'openclaw.error'],
   /** How the step ended, in so many words. */
   ending: ['misstep.outcome', 'dify.span.status', 'openclaw.outcome'],
   success: ['success@claude_code'],

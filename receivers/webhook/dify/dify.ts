@@ -18,6 +18,7 @@ import {
   number,
   PayloadError,
   time,
+  withoutSecrets,
   word,
   writeJson,
 } from '../payload.ts';
@@ -205,7 +206,7 @@ function addNode(run: Run, node: unknown, nodeId: string, session: string, open:
     .json('misstep.node.inputs', jsonOf(member(node, 'inputs')))
     .json('misstep.node.outputs', members(given).length === 0 && said !== undefined ? outputs : jsonOf(member(node, 'outputs')))
     .json('misstep.node.process', jsonOf(member(node, 'process_data')))
-    .json('misstep.node.metadata', metadata)
+    .json('misstep.node.metadata', withoutSecrets(metadata))
     .json('misstep.node.source', source(member(node, 'predecessor_node_id')))
     .count(
       'misstep.iteration.index',

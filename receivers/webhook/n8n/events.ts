@@ -116,8 +116,8 @@ function aiEvent(span: Span, kind: string, node: string, payload: unknown): void
     span
       .text('gen_ai.operation.name', 'execute_tool')
       .text('gen_ai.tool.name', firstWord(member(said, 'tool'), ['name']) ?? node)
-      .json('gen_ai.tool.call.arguments', firstMember(said, ['query', 'input']))
-      .json('gen_ai.tool.call.result', firstMember(said, ['response', 'output']));
+      .text('gen_ai.tool.call.arguments', textOf(firstMember(said, ['query', 'input'])))
+      .text('gen_ai.tool.call.result', textOf(firstMember(said, ['response', 'output'])));
   } else if (kind.startsWith('llm.')) {
     const usage = firstMember(said, ['tokenUsage', 'tokenUsageEstimate']);
     span
