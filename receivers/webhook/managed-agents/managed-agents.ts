@@ -94,6 +94,8 @@ class SessionEvents {
   readonly #later: boolean;
   readonly #threads: Threads;
   readonly #calls = new Map<string, Call>();
+  /** Begun since the user broke in last. */
+  #begun: Call[] = [];
   readonly #requests = new Map<string, Span>();
   readonly #types = new Map<string, number>();
   #status: Dict | undefined;
@@ -198,7 +200,9 @@ class SessionEvents {
         'misstep.tools.denied',
         firstWord(member(event, 'evaluation'), ['reason', 'explanation']) ?? 'evaluated_permission: deny',
       );
-    this.#calls.set(id, { span, ended: refused });
+    const call = { span, ended: refused };
+    this.#calls.set(id, call);
+    this.#begun.push(call);
   }
 
   #result(event: Dict, thread: Thread, at: number | undefined): void {
@@ -224,8 +228,9 @@ class SessionEvents {
   }
 
   #interrupt(at: number | undefined): void {
-    for (const call of this.#calls.values())
+    for (const call of this.#begun)
       if (!call.ended) close(call, { outcome: 'cancelled', source: 'user.interrupt' }, undefined, at);
+    this.#begun = [];
   }
 
   #requestEnd(event: Dict, thread: Thread, at: number | undefined): void {
