@@ -8,7 +8,7 @@ export interface ServerSentEvent {
 }
 
 /** Events of one stream; a run has some thousands at most, most of them pieces of text. */
-export const maxEvents = 500_000;
+const maxEvents = 500_000;
 
 /** True for text that starts as an event stream does: JSON never does. */
 export function isEventStream(text: string): boolean {
