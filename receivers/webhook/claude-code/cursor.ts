@@ -63,8 +63,6 @@ const events: Readonly<Record<string, Named>> = Object.assign(Object.create(null
   workspaceOpen: { event: 'Setup' },
 });
 
-export const cursorEvents: readonly string[] = Object.keys(events);
-
 /** `undefined` if it is no input of Cursor's. Cursor also sends Claude Code's own shape to hooks that were written for that. */
 export function cursorInput(input: Dict): Dict | undefined {
   const conversation = firstWord(input, ['conversation_id']);

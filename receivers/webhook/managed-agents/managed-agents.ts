@@ -5,9 +5,7 @@
 import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
 import { type Dict, firstNumber, firstWord, flag, identifier, list, number, PayloadError, time, word } from '../payload.ts';
 import { type Ending, Run, type Span, type SpanError, type TraceDocument } from '../run.ts';
-import { agentOf, type Thread, Threads } from './threads.ts';
-
-export const format = 'managed-agents';
+import { agentOf, format, type Thread, Threads } from './threads.ts';
 
 /** Events of one body; the API gives at most some hundred a page. */
 const maxEvents = 100_000;
@@ -349,7 +347,7 @@ function contentText(event: Dict): string | undefined {
 }
 
 /** When the event was processed; what waits has none yet. */
-export function timeOf(event: unknown): number | undefined {
+function timeOf(event: unknown): number | undefined {
   return time(firstMember(event, ['processed_at', 'created_at']));
 }
 
