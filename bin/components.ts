@@ -18,8 +18,9 @@ import { factory as batch } from '../processors/batch/batch.ts';
 import { detectFactory } from '../processors/detect/detect.ts';
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
 import { factory as fileReceiver } from '../receivers/file/file.ts';
-import { factory as managedAgents } from '../receivers/managed_agents/managed_agents.ts';
+import { managedAgentsFactory } from '../receivers/managed_agents/managed_agents.ts';
 import { factory as otlp } from '../receivers/otlp/otlp.ts';
+import { managedAgents } from '../receivers/webhook/managed-agents/managed-agents.ts';
 import { factory as webhook } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
 import { catalogued } from './catalogued.ts';
@@ -55,5 +56,5 @@ export const factories: readonly AnyFactory[] = [
   apiFactory(catalogued),
   bearerTokenAuth,
   basicAuth,
-  managedAgents,
+  managedAgentsFactory(managedAgents),
 ];

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { type Command, Option } from 'commander';
+import { parse as parseYaml } from 'yaml';
 import { isEventStream, serverSentEvents } from '../../receivers/webhook/sse.ts';
 import { blame, blameRecord } from '../../src/detector/blame/blame.ts';
 import type { Severity } from '../../src/detector/detector.ts';
@@ -211,6 +212,8 @@ async function* requests(file: string, format: string): AsyncGenerator<Uint8Arra
 }
 
 function wholeDocument(file: string, text: string): unknown {
+  // Recordings of the SDKs' own tests.
+  if (/\.ya?ml(\.gz)?$/.test(file)) return parseYaml(text) as unknown;
   if (/\.jsonl(\.gz)?$/.test(file)) return undefined;
   try {
     return JSON.parse(text) as unknown;

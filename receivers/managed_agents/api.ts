@@ -4,7 +4,6 @@
  */
 import { type GuardedAnswer, requestGuarded } from '../../src/component/transport/guard.ts';
 import { isObject, member } from '../../src/dialects/json.ts';
-import { list, word } from '../webhook/payload.ts';
 
 /** Of one list. A page of events with tool results of the API's longest is below 8 MiB. */
 const MAX_PAGES = 100;
@@ -64,7 +63,8 @@ async function pages(access: Access, path: string, query: Readonly<Record<string
     for (const [key, value] of Object.entries(query)) url.searchParams.set(key, value);
     if (page !== undefined) url.searchParams.set('page', page);
     const body = await get(access, url);
-    items.push(...list(member(body, 'data')));
+    const data = member(body, 'data');
+    if (Array.isArray(data)) items.push(...data);
     page = word(member(body, 'next_page'));
     if (page === undefined) return { items, whole: true };
   }
@@ -107,4 +107,9 @@ function parsed(body: Uint8Array): unknown {
 
 function reasonOf(error: unknown): string {
   return error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.name) : 'unknown';
+}
+
+/** A string that says something. */
+export function word(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -18,9 +18,7 @@ import { backoff, Patience } from '../../src/component/retry.ts';
 import { member } from '../../src/dialects/json.ts';
 import { documentToProtobuf } from '../../src/otlp/json.ts';
 import { countItems } from '../../src/otlp/requests.ts';
-import { managedAgents } from '../webhook/managed-agents/managed-agents.ts';
-import { word } from '../webhook/payload.ts';
-import { type Access, ApiError, events, type Session, sessions } from './api.ts';
+import { type Access, ApiError, events, type Session, sessions, word } from './api.ts';
 
 /** Sessions whose place is remembered: a day of a busy workspace. The oldest is forgotten first. */
 const MAX_PLACES = 10_000;
@@ -49,15 +47,21 @@ const options = z
 
 type Options = z.output<typeof options>;
 
-export const factory: ReceiverFactory<typeof options> = {
-  kind: 'receiver',
-  type: 'managed_agents',
-  stability: 'development',
-  summary: 'Pulls the events of Claude Managed Agents sessions.',
-  signals: ['traces'],
-  options,
-  create: (id, given, next) => new ManagedAgentsReceiver(id, given, next),
-};
+/** `{session_id, session, events, after?}` to OTLP/JSON documents. Pure. */
+export type Convert = (payload: unknown) => readonly { readonly resourceSpans: readonly unknown[] }[];
+
+/** `convert` is the adapter of the webhook, which takes the same lists from whoever posts them. */
+export function managedAgentsFactory(convert: Convert): ReceiverFactory<typeof options> {
+  return {
+    kind: 'receiver',
+    type: 'managed_agents',
+    stability: 'development',
+    summary: 'Pulls the events of Claude Managed Agents sessions.',
+    signals: ['traces'],
+    options,
+    create: (id, given, next) => new ManagedAgentsReceiver(id, given, next, convert),
+  };
+}
 
 /** How far a session was read, and its state then. */
 interface Place {
@@ -96,12 +100,14 @@ export class ManagedAgentsReceiver implements Component {
   readonly #options: Options;
   readonly #next: Consumer | undefined;
   readonly #access: Access;
+  readonly #convert: Convert;
   readonly #places = new Map<string, Place>();
   readonly #patience = new Patience();
   #running: Promise<void> = Promise.resolve();
 
-  constructor(id: string, given: Options, next: ReadonlyMap<Signal, Consumer>) {
+  constructor(id: string, given: Options, next: ReadonlyMap<Signal, Consumer>, convert: Convert) {
     this.#id = id;
+    this.#convert = convert;
     this.#options = given;
     this.#next = next.get('traces');
     this.#access = { endpoint: given.endpoint, key: given.api_key.reveal() };
@@ -164,7 +170,7 @@ export class ManagedAgentsReceiver implements Component {
 
   async #hand(host: Host, session: Session, done: readonly unknown[], after: string | undefined): Promise<void> {
     const payload = { session_id: session.id, session: session.about, events: done, ...(after === undefined ? {} : { after }) };
-    const resourceSpans = managedAgents(payload).flatMap((one) => one.resourceSpans);
+    const resourceSpans = this.#convert(payload).flatMap((one) => one.resourceSpans);
     const { body } = documentToProtobuf('traces', { resourceSpans });
     const items = countItems('traces', body);
     if (items === 0) return;

@@ -11,7 +11,7 @@ import { langgraph, hints as langgraphHints } from './langgraph/langgraph.ts';
 import { managedAgents, hints as managedAgentsHints } from './managed-agents/managed-agents.ts';
 import { n8n, hints as n8nHints } from './n8n/n8n.ts';
 import { openai, hints as openaiHints } from './openai/openai.ts';
-import { hints as openclawHints, openclaw } from './openclaw/openclaw.ts';
+import { openclaw, hints as openclawHints } from './openclaw/openclaw.ts';
 import { type Answerer, claudeCodeTraces, created, empty, states } from './replies.ts';
 import type { TraceDocument } from './run.ts';
 

@@ -418,3 +418,19 @@ it('hints name what is missing and the switch', () => {
   const pre = { ...post, hook_event_name: 'PreToolUse' };
   expect(hints([pre, pre]).join(' ')).toMatch(/Add PostToolUse/);
 });
+
+it('what configures a session does not come along with it', () => {
+  const secret = 'sk-ant-very-secret';
+  const config = { headers: { Authorization: `Bearer ${secret}`, 'x-api-key': secret }, env: { ANTHROPIC_API_KEY: secret } };
+  const records = [
+    { type: 'control_request', request_id: 'q', request: { subtype: 'initialize', mcpServers: { a: config }, ...config } },
+    { type: 'control_response', response: { request_id: 'q', response: { account: { token: secret }, ...config } } },
+    { type: 'system', subtype: 'init', session_id: session, mcp_servers: [config], apiKey: secret, tools: ['Bash'], ...config },
+    line('user', 'hi', { ...config }),
+    line('assistant', [use('t')], { ...config, message: { id: 'm', role: 'assistant', content: [use('t')], ...config } }),
+    line('user', [result('t', 'x')], { toolUseResult: config }),
+    { type: 'result', subtype: 'success', session_id: session, ...config },
+    { hook_event_name: 'Notification', session_id: session, message: 'm', ...config },
+  ];
+  expect(JSON.stringify(claudeCode(records))).not.toContain(secret);
+});

@@ -28,6 +28,8 @@ export class Tools {
   readonly #run: Run;
   readonly #session: string;
   readonly #calls = new Map<string, Call>();
+  /** Begun since the user broke in last. */
+  #begun: Call[] = [];
 
   constructor(run: Run, session: string) {
     this.#run = run;
@@ -66,6 +68,7 @@ export class Tools {
       .json('gen_ai.tool.call.arguments', input);
     const call = { id: id ?? '', span, ended: false };
     if (id !== undefined) this.#calls.set(id, call);
+    this.#begun.push(call);
     return call;
   }
 
@@ -108,7 +111,8 @@ export class Tools {
 
   /** Calls that were still running when the user broke in. */
   interrupt(source: string): void {
-    for (const call of this.#calls.values()) if (!call.ended) close(call, { outcome: 'cancelled', source }, undefined, undefined);
+    for (const call of this.#begun) if (!call.ended) close(call, { outcome: 'cancelled', source }, undefined, undefined);
+    this.#begun = [];
   }
 }
 

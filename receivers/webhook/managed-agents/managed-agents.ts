@@ -5,9 +5,7 @@
 import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
 import { type Dict, firstNumber, firstWord, flag, identifier, list, number, PayloadError, time, word } from '../payload.ts';
 import { type Ending, Run, type Span, type SpanError, type TraceDocument } from '../run.ts';
-import { agentOf, type Thread, Threads } from './threads.ts';
-
-const format = 'managed-agents';
+import { agentOf, format, type Thread, Threads } from './threads.ts';
 
 /** Events of one body; the API gives at most some hundred a page. */
 const maxEvents = 100_000;
@@ -94,6 +92,8 @@ class SessionEvents {
   readonly #later: boolean;
   readonly #threads: Threads;
   readonly #calls = new Map<string, Call>();
+  /** Begun since the user broke in last. */
+  #begun: Call[] = [];
   readonly #requests = new Map<string, Span>();
   readonly #types = new Map<string, number>();
   #status: Dict | undefined;
@@ -198,7 +198,9 @@ class SessionEvents {
         'misstep.tools.denied',
         firstWord(member(event, 'evaluation'), ['reason', 'explanation']) ?? 'evaluated_permission: deny',
       );
-    this.#calls.set(id, { span, ended: refused });
+    const call = { span, ended: refused };
+    this.#calls.set(id, call);
+    this.#begun.push(call);
   }
 
   #result(event: Dict, thread: Thread, at: number | undefined): void {
@@ -224,8 +226,9 @@ class SessionEvents {
   }
 
   #interrupt(at: number | undefined): void {
-    for (const call of this.#calls.values())
+    for (const call of this.#begun)
       if (!call.ended) close(call, { outcome: 'cancelled', source: 'user.interrupt' }, undefined, at);
+    this.#begun = [];
   }
 
   #requestEnd(event: Dict, thread: Thread, at: number | undefined): void {

@@ -4,7 +4,7 @@ import { member } from '../../../src/dialects/json.ts';
 import { type Dict, firstWord, identifier, word } from '../payload.ts';
 import type { Run, Span } from '../run.ts';
 
-const format = 'managed-agents';
+export const format = 'managed-agents';
 
 export interface Thread {
   readonly agent: string;

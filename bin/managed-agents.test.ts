@@ -1,14 +1,17 @@
-// Against a local server that answers as the documented API does; there was no account to test with.
+// The receiver with its adapter against a local server that answers as the documented API does; there was no account to test with.
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Batch } from '../../src/batch/batch.ts';
-import { Permanent, Refused } from '../../src/component/component.ts';
-import { testHost, until } from '../../src/component/testing.ts';
-import { dialectKeys } from '../../src/dialects/keys.ts';
-import { spanReader } from '../../src/otlp/span.ts';
-import { walkTraces } from '../../src/otlp/traces.ts';
-import { factory, ManagedAgentsReceiver } from './managed_agents.ts';
+import { ManagedAgentsReceiver, managedAgentsFactory } from '../receivers/managed_agents/managed_agents.ts';
+import { managedAgents } from '../receivers/webhook/managed-agents/managed-agents.ts';
+import type { Batch } from '../src/batch/batch.ts';
+import { Permanent, Refused } from '../src/component/component.ts';
+import { testHost, until } from '../src/component/testing.ts';
+import { dialectKeys } from '../src/dialects/keys.ts';
+import { spanReader } from '../src/otlp/span.ts';
+import { walkTraces } from '../src/otlp/traces.ts';
+
+const factory = managedAgentsFactory(managedAgents);
 
 const at = (second: number) => new Date(Date.now() - 60_000 + second * 1000).toISOString();
 
@@ -78,7 +81,7 @@ async function rig(given: object = {}, reply: (batch: Batch) => Promise<void> | 
     },
   };
   const options = factory.options.parse({ endpoint: api.url, api_key: 'right', ...given });
-  const receiver = new ManagedAgentsReceiver('managed_agents', options, new Map([['traces', consumer]]));
+  const receiver = new ManagedAgentsReceiver('managed_agents', options, new Map([['traces', consumer]]), managedAgents);
   const host = testHost();
   return { api, batches, receiver, host };
 }
