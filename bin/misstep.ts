@@ -20,7 +20,6 @@ const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): 
   top: () => import('./commands/top.ts'),
   tail: () => import('./commands/tail.ts'),
   doctor: () => import('./commands/doctor.ts'),
-  connect: () => import('./commands/connect.ts'),
   hook: () => import('./commands/hook.ts'),
 };
 
