@@ -24,6 +24,8 @@ describe('a format is told by shape', () => {
     ['langgraph', { run_id: 'r', steps: [] }],
     ['langgraph', { run_id: 'r', thread_id: 't' }],
     ['openclaw', { session_id: 's', events: [] }],
+    ['conversation', { messages: [{ role: 'user', content: 'a' }] }],
+    ['conversation', { messages: [{ role: 'user', content: 'a' }, 1, 2] }],
   ])('%s: %j', (format, payload) => {
     expect(formatOf(payload)).toBe(format);
   });

@@ -1,4 +1,6 @@
 /** What files may hold beside OTLP/JSON: bodies of frameworks' webhooks, told by their shape. */
+import { conversation } from '../receivers/webhook/conversation/conversation.ts';
+import { detect } from '../receivers/webhook/conversation/shapes.ts';
 import { dify } from '../receivers/webhook/dify/dify.ts';
 import { langgraph } from '../receivers/webhook/langgraph/langgraph.ts';
 import { n8n } from '../receivers/webhook/n8n/n8n.ts';
@@ -13,6 +15,7 @@ export const formats: Readonly<Record<string, Format>> = {
   dify,
   langgraph,
   openclaw,
+  conversation,
 };
 
 /** Members that tell a format, the surest first: all of one list must be there. */
@@ -29,11 +32,26 @@ const marks: readonly (readonly [string, readonly string[]])[] = [
   ['openclaw', ['session_id', 'events']],
 ];
 
+/** What a payload was taken for. */
+export interface Told {
+  readonly format: string;
+  /** 0 to 1. A member by name tells for sure; a conversation is told by its elements. */
+  readonly confidence: number;
+  readonly why: string;
+}
+
 /** The format of a payload; `otlp` if nothing tells, so that its own errors speak. */
-export function formatOf(payload: unknown): string {
-  if (typeof payload !== 'object' || payload === null) return 'otlp';
+export function tell(payload: unknown): Told {
+  const nothing = { format: 'otlp', confidence: 0, why: 'nothing tells' };
+  if (typeof payload !== 'object' || payload === null) return nothing;
   const found = marks.find(([, keys]) => keys.every((key) => Object.hasOwn(payload, key)));
-  return found === undefined ? 'otlp' : found[0];
+  if (found !== undefined) return { format: found[0], confidence: 1, why: `it has ${found[1].join(' and ')}` };
+  const { format, confidence, why } = detect(payload);
+  return format === undefined ? nothing : { format: 'conversation', confidence, why: `${format}: ${why}` };
+}
+
+export function formatOf(payload: unknown): string {
+  return tell(payload).format;
 }
 
 /** The payload as OTLP/JSON documents; `format` is a name of `formats` or `auto`. */

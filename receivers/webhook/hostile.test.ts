@@ -1,6 +1,7 @@
 // What holds for all four adapters: same body same ids, wrong types and hostile bodies give an error or spans, nothing else.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { conversation } from './conversation/conversation.ts';
 import { dify } from './dify/dify.ts';
 import { langgraph } from './langgraph/langgraph.ts';
 import { n8n } from './n8n/n8n.ts';
@@ -175,6 +176,17 @@ const cases: readonly Case[] = [
       data: { main: [[{ json: content }]] },
     }),
   },
+  {
+    name: 'conversation',
+    convert: conversation,
+    idKey: 'conversation_id',
+    body: (messages) => ({ conversation_id: id, messages }),
+    step: (n, content) => ({
+      role: 'assistant',
+      content: typeof content === 'string' ? content : [content],
+      tool_calls: [{ id: `c${n}`, type: 'function', function: { name: 't', arguments: content } }],
+    }),
+  },
 ];
 
 describe.each(cases)('$name', ({ convert, idKey, body, step }) => {
@@ -222,6 +234,7 @@ describe.each(cases)('$name', ({ convert, idKey, body, step }) => {
       'x',
       [[]],
       {},
+      ...Array.from({ length: 8 }, (_, n) => step(n + 2, 'said')),
     ];
     const found = stepsOf(convert(body(steps)));
     for (const one of found) lookAtAll(one);
