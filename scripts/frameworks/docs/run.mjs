@@ -30,6 +30,15 @@ for (const page of ['vercel-ai', 'langchain-js']) {
   check(`${page}: the first step is there`, steps(await misstep.stop()).length > 0, true);
 }
 
+const misstep = await sidecar(scratch());
+const answer = shell(only('otel', 'sh'), scratch(), { OTEL_EXPORTER_OTLP_ENDPOINT: misstep.url });
+check('otel: curl is answered as OTLP asks', JSON.parse(answer), {});
+check(
+  'otel: the first step is there',
+  steps(await misstep.stop()).map(({ step }) => step),
+  ['llm'],
+);
+
 const said = shell(only('conversations', 'sh'), scratch());
 check(
   'conversations: steps in order',
@@ -37,6 +46,6 @@ check(
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line).step),
-  ['agent', 'agent', 'llm', 'tool', 'llm'],
+  ['workflow', 'agent', 'llm', 'tool', 'llm'],
 );
 finish();
