@@ -30,6 +30,8 @@ describe('a format is told by shape', () => {
     ['managed-agents', [{ type: 'user.message', id: 'e', processed_at: null }]],
     ['claude-code', [{ type: 'summary', summary: 's', leafUuid: 'u' }]],
     ['claude-code', [{ type: 'user', uuid: 'u', sessionId: 's', message: {} }]],
+    ['conversation', { messages: [{ role: 'user', content: 'a' }] }],
+    ['conversation', { messages: [{ role: 'user', content: 'a' }, 1, 2] }],
   ])('%s: %j', (format, payload) => {
     expect(formatOf(payload)).toBe(format);
   });

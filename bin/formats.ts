@@ -3,6 +3,8 @@ import { logs } from '../connectors/agent_events/replay.ts';
 import { adk } from '../receivers/webhook/adk/adk.ts';
 import { bedrock } from '../receivers/webhook/bedrock/bedrock.ts';
 import { claudeCode } from '../receivers/webhook/claude-code/claude-code.ts';
+import { conversation } from '../receivers/webhook/conversation/conversation.ts';
+import { detect } from '../receivers/webhook/conversation/shapes.ts';
 import { dify } from '../receivers/webhook/dify/dify.ts';
 import { langgraph } from '../receivers/webhook/langgraph/langgraph.ts';
 import { managedAgents } from '../receivers/webhook/managed-agents/managed-agents.ts';
@@ -25,6 +27,7 @@ export const formats: Readonly<Record<string, Format>> = {
   adk,
   'claude-code': claudeCode,
   'managed-agents': managedAgents,
+  conversation,
 };
 
 /** Formats whose files are streams: all records of one file are one payload. */
@@ -114,15 +117,34 @@ function isOpenAiData(payload: object): boolean {
   return typeof type === 'string' && /^response\.\w+$/.test(type) && has(payload, ['id', 'data']);
 }
 
+/** What a payload was taken for. */
+export interface Told {
+  readonly format: string;
+  /** 0 to 1. A member by name tells for sure; a conversation is told by its elements. */
+  readonly confidence: number;
+  readonly why: string;
+}
+
 /** The format of a payload; `otlp` if nothing tells, so that its own errors speak. */
-export function formatOf(payload: unknown): string {
-  if (typeof payload !== 'object' || payload === null) return 'otlp';
-  if (Array.isArray(payload)) return payload.slice(0, 10).map(streamOf).find(Boolean) ?? 'otlp';
-  if (isOpenAiData(payload)) return 'openai';
+export function tell(payload: unknown): Told {
+  const nothing = { format: 'otlp', confidence: 0, why: 'nothing tells' };
+  if (typeof payload !== 'object' || payload === null) return nothing;
+  if (Array.isArray(payload)) {
+    const stream = payload.slice(0, 10).map(streamOf).find(Boolean);
+    if (stream !== undefined) return { format: stream, confidence: 1, why: 'its elements are records of a stream' };
+  }
+  if (isOpenAiData(payload)) return { format: 'openai', confidence: 1, why: 'it has objects of its API' };
   const { events } = payload as { readonly events?: unknown };
-  if (Array.isArray(events) && has(events[0], ['eventType', 'payload'])) return 'bedrock';
+  if (Array.isArray(events) && has(events[0], ['eventType', 'payload']))
+    return { format: 'bedrock', confidence: 1, why: 'it has events of invoke_agent' };
   const found = marks.find(([, keys]) => keys.every((key) => Object.hasOwn(payload, key)));
-  return found === undefined ? 'otlp' : found[0];
+  if (found !== undefined) return { format: found[0], confidence: 1, why: `it has ${found[1].join(' and ')}` };
+  const { format, confidence, why } = detect(payload);
+  return format === undefined ? nothing : { format: 'conversation', confidence, why: `${format}: ${why}` };
+}
+
+export function formatOf(payload: unknown): string {
+  return tell(payload).format;
 }
 
 /** The payload as OTLP/JSON documents; `format` is a name of `formats` or `auto`. */

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { claudeCode } from './claude-code/claude-code.ts';
+import { conversation } from './conversation/conversation.ts';
 import { dify } from './dify/dify.ts';
 import { langgraph } from './langgraph/langgraph.ts';
 import { managedAgents } from './managed-agents/managed-agents.ts';
@@ -228,6 +229,17 @@ const cases: readonly Case[] = [
       rubric: content,
     }),
   },
+  {
+    name: 'conversation',
+    convert: conversation,
+    idKey: 'conversation_id',
+    body: (messages) => ({ conversation_id: id, messages }),
+    step: (n, content) => ({
+      role: 'assistant',
+      content: typeof content === 'string' ? content : [content],
+      tool_calls: [{ id: `c${n}`, type: 'function', function: { name: 't', arguments: content } }],
+    }),
+  },
 ];
 
 describe.each(cases)('$name', ({ convert, idKey, body, step }) => {
@@ -275,6 +287,7 @@ describe.each(cases)('$name', ({ convert, idKey, body, step }) => {
       'x',
       [[]],
       {},
+      ...Array.from({ length: 8 }, (_, n) => step(n + 2, 'said')),
     ];
     const found = stepsOf(convert(body(steps)));
     for (const one of found) lookAtAll(one);

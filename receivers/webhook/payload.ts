@@ -19,6 +19,15 @@ export class PayloadError extends Error {
   }
 }
 
+/** A body in which the framework itself says that it failed to answer. */
+export class ErrorReply extends PayloadError {
+  constructor(format: string, code: string, said: string) {
+    super(format, 'the body', undefined, 'a run');
+    this.message = `${format}: the body is an error reply (${code.slice(0, 100)}: ${said.slice(0, 500)}), expected a run.`;
+    this.name = 'ErrorReply';
+  }
+}
+
 function kindOf(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'null';

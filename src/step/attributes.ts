@@ -23,7 +23,7 @@ export const attributes: readonly AttributeEntry[] = [
     key: 'misstep.run.format',
     type: 'string',
     on: ['span'],
-    text: 'Shape of the payload that the span was made from: n8n, dify, langgraph, openclaw, claude-code, managed-agents, openai, bedrock, adk, or log events of claude_code, gemini_cli or codex.',
+    text: 'Shape of the payload that the span was made from: n8n, dify, langgraph, openclaw, claude-code, managed-agents, openai, bedrock, adk, conversation, or log events of claude_code, gemini_cli or codex.',
   },
   { key: 'misstep.run.id', type: 'string', on: ['span'], text: "The framework's own id of the run, on every span of it." },
   { key: 'misstep.run.status', type: 'string', on: ['span'], text: 'How the framework says the run ended, in its own word.' },
