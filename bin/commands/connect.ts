@@ -115,7 +115,7 @@ async function check(framework: Framework | undefined, options: ConnectOptions):
   return seen.steps > 0 ? 0 : 1;
 }
 
-export interface Seen {
+interface Seen {
   readonly steps: number;
   readonly spans: number;
   /** Receivers that took traces, as `otlp http`. */
@@ -124,7 +124,7 @@ export interface Seen {
   readonly switches: readonly string[];
 }
 
-export function report(page: StatusPage): Seen {
+function report(page: StatusPage): Seen {
   const blind = new Set<string>();
   const switches = new Set<string>();
   for (const [processor, { detectors }] of Object.entries(page.detect ?? {}))

@@ -199,11 +199,14 @@ receivers:
   {
     name: 'vercel-ai',
     where: 'the program, AI SDK 5 and 6; docs/frameworks/vercel-ai.md has a whole one',
-    paste: `import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
-import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';
-const provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url: '{otlp}/v1/traces' }))] });
-provider.register();
-// In every call: generateText({ …, experimental_telemetry: { isEnabled: true, functionId: 'name-of-the-agent' } })`,
+    // Not as one text: a line of it that begins as an import would be taken for one of this file.
+    paste: [
+      "import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';",
+      "import { BatchSpanProcessor, NodeTracerProvider } from '@opentelemetry/sdk-trace-node';",
+      "const provider = new NodeTracerProvider({ spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter({ url: '{otlp}/v1/traces' }))] });",
+      'provider.register();',
+      "// In every call: generateText({ …, experimental_telemetry: { isEnabled: true, functionId: 'name-of-the-agent' } })",
+    ].join('\n'),
     trap: 'Telemetry is off in every call that does not say experimental_telemetry: { isEnabled: true }.',
     content: 'recordInputs and recordOutputs not false',
   },

@@ -188,7 +188,7 @@ function listOf(payload: unknown, key: string): readonly unknown[] | undefined {
 }
 
 /** Types of the blocks of a message's content. */
-export function blockTypes(item: unknown): string[] {
+function blockTypes(item: unknown): string[] {
   return list(member(item, 'content')).flatMap((block) => word(member(block, 'type')) ?? []);
 }
 
