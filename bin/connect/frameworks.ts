@@ -111,7 +111,7 @@ export const frameworks: readonly Framework[] = [
     name: 'openai-responses',
     where: 'after the call',
     paste:
-      'curl {webhook}/api/v1/openai/webhook -H "Content-Type: application/json" -d @response.json\nmisstep replay --format conversation response.json   # without a running misstep',
+      'curl {webhook}/api/v1/openai/webhook -H "Content-Type: application/json" -d @response.json\nmisstep replay --format openai response.json   # without a running misstep',
     trap: 'A streamed answer has no output until response.completed: post the object of that event.',
     content: undefined,
   },
@@ -183,17 +183,10 @@ receivers:
     content: undefined,
   },
   {
-    name: 'windsurf',
-    where: '~/.codeium/windsurf/mcp_config.json',
-    paste: '{"mcpServers": {"misstep": {"command": "misstep", "args": ["mcp"]}}}',
-    trap: 'An MCP server sees calls of itself only: what other tools do stays unseen.',
-    content: 'the model must hand conversations over itself',
-  },
-  {
     name: 'claude-desktop',
-    where: 'claude_desktop_config.json',
-    paste: '{"mcpServers": {"misstep": {"command": "misstep", "args": ["mcp"]}}}',
-    trap: 'An MCP server sees calls of itself only. What was said can be exported: Settings -> Privacy -> Export data, then misstep replay conversations.json.',
+    where: 'a shell, after Settings -> Privacy -> Export data',
+    paste: 'misstep replay conversations.json',
+    trap: 'Nothing of it is sent anywhere by itself: what was said can be exported, what tools did is not in the export.',
     content: 'the export of conversations',
   },
   {

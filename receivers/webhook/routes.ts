@@ -6,7 +6,7 @@
 import { adk, hints as adkHints } from './adk/adk.ts';
 import { bedrock, hints as bedrockHints } from './bedrock/bedrock.ts';
 import { claudeCode, hints as claudeCodeHints } from './claude-code/claude-code.ts';
-import { conversation } from './conversation/conversation.ts';
+import { conversation, hints as conversationHints } from './conversation/conversation.ts';
 import { dify, hints as difyHints } from './dify/dify.ts';
 import { langgraph, hints as langgraphHints } from './langgraph/langgraph.ts';
 import { managedAgents, hints as managedAgentsHints } from './managed-agents/managed-agents.ts';
@@ -31,7 +31,7 @@ const adapters: Readonly<Record<string, Adapter>> = {
   openai: { convert: openai, hints: openaiHints },
   bedrock: { convert: bedrock, hints: bedrockHints },
   adk: { convert: adk, hints: adkHints },
-  conversations: { convert: conversation },
+  conversations: { convert: conversation, hints: conversationHints },
   'claude-code': { convert: claudeCode, hints: claudeCodeHints },
   'managed-agents': { convert: managedAgents, hints: managedAgentsHints },
 };
