@@ -173,7 +173,7 @@ test('the Collector warns nobody of batch before a stored queue; here it is said
 test.each(['default.yaml', 'container.yaml'])('the shipped %s is valid', (file) => {
   const { config, lines } = check([`${here}${file}`]);
   expect(lines).toEqual([]);
-  expect(config?.pipelines.map(({ id }) => id)).toEqual(['traces', 'logs', 'metrics']);
+  expect(config?.pipelines.map(({ id }) => id)).toEqual(['traces/in', 'logs/in', 'traces', 'logs', 'metrics']);
 });
 
 describe.skipIf(!existsSync(`${here}../../shared/bench/configs`))('configurations of the benchmark', () => {
