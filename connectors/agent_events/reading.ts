@@ -59,7 +59,7 @@ export type Unused = 'traced' | 'auxiliary' | 'unplaced' | 'repeated' | 'unread'
 export type Reading = StepReading | ContentReading | Unused;
 
 /** Characters of one text, as the webhook adapters grant it. */
-export const maxText = 65_536;
+const maxText = 65_536;
 const maxName = 1_024;
 /** A call of a day is a clock that jumped. */
 const maxDurationMs = 86_400_000;
