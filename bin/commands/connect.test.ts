@@ -50,7 +50,7 @@ describe('what to paste', () => {
   it('all that are promised are there, once', async () => {
     const { out } = await connect('--list');
     const names =
-      'n8n dify langgraph deepagents openclaw claude-code claude-agent-sdk managed-agents openai-agents openai-responses bedrock adk cursor windsurf claude-desktop vercel-ai langchain llamaindex crewai pydantic-ai autogen otel';
+      'n8n dify langgraph deepagents openclaw claude-code claude-agent-sdk managed-agents openai-agents openai-responses bedrock adk cursor claude-desktop vercel-ai langchain llamaindex crewai pydantic-ai autogen otel';
     expect(out.trim().split('\n').sort()).toEqual(names.split(' ').sort());
   });
 

@@ -31,6 +31,8 @@ const MAX_SENDERS = 1_000;
 /** A service that has written none for this long is not waited for. */
 const FORGET_MS = 600_000;
 const TICK_MS = 1_000;
+/** A held batch without its bytes: index, timer, promise. */
+const HELD_BYTES = 2_048;
 
 const options = z.strictObject({
   wait: duration('2s', { max: '10s' }).describe(
@@ -70,6 +72,8 @@ class AgentEventsConnector implements Component, Consumer {
   private readonly options: Options;
   private readonly next: Consumer;
   private readonly held = new Set<Held>();
+  /** By the spans whose content they lack. */
+  private readonly awaiting = new Map<string, Set<Held>>();
   /** Answers of batches that were held: shutdown waits for them. */
   private readonly answers = new Set<Promise<void>>();
   private contents: Contents;
@@ -162,7 +166,9 @@ class AgentEventsConnector implements Component, Consumer {
     this.senders.set(service, now);
     if (this.senders.size > MAX_SENDERS) this.senders.delete(this.senders.keys().next().value as string);
     const key = tenant + keyOf(content);
-    for (const held of this.held) if (held.missing.delete(key) && held.missing.size === 0) held.release('complete');
+    const waiting = this.awaiting.get(key);
+    this.awaiting.delete(key);
+    for (const held of waiting ?? []) if (held.missing.delete(key) && held.missing.size === 0) held.release('complete');
   }
 
   private takeTraces(batch: Batch): Promise<void> | undefined {
@@ -172,7 +178,7 @@ class AgentEventsConnector implements Component, Consumer {
     const missing =
       this.options.wait === 0 || this.senders.size === 0 || this.timer === undefined ? [] : this.awaited(index, tenant);
     if (missing.length === 0) return this.handOn(batch, index);
-    if (this.heldBytes + this.contents.bytes + batch.bytes > this.maxBytes) {
+    if (this.heldBytes + this.contents.bytes + HELD_BYTES + batch.bytes > this.maxBytes) {
       this.count('waits', 'full', 1);
       return this.handOn(batch, index);
     }
@@ -195,7 +201,8 @@ class AgentEventsConnector implements Component, Consumer {
       const release = (why: Release): void => {
         clearTimeout(timer);
         if (!this.held.delete(held)) return;
-        this.heldBytes -= batch.bytes;
+        this.heldBytes -= HELD_BYTES + batch.bytes;
+        for (const key of held.missing) this.forget(key, held);
         this.count('waits', why, 1);
         try {
           resolve(this.handOn(batch, index));
@@ -206,12 +213,23 @@ class AgentEventsConnector implements Component, Consumer {
       const timer = setTimeout(() => release('timeout'), this.options.wait);
       const held: Held = { batch, index, missing: new Set(missing.map((span) => batch.tenant + keyOf(span))), release };
       this.held.add(held);
-      this.heldBytes += batch.bytes;
+      this.heldBytes += HELD_BYTES + batch.bytes;
+      for (const key of held.missing) {
+        const waiting = this.awaiting.get(key);
+        if (waiting === undefined) this.awaiting.set(key, new Set([held]));
+        else waiting.add(held);
+      }
     });
     this.answers.add(answer);
     const settled = (): void => void this.answers.delete(answer);
     answer.then(settled, settled);
     return answer;
+  }
+
+  private forget(key: string, held: Held): void {
+    const waiting = this.awaiting.get(key);
+    waiting?.delete(held);
+    if (waiting?.size === 0) this.awaiting.delete(key);
   }
 
   /** What was joined is forgotten when the pipeline behind has taken it: a batch that it refuses comes again. */

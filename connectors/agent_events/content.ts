@@ -2,11 +2,11 @@
  * Content that instrumentation writes as log events beside its spans: the conventions' older message events (payload in the body
  * or in attributes) and `gen_ai.client.inference.operation.details` (all in attributes). Both name their span.
  */
-import { firstMember, plain, read, stringify, text } from '../../src/dialects/json.ts';
+import { firstMember, isObject, plain, read, stringify, text } from '../../src/dialects/json.ts';
 import { eventRole, readMessages } from '../../src/dialects/messages.ts';
 import type { LogEvent } from '../../src/otlp/logs.ts';
 import type { Attributes } from '../../src/otlp/write.ts';
-import type { Message } from '../../src/step/step.ts';
+import type { Message, Role } from '../../src/step/step.ts';
 import { bounded, type Part, type Reading, type SpanId } from './reading.ts';
 
 export const detailsName = 'gen_ai.client.inference.operation.details';
@@ -30,9 +30,8 @@ export function contentEvent(event: LogEvent): Reading {
   }
   const role = eventRole(event.name);
   if (role === undefined) return 'unread';
-  const given = payload(event);
-  const messages = readMessages(given, role).slice(0, maxMessages).map(answering(given));
-  const json = role === 'system' ? systemParts(messages) : messages.filter(says).map(messageJson).join(',');
+  const messages = readMessages(inRole(payload(event), role), role).slice(0, maxMessages);
+  const json = role === 'system' ? systemParts(messages) : messages.filter(saysSomething).map(messageJson).join(',');
   if (json === '') return 'unread';
   const part: Part = role === 'system' ? 'system' : event.name === 'gen_ai.choice' ? 'output' : 'input';
   return { kind: 'content', target, part, json, last: part === 'output' };
@@ -44,12 +43,6 @@ function payload(event: LogEvent): unknown {
   const packed = body ?? read(event.attributes.get('gen_ai.event.content') ?? event.attributes.get('event_body'));
   const message = firstMember(packed, ['message']);
   if (message !== undefined) return message;
-  if (
-    event.name === 'gen_ai.choice' &&
-    typeof packed === 'object' &&
-    firstMember(packed, ['content', 'tool_calls', 'parts']) === undefined
-  )
-    return undefined;
   if (packed !== undefined && typeof packed !== 'string') return packed;
   const own: Record<string, unknown> = {};
   for (const key of ['role', 'name', 'content', 'tool_calls', 'id', 'message']) {
@@ -59,22 +52,14 @@ function payload(event: LogEvent): unknown {
   return Object.keys(own).length > 0 ? (own['message'] ?? own) : packed;
 }
 
-/** An answer of a tool names its call by `id`, where a message of a chat says `tool_call_id`. */
-function answering(given: unknown): (message: Message) => Message {
-  const id = text(firstMember(given, ['tool_call_id', 'id']));
-  return (message) => {
-    if (message.role !== 'tool' || id === undefined) return message;
-    const { toolResults, text: said } = message;
-    const results = toolResults.length > 0 ? toolResults : [{ id, name: message.name, text: said }];
-    return {
-      ...message,
-      text: toolResults.length > 0 ? said : '',
-      toolResults: results.map((one) => ({ ...one, id: one.id ?? id })),
-    };
-  };
+/** The event's name is the role where the payload states none; a tool's answer calls the call's id plain `id`. */
+function inRole(value: unknown, role: Role): unknown {
+  if (!isObject(value)) return value;
+  const given = { role, ...value };
+  return role === 'tool' ? { tool_call_id: value['id'], ...given } : given;
 }
 
-function says({ text: said, toolCalls, toolResults }: Message): boolean {
+function saysSomething({ text: said, toolCalls, toolResults }: Message): boolean {
   return said !== '' || toolCalls.length > 0 || toolResults.length > 0;
 }
 

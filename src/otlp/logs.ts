@@ -80,6 +80,7 @@ function eventName(buffer: Buffer, from: number, end: number): string {
   let attribute = '';
   let at = from;
   while (at < end) {
+    const began = at;
     const field = tag(buffer, at, end);
     const next = cursor.at;
     at = skip(buffer, next, end, field);
@@ -90,7 +91,7 @@ function eventName(buffer: Buffer, from: number, end: number): string {
       lengthEnd(buffer, next, end);
       if (isNameAttribute(buffer, cursor.at, at)) {
         const found = new Map<string, Value>();
-        decodeKeyValues(buffer, next - 1, at, 50, 1, found);
+        decodeKeyValues(buffer, began, at, 50, 1, found);
         const value = found.get('event.name');
         if (typeof value === 'string') attribute = value;
       }
