@@ -31,7 +31,7 @@ function keyValues(values: Readonly<Record<string, Plain>>): unknown[] {
   return Object.entries(values).map(([key, value]) => ({ key, value: anyValue(value) }));
 }
 
-function logsDocument(scope: string, records: readonly TestRecord[], service = 'test'): Readonly<Record<string, unknown>> {
+export function logsDocument(scope: string, records: readonly TestRecord[], service = 'test'): Readonly<Record<string, unknown>> {
   const logRecords = records.map(({ atMs, eventName, body, attributes, ...ids }, i) => ({
     timeUnixNano: String(BigInt(atMs ?? startMs + i * 1_000) * 1_000_000n),
     ...(eventName === undefined ? {} : { eventName }),
