@@ -1,4 +1,5 @@
 /** Every component that a configuration may name: the one place that knows them all. */
+import { factory as agentEvents } from '../connectors/agent_events/agent_events.ts';
 import { factory as detections } from '../connectors/detections/detections.ts';
 import { factory as forward } from '../connectors/forward/forward.ts';
 import { factory as debug } from '../exporters/debug/debug.ts';
@@ -17,7 +18,9 @@ import { factory as batch } from '../processors/batch/batch.ts';
 import { detectFactory } from '../processors/detect/detect.ts';
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
 import { factory as fileReceiver } from '../receivers/file/file.ts';
+import { managedAgentsFactory } from '../receivers/managed_agents/managed_agents.ts';
 import { factory as otlp } from '../receivers/otlp/otlp.ts';
+import { managedAgents } from '../receivers/webhook/managed-agents/managed-agents.ts';
 import { factory as webhook } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
 import { catalogued } from './catalogued.ts';
@@ -25,7 +28,11 @@ import { shippedDetectors } from './detectors.ts';
 import { embeddingTable } from './shipped.ts';
 
 /** One for the process: what it finds can be watched at `findings$`, whichever pipeline found it. */
-const detect = detectFactory(shippedDetectors, embeddingTable);
+const detect = detectFactory(
+  shippedDetectors,
+  embeddingTable,
+  new URL(import.meta.url.endsWith('.ts') ? './detect-worker.ts' : './detect-worker.js', import.meta.url),
+);
 
 export const factories: readonly AnyFactory[] = [
   otlp,
@@ -41,6 +48,7 @@ export const factories: readonly AnyFactory[] = [
   nop,
   store,
   forward,
+  agentEvents,
   detections,
   healthCheck,
   fileStorage,
@@ -48,4 +56,5 @@ export const factories: readonly AnyFactory[] = [
   apiFactory(catalogued),
   bearerTokenAuth,
   basicAuth,
+  managedAgentsFactory(managedAgents),
 ];

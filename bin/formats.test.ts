@@ -24,13 +24,21 @@ describe('a format is told by shape', () => {
     ['langgraph', { run_id: 'r', steps: [] }],
     ['langgraph', { run_id: 'r', thread_id: 't' }],
     ['openclaw', { session_id: 's', events: [] }],
+    ['logs', { resourceLogs: [] }],
+    ['claude-code', { session_id: 's', hook_event_name: 'Stop' }],
+    ['claude-code', { conversation_id: 'c', hook_event_name: 'stop' }],
+    ['managed-agents', [{ type: 'user.message', id: 'e', processed_at: null }]],
+    ['claude-code', [{ type: 'summary', summary: 's', leafUuid: 'u' }]],
+    ['claude-code', [{ type: 'user', uuid: 'u', sessionId: 's', message: {} }]],
+    ['conversation', { messages: [{ role: 'user', content: 'a' }] }],
+    ['conversation', { messages: [{ role: 'user', content: 'a' }, 1, 2] }],
   ])('%s: %j', (format, payload) => {
     expect(formatOf(payload)).toBe(format);
   });
 
   it('and a name that is none is refused', () => {
     expect(() => documents('constructor', {})).toThrow(
-      /format constructor: unknown, must be auto or one of otlp, n8n, dify, langgraph, openclaw/,
+      /format constructor: unknown, must be auto or one of otlp, n8n, dify, langgraph, openclaw, logs/,
     );
   });
 });

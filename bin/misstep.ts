@@ -20,6 +20,8 @@ const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): 
   top: () => import('./commands/top.ts'),
   tail: () => import('./commands/tail.ts'),
   doctor: () => import('./commands/doctor.ts'),
+  hook: () => import('./commands/hook.ts'),
+  connect: () => import('./commands/connect.ts'),
 };
 
 const program = new Command('misstep')
@@ -36,6 +38,7 @@ Examples:
   misstep validate -c misstep.yaml             every problem at once, with line and column
   misstep replay trace.json                    play a recording through the detectors
   misstep detectors loop                       what a detector finds, and when it is wrong
+  misstep connect n8n                          what to paste so that a framework sends its runs here
   misstep tail                                 what the running sidecar finds, as it finds it
   misstep doctor                               why a detector has not fired`,
   );

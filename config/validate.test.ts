@@ -170,10 +170,13 @@ test('the Collector warns nobody of batch before a stored queue; here it is said
   expect(lines.join('\n')).toContain("warning: batch stands before 'otlp_http', whose queue is stored");
 });
 
-test.each(['default.yaml', 'container.yaml'])('the shipped %s is valid', (file) => {
+test.each([
+  ['default.yaml', ['traces', 'logs/agents', 'logs', 'metrics']],
+  ['container.yaml', ['traces', 'logs', 'metrics']],
+])('the shipped %s is valid', (file, pipelines) => {
   const { config, lines } = check([`${here}${file}`]);
   expect(lines).toEqual([]);
-  expect(config?.pipelines.map(({ id }) => id)).toEqual(['traces', 'logs', 'metrics']);
+  expect(config?.pipelines.map(({ id }) => id)).toEqual(pipelines);
 });
 
 describe.skipIf(!existsSync(`${here}../../shared/bench/configs`))('configurations of the benchmark', () => {

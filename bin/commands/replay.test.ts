@@ -108,3 +108,18 @@ test('a file that cannot be read says why, gives no result, and the others are p
   ]);
   expect(text.match(/steps, /g)).toHaveLength(1);
 });
+
+test('a list of messages is one conversation, and what it was taken for is said; what is hardly one is refused', async () => {
+  const file = join(folder, 'chat.json');
+  const asked = { role: 'user', content: 'Weather?' };
+  writeFileSync(file, JSON.stringify([asked, { role: 'assistant', content: 'It rains.' }]));
+  const good = await replay('--output', 'steps', file);
+  expect(good.notices).toMatch(
+    /chat\.json: read as conversation, confidence 0\.8 \(openai: 2 of 2 elements of messages\[\] fit; /,
+  );
+  expect(good.records().map(({ step }) => step)).toEqual(['workflow', 'agent', 'llm']);
+  writeFileSync(file, JSON.stringify({ messages: [asked, 1, 2] }));
+  const bad = await replay(file);
+  expect([bad.code, bad.text]).toEqual([2, '']);
+  expect(bad.notices).toMatch(/confidence 0\.27.+expected a conversation: messages\[\] with role and content.+ShareGPT/);
+});

@@ -2,6 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { type Command, Option } from 'commander';
+import { parse as parseYaml } from 'yaml';
+import { detect, minConfidence } from '../../receivers/webhook/conversation/shapes.ts';
+import { isEventStream, serverSentEvents } from '../../receivers/webhook/sse.ts';
 import { blame, blameRecord } from '../../src/detector/blame/blame.ts';
 import type { Severity } from '../../src/detector/detector.ts';
 import { detectionRecord } from '../../src/detector/emit.ts';
@@ -18,7 +21,7 @@ import { provideEmbedding } from '../../src/text/embedding.ts';
 import { printable } from '../../src/text/printable.ts';
 import { redact } from '../../src/text/redact.ts';
 import { shippedDetectors } from '../detectors.ts';
-import { documents, formats } from '../formats.ts';
+import { documents, formats, streamOf, streams, tell } from '../formats.ts';
 import { embeddingTable } from '../shipped.ts';
 import { timeDetectors } from '../timing.ts';
 
@@ -74,6 +77,7 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
   for (const file of files) {
     const timed = options.timing ? timeDetectors(chosen) : undefined;
     const played = await play(file, timed?.detectors ?? chosen, options.format);
+    for (const told of played.told) notice(`${file}: ${told}`);
     for (const problem of played.problems) notice(`${file}: ${problem}`);
     if (played.broken) code = 2;
     if (!played.broken || played.steps.length > 0) print(file, options, played);
@@ -95,6 +99,8 @@ export interface Played {
   /** True if the file could not be read to its end; what came before stands above. */
   readonly broken: boolean;
   readonly problems: readonly string[];
+  /** What `auto` took the payloads for, each once. */
+  readonly told: readonly string[];
 }
 
 /** One file through a host of its own. Time is that of the spans; the end of the file closes all windows. */
@@ -103,6 +109,7 @@ export async function play(file: string, detectors: readonly ActiveDetector[], f
   const coverage: Coverage[] = [];
   const steps: NormalisedSpan[] = [];
   const problems: string[] = [];
+  const told = new Map<string, string>();
   let broken = false;
   const host = new DetectorHost({
     detectors,
@@ -119,7 +126,7 @@ export async function play(file: string, detectors: readonly ActiveDetector[], f
     }
   };
   try {
-    for await (const body of requests(file, format)) take(host.process(walkTraces(body, dialectKeys), 'default'));
+    for await (const body of requests(file, format, told)) take(host.process(walkTraces(body, dialectKeys), 'default'));
   } catch (error) {
     broken = true;
     problems.push(reason(error));
@@ -128,7 +135,7 @@ export async function play(file: string, detectors: readonly ActiveDetector[], f
   const sorted = [...findings.values()].sort((a, b) =>
     a.at.traceId < b.at.traceId ? -1 : a.at.traceId > b.at.traceId ? 1 : a.atMs - b.atMs || (a.id < b.id ? -1 : 1),
   );
-  return { findings: sorted, coverage, steps, broken, problems };
+  return { findings: sorted, coverage, steps, broken, problems, told: [...told.values()] };
 }
 
 function reason(error: unknown): string {
@@ -173,16 +180,17 @@ function parsed(text: string): unknown {
 }
 
 /** One request a document; a `.jsonl` file holds one a line. */
-async function* requests(file: string, format: string): AsyncGenerator<Uint8Array> {
+async function* requests(file: string, format: string, told: Map<string, string>): AsyncGenerator<Uint8Array> {
   let bytes: Uint8Array = await readFile(file);
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes, { maxOutputLength: MAX_FILE_BYTES });
   const text = new TextDecoder('utf-8', { ignoreBOM: false }).decode(bytes);
-  const whole = wholeDocument(file, text);
+  const stream = isEventStream(text);
+  const whole = stream ? serverSentEvents(text) : wholeDocument(file, text);
   if (whole !== undefined) {
-    for (const payload of Array.isArray(whole) ? whole : [whole])
-      for (const document of documents(format, payload)) yield documentToProtobuf('traces', document).body;
+    for (const payload of payloadsOf(whole, format, stream)) yield* bodies(payload);
     return;
   }
+  let records: unknown[] | undefined;
   let line = 0;
   let from = 0;
   while (from < text.length) {
@@ -198,11 +206,31 @@ async function* requests(file: string, format: string): AsyncGenerator<Uint8Arra
     } catch (error) {
       throw new Error(`line ${line}: not JSON (${error instanceof Error ? error.message : String(error)}).`, { cause: error });
     }
-    for (const document of documents(format, payload)) yield documentToProtobuf('traces', document).body;
+    if (line === 1 && (streams.has(format) || streamOf(payload) !== undefined)) records = [];
+    if (records !== undefined) records.push(payload);
+    else yield* bodies(payload);
+  }
+  if (records !== undefined) yield* bodies(records);
+
+  function* bodies(payload: unknown): Generator<Uint8Array> {
+    const seen = format === 'auto' ? tell(payload) : undefined;
+    // OTLP is what files hold if nothing is said.
+    if (seen !== undefined && seen.format !== 'otlp' && !told.has(seen.format))
+      told.set(seen.format, `read as ${seen.format}, confidence ${seen.confidence} (${seen.why})`);
+    for (const document of documents(seen?.format ?? format, payload)) yield documentToProtobuf('traces', document).body;
   }
 }
 
+/** A list is many payloads, unless its elements are the records of one stream or the turns of one conversation. */
+function payloadsOf(whole: unknown, format: string, stream: boolean): readonly unknown[] {
+  if (stream || !Array.isArray(whole) || streams.has(format) || streamOf(whole[0]) !== undefined) return [whole];
+  const one = format === 'conversation' || format === 'auto' ? detect(whole).confidence >= minConfidence : false;
+  return one ? [whole] : whole;
+}
+
 function wholeDocument(file: string, text: string): unknown {
+  // Recordings of the SDKs' own tests.
+  if (/\.ya?ml(\.gz)?$/.test(file)) return parseYaml(text) as unknown;
   if (/\.jsonl(\.gz)?$/.test(file)) return undefined;
   try {
     return JSON.parse(text) as unknown;

@@ -40,3 +40,8 @@ export function supplies(facts: readonly string[]): string[] {
   const known = facts.filter((fact): fact is Fact => Object.hasOwn(attributes, fact));
   return [...known.map((fact) => `${fact}: ${attributes[fact]}.`), ...(known.some((fact) => content.has(fact)) ? [CONTENT] : [])];
 }
+
+/** True for facts that instrumentations leave out where content is off. */
+export function isContent(fact: string): boolean {
+  return content.has(fact as Fact);
+}

@@ -71,6 +71,7 @@ export const factories: readonly ConfigFactory[] = [
   small('exporter', 'debug', ALL, { verbosity: z.enum(['basic', 'normal', 'detailed']).default('normal') }),
   small('exporter', 'nop', ALL),
   { ...small('connector', 'detections', ['traces']), produces: ['metrics', 'logs'] },
+  { ...small('connector', 'agent_events', ['logs', 'traces']), produces: ['traces'] },
   { ...small('connector', 'forward', ALL), produces: ALL },
   { kind: 'extension', type: 'health_check', stability: 'beta', options: z.strictObject(server(13_133)) },
   {

@@ -21,6 +21,15 @@ testDetector(
         ],
       },
       {
+        name: 'a field that is there, as an execution has it',
+        nearMiss: true,
+        steps: [
+          ran('A', { 'node.outputs': { main: [[], [{ json: { x: 1 } }]] } }),
+          ran('B'),
+          flow([node('A', 'if'), node('B', 'set', { parameters: { v: '={{ $json.x }}' } })], edges(['A', 'B'])),
+        ],
+      },
+      {
         name: 'what an agent gives',
         nearMiss: true,
         steps: [flow([node('A', 'agent'), node('B', 'set', { parameters: { v: '={{ $json.output }}' } })], edges(['A', 'B']))],

@@ -121,14 +121,19 @@ export default defineDetector({
     const said = (step.error?.message ?? '').toLowerCase();
     if (said !== '' && signs.some((sign) => said.includes(sign)))
       ctx.report('data_error', { at: step, key: node, score: 0.8, data: { node, why: said.slice(0, 80) } });
-    const items = step.extra['node.outputs'];
-    const first = Array.isArray(items) ? (items[0] as unknown) : items;
-    const json = isRecord(first) && isRecord(first['json']) ? first['json'] : first;
-    if (!isRecord(json)) return state;
-    const output: Output = { traceId: step.traceId, spanId: step.spanId, node, fields: Object.keys(json).slice(0, MAX_FIELDS) };
+    const given = [...new Set(firstItems(step.extra['node.outputs']).flatMap((json) => Object.keys(json)))];
+    const output: Output = { traceId: step.traceId, spanId: step.spanId, node, fields: given.slice(0, MAX_FIELDS) };
     return { outputs: [...(state?.outputs ?? []), output].slice(-MAX_OUTPUTS) };
   },
 });
+
+/** The first item of each branch of an output `{main: [[{json}]]}`, or of a list of items. */
+function firstItems(outputs: unknown): readonly Record<string, unknown>[] {
+  const main = isRecord(outputs) && Array.isArray(outputs['main']) ? (outputs['main'] as readonly unknown[]) : undefined;
+  const firsts =
+    main === undefined ? [Array.isArray(outputs) ? outputs[0] : outputs] : main.map((items) => Array.isArray(items) && items[0]);
+  return firsts.map((item) => (isRecord(item) && isRecord(item['json']) ? item['json'] : item)).filter(isRecord);
+}
 
 /** `$('Name')`, `$node["Name"]`, `$items("Name")`: names that no node has. */
 function references({ nodes }: Workflow, step: Step, ctx: Ctx): void {

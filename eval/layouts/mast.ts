@@ -6,6 +6,7 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { sections } from '../../receivers/webhook/conversation/trajectory.ts';
 import type { MastLabel } from '../pack.ts';
 import { conversation, idOf, type PublicRun, type Turn } from './otlp.ts';
 
@@ -69,17 +70,6 @@ export function turnsOf(trajectory: unknown, system: string): Turn[] {
     });
   }
   const text = typeof trajectory === 'string' ? trajectory : JSON.stringify(trajectory ?? '');
-  const headings = HEADINGS.map((heading) => [...text.matchAll(heading)]).sort((a, b) => b.length - a.length)[0] ?? [];
-  if (headings.length === 0) return [{ agent: system, text }];
-  return headings.map((match, k) => {
-    const from = match.index + match[0].length;
-    return { agent: (match[1] ?? system).trim(), text: text.slice(from, headings[k + 1]?.index ?? text.length).trim() };
-  });
+  const found = sections(text);
+  return found.length === 0 ? [{ agent: system, text }] : found.map((one) => ({ agent: one.agent ?? system, text: one.text }));
 }
-
-/** AG2 `mathproxyagent (to assistant):`, ChatDev `[2024-…INFO] Chief Executive Officer: **…`, HyperAgent `… - INFO - Navigator's Response:`. */
-const HEADINGS = [
-  /^([\w -]{1,60}) \(to [\w -]{1,60}\):$/gm,
-  /^\[\d{4}-[^\]]{1,40} INFO\] ([\w -]{1,60}): (?=\*\*)/gm,
-  /^.{0,120} - INFO - ([\w -]{1,60}?)(?:'s [Rr]esponse)?: ?/gm,
-];

@@ -75,12 +75,63 @@ interface Line extends Looks {
   error: string | undefined;
 }
 
+/** How windows of one detector ended, or stand. */
+export interface Ended {
+  /** The detector's id. */
+  readonly detector: string;
+  readonly outcome: Outcome;
+  readonly reason: string | undefined;
+  readonly windows: number;
+}
+
+/** What there is to see of the detectors, wherever they run. */
+export interface Seen extends Pick<DetectorHost, 'detectors' | 'timings' | 'counts' | 'openRuns' | 'keptBytes' | 'packedRuns'> {
+  /** As if open windows closed now; of at most 1,000. */
+  open(): readonly Ended[];
+}
+
+export function seenOf(host: DetectorHost): Seen {
+  return {
+    detectors: host.detectors,
+    timings: host.timings,
+    counts: host.counts,
+    openRuns: host.openRuns,
+    keptBytes: host.keptBytes,
+    packedRuns: host.packedRuns,
+    open: () => openOf(host),
+  };
+}
+
+export function openOf(host: DetectorHost): readonly Ended[] {
+  const tally = new Tally();
+  host.coverOpen(MAX_OPEN_WINDOWS, (coverage) => tally.add(coverage));
+  return tally.take();
+}
+
+/** Coverage by detector, outcome and reason. */
+export class Tally {
+  private readonly lines = new Map<string, { -readonly [K in keyof Ended]: Ended[K] }>();
+
+  add({ detector: { meta }, outcome, reason }: Pick<Coverage, 'detector' | 'outcome' | 'reason'>): void {
+    const key = `${meta.id} ${outcome} ${reason ?? ''}`;
+    const line = this.lines.get(key);
+    if (line) line.windows++;
+    else this.lines.set(key, { detector: meta.id, outcome, reason, windows: 1 });
+  }
+
+  take(): Ended[] {
+    const ended = [...this.lines.values()];
+    this.lines.clear();
+    return ended;
+  }
+}
+
 export interface Running {
   readonly shipped: readonly ShippedDetector[];
   readonly emitAbove: number;
   readonly tiers: readonly Tier[];
   readonly enabled: (id: string) => boolean;
-  readonly host: DetectorHost;
+  readonly seen: Seen;
   readonly outbox: number;
 }
 
@@ -88,8 +139,8 @@ export class Account {
   outboxDropped = 0;
   private readonly lines = new Map<string, Line>();
 
-  closed({ detector, outcome, reason }: Coverage): void {
-    note(this.line(detector.meta.id), outcome, reason);
+  closed(ended: Ended): void {
+    note(this.line(ended.detector), ended);
   }
 
   handedOn(finding: Finding): void {
@@ -110,14 +161,14 @@ export class Account {
     this.line(detector).error = redact(message).slice(0, ERROR_CHARACTERS);
   }
 
-  read({ shipped, emitAbove, tiers, enabled, host, outbox }: Running): DetectFacts {
-    const timings = new Map(host.detectors.map(({ detector }, i) => [detector.meta.id as string, host.timings[i] as Timing]));
+  read({ shipped, emitAbove, tiers, enabled, seen, outbox }: Running): DetectFacts {
+    const timings = new Map(seen.detectors.map(({ detector }, i) => [detector.meta.id as string, seen.timings[i] as Timing]));
     const open = new Map<string, Looks>();
-    host.coverOpen(MAX_OPEN_WINDOWS, ({ detector, outcome, reason }) => {
-      const looks = open.get(detector.meta.id) ?? newLooks();
-      open.set(detector.meta.id, looks);
-      note(looks, outcome, reason);
-    });
+    for (const ended of seen.open()) {
+      const looks = open.get(ended.detector) ?? newLooks();
+      open.set(ended.detector, looks);
+      note(looks, ended);
+    }
     const detectors = Object.fromEntries(
       shipped.map(({ detector }) => {
         const id = detector.meta.id as string;
@@ -128,7 +179,7 @@ export class Account {
     const all = Object.values(detectors);
     const sum = (of: (one: DetectorFacts) => number) => all.reduce((total, one) => total + of(one), 0);
     const looks = sum(({ windows }) => Object.values(windows).reduce((total, n) => total + n, 0));
-    const { spans, agentSpans, steps, duplicates, late, closed } = host.counts;
+    const { spans, agentSpans, steps, duplicates, late, closed } = seen.counts;
     return {
       emit_above: emitAbove,
       tiers,
@@ -137,9 +188,9 @@ export class Account {
       steps,
       duplicates,
       late,
-      windows_open: host.openRuns,
+      windows_open: seen.openRuns,
       windows_closed: { ...closed },
-      kept_bytes: host.keptBytes,
+      kept_bytes: seen.keptBytes,
       outbox,
       outbox_dropped: this.outboxDropped,
       blind_share: looks === 0 ? null : rounded(sum(({ windows }) => windows.insufficient_data) / looks, 4),
@@ -193,10 +244,10 @@ function newLooks(): Looks {
   return { windows: { fail: 0, pass: 0, insufficient_data: 0, error: 0 }, reasons: {} };
 }
 
-function note({ windows, reasons }: Looks, outcome: Outcome, reason: string | undefined): void {
-  windows[outcome]++;
+function note({ windows, reasons }: Looks, { outcome, reason, windows: n }: Ended): void {
+  windows[outcome] += n;
   if (outcome !== 'insufficient_data' || reason === undefined) return;
-  if (Object.hasOwn(reasons, reason) || Object.keys(reasons).length < MAX_REASONS) reasons[reason] = (reasons[reason] ?? 0) + 1;
+  if (Object.hasOwn(reasons, reason) || Object.keys(reasons).length < MAX_REASONS) reasons[reason] = (reasons[reason] ?? 0) + n;
 }
 
 /** `undefined` until a step was timed. */

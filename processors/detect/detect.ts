@@ -6,34 +6,35 @@
  * with the next batch that is accepted. The sender's repetition of the batch is recognised by span
  * id and folded only once.
  *
+ * With workers the detectors run in threads of their own; a batch waits for what they find in it, at most `wait`.
+ *
  * With a storage the steps of a batch are put there before the batch is handed on, and that its findings are handed on after
  * it, in one turn: where downstream keeps the batch in the same storage all three are one group. What was found and not
  * handed on is found again at the next start and goes as carriers, with the same span ids.
  */
 import { type Observable, Subject } from 'rxjs';
-import { z } from 'zod';
-import { didYouMean } from '../../config/problem.ts';
-import { duration } from '../../config/units.ts';
 import type { Batch } from '../../src/batch/batch.ts';
 import type { Component, Consumer, Counter, Host, ProcessorFactory, Settings } from '../../src/component/component.ts';
 import { Permanent, type Pressure, Refused, type Status } from '../../src/component/component.ts';
 import { QueueStore, storageOf } from '../../src/component/stored.ts';
-import type { Tier } from '../../src/detector/detector.ts';
 import { annotate, carriers, detectionRecord, type EmitOptions } from '../../src/detector/emit.ts';
 import type { Finding } from '../../src/detector/finding.ts';
-import { type Coverage, DetectorHost, type Emission, type HostOptions } from '../../src/detector/host.ts';
+import { DetectorHost, type Emission, type HostOptions } from '../../src/detector/host.ts';
 import { Journal } from '../../src/detector/journal.ts';
 import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
-import { OVERRUN_MS, Watch } from '../../src/detector/watch.ts';
+import { Watch } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import { WireError } from '../../src/otlp/error.ts';
 import { type TraceIndex, walkTraces } from '../../src/otlp/traces.ts';
 import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
-import { defaultWindowOptions } from '../../src/window/options.ts';
-import { Account, meanMicroseconds } from './account.ts';
+import type { WindowOptions } from '../../src/window/options.ts';
+import { Account, type Ended, type Seen, seenOf } from './account.ts';
 import { Hold } from './hold.ts';
-import { isSuppressed, type Suppression, suppression } from './suppress.ts';
+import { type Counters, countersOf, observeDetect } from './meters.ts';
+import { type DetectOptions, detectOptions } from './options.ts';
+import { isSuppressed } from './suppress.ts';
+import { type Lost, type PoolOwner, WorkerPool } from './workers.ts';
 
 /** Findings that wait for downstream to accept again. Beyond it the oldest are dropped and counted. */
 const OUTBOX_LIMIT = 10_000;
@@ -48,106 +49,17 @@ const STORAGE_RETRY_MS = 1_000;
 const HOLD_RETRY_MS = 1_000;
 
 /**
- * `detect` with the given detectors. The live stream of findings is shared by all instances of the factory, and so is the
+ * `detect` with the given detectors; `workerEntry` is the module that calls `serve` with the same ones. The live stream of findings is shared by all instances of the factory, and so is the
  * table of embeddings: it is taken away while an instance runs that says `embedding: false`.
  */
 export function detectFactory(
   shipped: readonly ShippedDetector[],
   embeddingTable?: () => Uint8Array,
+  workerEntry?: URL,
 ): ProcessorFactory & { readonly findings$: Observable<Finding> } {
   const findings$ = new Subject<Finding>();
   const embeddings = new Embeddings(embeddingTable);
-  const options = z
-    .strictObject({
-      tiers: z
-        .array(z.literal([1, 2, 3]))
-        .min(1)
-        .default([1, 2, 3])
-        .describe('Tiers to run: 1 structure and hashes, 2 change over time, 3 text.'),
-      detectors: z
-        .record(z.string(), z.union([z.record(z.string(), z.unknown()), z.null()]))
-        .default({})
-        .describe('Options by detector id; `enabled: false` switches one off.'),
-      embedding: z
-        .boolean()
-        .default(true)
-        .describe(
-          'Keep the table of embeddings at hand for detectors that ask for it near a finding. One `detect` that says false takes it away for the process.',
-        ),
-      emit_above: z
-        .number()
-        .min(0)
-        .max(1)
-        .default(0.6)
-        .describe('Least confidence of a finding that is handed on. 0.60 is where LIKELY begins.'),
-      output: z.enum(['all', 'detections']).default('all').describe('`detections` lets only carrier spans out: for a tee.'),
-      idle: duration('5m').describe('A window ends when no step has come for this long.'),
-      grace: duration('10s').describe('How long the window of a trace stays open after its root.'),
-      lateness: duration('10s').describe('How far out of order steps may come and still be folded in their place.'),
-      max_age: duration('6h').describe('A window ends at this age, however busy.'),
-      max_windows: z
-        .int()
-        .min(1)
-        .max(10_000_000)
-        .default(defaultWindowOptions.maxRuns)
-        .describe('Open sessions and traces; beyond it the least recently used one is closed.'),
-      max_bytes: z
-        .int()
-        .min(1_048_576)
-        .default(defaultWindowOptions.maxTailBytes)
-        .describe('Bytes of steps kept for late facts, all windows together.'),
-      cooldown: duration('60s').describe('A growing finding is said again after this long at the soonest.'),
-      mark_error: z.array(z.string()).default([]).describe('Detectors whose findings set the status of the span to ERROR.'),
-      suppress: z.array(suppression).default([]).describe('Findings not to hand on until a date; they are counted.'),
-      storage: z
-        .string()
-        .optional()
-        .describe('A file_storage in which windows and findings that are not handed on yet outlive the process.'),
-      hold: duration('0s', { max: '5m' }).describe(
-        'Keep spans back for this long, so that what is found about them meanwhile is written on them and not on a carrier span. Needs `storage`.',
-      ),
-      hold_bytes: z
-        .int()
-        .min(1_048_576)
-        .default(64 * 1_048_576)
-        .describe(
-          'Bytes of spans kept back; beyond it the oldest are handed on before their time. The default is 16,000 spans of 4 KB.',
-        ),
-      hold_at_risk: z
-        .boolean()
-        .default(false)
-        .describe('Keep spans back in memory only: what is kept back when the process is killed is lost.'),
-      overrun: duration(`${OVERRUN_MS}ms`, { min: '1ms' }).describe(
-        'A detector that takes longer for one step is off for that window; in several windows, for all. The default is a thousand times what all of them take at the 99th percentile.',
-      ),
-      openinference: z
-        .boolean()
-        .default(true)
-        .describe('Write OpenInference annotations on carrier spans, so that Phoenix types them.'),
-    })
-    .superRefine((value, context) => {
-      for (const message of holdProblems(value)) context.addIssue({ code: 'custom', path: ['hold'], message });
-      const { problems } = activate(shipped, { tiers: value.tiers, detectors: value.detectors as DetectorConfig });
-      for (const { path, message, unknown } of problems) {
-        context.addIssue({ code: 'custom', path: ['detectors', ...path], message, params: { key: unknown } });
-      }
-      const ids = shipped.map(({ detector }) => detector.meta.id as string);
-      const known = (id: string, path: (string | number)[]): void => {
-        if (ids.includes(id)) return;
-        context.addIssue({ code: 'custom', path, message: `unknown detector, ${id}. ${didYouMean(id, ids)}` });
-      };
-      value.mark_error.forEach((id, i) => {
-        known(id, ['mark_error', i]);
-      });
-      value.suppress.forEach(({ detector: id, message }, i) => {
-        known(id, ['suppress', i, 'detector']);
-        const messages = Object.keys(shipped.find(({ detector }) => detector.meta.id === id)?.detector.meta.messages ?? {});
-        if (message === undefined || messages.length === 0 || messages.includes(message)) return;
-        const what = `unknown message, ${message}. ${didYouMean(message, messages)}`;
-        context.addIssue({ code: 'custom', path: ['suppress', i, 'message'], message: what });
-      });
-    });
-  type Options = z.output<typeof options>;
+  const options = detectOptions(shipped, workerEntry !== undefined);
   return {
     kind: 'processor',
     type: 'detect',
@@ -155,51 +67,16 @@ export function detectFactory(
     summary: 'Runs the failure detectors over windows of steps and hands detections back in the stream.',
     signals: ['traces'],
     options,
-    create: (settings, value, next) => new Detect(settings, value as Options, next, shipped, findings$, embeddings),
+    create: (settings, value, next) =>
+      new Detect(settings, value as DetectOptions, next, shipped, findings$, embeddings, workerEntry),
     findings$: findings$.asObservable(),
   };
 }
 
-function holdProblems({
-  hold,
-  storage,
-  hold_at_risk,
-  output,
-}: Pick<DetectOptions, 'hold' | 'storage' | 'hold_at_risk' | 'output'>): string[] {
-  if (hold === 0) return [];
-  const problems: string[] = [];
-  if (storage === undefined && !hold_at_risk) {
-    problems.push(
-      'spans that are kept back would be lost with the process. Name a file_storage as `storage`, or set `hold_at_risk: true`.',
-    );
-  }
-  if (output === 'detections')
-    problems.push('with `output: detections` no span is handed on that could be written on. Leave `hold` out.');
-  return problems;
-}
+/** Who is told what became of findings: a host whose windows outlive the process, or nobody. */
+type Findings = Pick<DetectorHost, 'handed' | 'answered' | 'abandoned' | 'journal'>;
 
-interface DetectOptions {
-  readonly hold: number;
-  readonly hold_bytes: number;
-  readonly hold_at_risk: boolean;
-  readonly tiers: readonly Tier[];
-  readonly detectors: unknown;
-  readonly embedding: boolean;
-  readonly emit_above: number;
-  readonly output: 'all' | 'detections';
-  readonly idle: number;
-  readonly grace: number;
-  readonly lateness: number;
-  readonly max_age: number;
-  readonly max_windows: number;
-  readonly max_bytes: number;
-  readonly cooldown: number;
-  readonly mark_error: readonly string[];
-  readonly suppress: readonly Suppression[];
-  readonly storage?: string | undefined;
-  readonly overrun: number;
-  readonly openinference: boolean;
-}
+const unrecorded: Findings = { handed() {}, answered() {}, abandoned() {}, journal: undefined };
 
 /** Who works on a stream of a storage. Over a reload the heir finds its predecessor here, and takes over what that has. */
 const owners = new WeakMap<Storage, Map<string, Detect>>();
@@ -232,7 +109,12 @@ class Detect implements Component, Consumer {
   private readonly shipped: readonly ShippedDetector[];
   private readonly live: Subject<Finding>;
   private readonly embeddings: Embeddings;
+  private readonly workerEntry: URL | undefined;
   private detectors: DetectorHost | undefined;
+  /** In the place of `detectors`. */
+  private pool: WorkerPool | undefined;
+  /** Detectors of which a failure was logged. */
+  private readonly reported = new Set<string>();
   private host: Host | undefined;
   private emit: EmitOptions | undefined;
   private timer: NodeJS.Timeout | undefined;
@@ -248,13 +130,9 @@ class Detect implements Component, Consumer {
   private account = new Account();
   /** Wall time at the start that runs on by the monotonic clock: a step of the wall clock neither ends a window nor keeps one open. */
   private steadyNow: () => number = () => 0;
+  private counters: Counters | undefined;
   /** By detector and outcome: a window that ends has one for each detector. */
   private readonly outcomes = new Map<string, Counter>();
-  private dropped: Counter | undefined;
-  private inPlace: Counter | undefined;
-  private carried: Counter | undefined;
-  private suppressed: Counter | undefined;
-  private below: Counter | undefined;
 
   constructor(
     settings: Settings,
@@ -263,6 +141,7 @@ class Detect implements Component, Consumer {
     shipped: readonly ShippedDetector[],
     live: Subject<Finding>,
     embeddings: Embeddings,
+    workerEntry: URL | undefined,
   ) {
     this.settings = settings;
     this.options = options;
@@ -270,6 +149,7 @@ class Detect implements Component, Consumer {
     this.shipped = shipped;
     this.live = live;
     this.embeddings = embeddings;
+    this.workerEntry = workerEntry;
   }
 
   async start(host: Host): Promise<void> {
@@ -282,10 +162,15 @@ class Detect implements Component, Consumer {
     this.storage = options.storage === undefined ? undefined : storageOf(options.storage, host.extension(options.storage));
     const journal = this.storage === undefined ? undefined : this.claim(this.storage);
     const { active } = activate(this.shipped, { tiers: options.tiers, detectors: options.detectors as DetectorConfig });
-    this.detectors = new DetectorHost(this.hostOptions(host, active, journal));
+    if (options.workers > 0) {
+      this.pool = this.newPool(host, active);
+      await this.pool.start();
+    } else this.detectors = new DetectorHost(this.hostOptions(host, active, journal));
     if (options.hold > 0 || this.storage !== undefined) this.hold = this.holdOf(host, this.storage);
-    if (journal !== undefined) await this.restore(this.detectors, host);
-    this.meter(host);
+    if (this.detectors !== undefined && journal !== undefined) await this.restore(this.detectors, host);
+    this.counters = countersOf(host.meter, this.settings.id);
+    const read = { seen: () => this.seen(), outbox: () => this.outbox.length, hold: () => this.hold, pool: () => this.pool };
+    observeDetect(host.meter, this.settings.id, read, options.workers > 0);
     host.provide('detect', () => this.facts());
     this.timer = setInterval(() => this.tick(), TICK_MS);
     this.timer.unref();
@@ -318,8 +203,8 @@ class Detect implements Component, Consumer {
   }
 
   /** Findings go over to the heir with their windows. */
-  private findingsOf(): DetectorHost {
-    return this.heir?.findingsOf() ?? (this.detectors as DetectorHost);
+  private findingsOf(): Findings {
+    return this.heir?.findingsOf() ?? this.detectors ?? unrecorded;
   }
 
   /** What an earlier process kept back goes on, with the findings that it left. */
@@ -337,31 +222,40 @@ class Detect implements Component, Consumer {
     const taken = old.detectors;
     const mine = this.detectors;
     this.account = old.account;
+    this.heir = undefined;
+    old.heir = this;
+    this.outbox = [...old.outbox, ...this.outbox];
+    old.outbox = [];
+    if (this.pool !== undefined && old.pool !== undefined && this.sameWorkers(old)) {
+      const mineToo = this.pool;
+      this.pool = old.pool;
+      this.pool.owner = this.poolOwner(this.host as Host);
+      old.pool = mineToo;
+      return;
+    }
     if (!taken || !mine || !this.host) return;
     old.detectors = undefined;
     // Windows of an earlier time in which this storage was used.
     if (mine.openRuns > 0) this.outbox.push(...this.above(mine.end('shutdown')));
-    this.outbox = [...old.outbox, ...this.outbox];
-    old.outbox = [];
     const journal = this.storage !== undefined && this.storage === old.storage ? taken.journal : mine.journal;
     const same =
       JSON.stringify([old.options.tiers, old.options.detectors]) === JSON.stringify([this.options.tiers, this.options.detectors]);
     taken.reconfigure(this.hostOptions(this.host, same ? taken.detectors : mine.detectors, journal));
     this.detectors = taken;
-    this.heir = undefined;
-    old.heir = this;
     if (this.storage !== undefined) owners.get(this.storage)?.set(this.stream, this);
   }
 
   consume(batch: Batch): Promise<void> | undefined {
-    const { detectors } = this;
-    if (batch.signal !== 'traces' || !detectors || !this.emit || !this.host) return this.next.consume(batch);
+    const { detectors, pool } = this;
+    const engine = detectors ?? pool;
+    if (batch.signal !== 'traces' || !engine || !this.emit || !this.host) return this.next.consume(batch);
     const pressure = this.host.pressure();
-    if (pressure !== this.pressure) this.yieldTo(pressure, detectors, this.host);
+    if (pressure !== this.pressure) this.yieldTo(pressure, engine, this.host);
     if (pressure === 3) {
-      detectors.passOver(batch.items);
+      engine.passOver(batch.items);
       return this.options.output === 'all' ? this.next.consume(batch) : undefined;
     }
+    if (detectors === undefined) return this.share(batch, pool as WorkerPool, this.host);
     const { journal } = detectors;
     // Each row has its resource with it: twice the batch is more than they take. Once more if it is kept back.
     if (journal?.storage.fits(3 * batch.bytes) === false) return Promise.reject(unstored('it is full'));
@@ -385,12 +279,29 @@ class Detect implements Component, Consumer {
     return journal === undefined ? answer : bothOf(answer, journal.committed());
   }
 
+  /** As `consume`, with the detectors elsewhere: the batch waits for them, at most `wait`. */
+  private share(batch: Batch, pool: WorkerPool, host: Host): Promise<void> | undefined {
+    const hold = this.options.hold > 0 ? this.hold : undefined;
+    if (hold?.room(batch.bytes) === false) return Promise.reject(held(hold.bytes));
+    const index = this.walk(batch);
+    if (pool.ownSpans > 0) this.reportOwn(host);
+    const wanted = hold?.wants(index) === true;
+    const go = (found: readonly Emission[]): Promise<void> | undefined => {
+      const emissions = [...this.outbox, ...this.above(found)];
+      this.outbox = [];
+      if (wanted) return this.keepBack(hold as Hold, batch, index, emissions, unrecorded);
+      return this.hand(batch, index, hold?.claim(emissions) ?? emissions, unrecorded, host);
+    };
+    const pending = pool.process(index, batch.tenant, wanted ? 0 : this.options.wait);
+    return pending === undefined ? go([]) : pending.then(go);
+  }
+
   private keepBack(
     hold: Hold,
     batch: Batch,
     index: TraceIndex,
     emissions: readonly Emission[],
-    detectors: DetectorHost,
+    detectors: Findings,
   ): Promise<void> | undefined {
     let stored: Promise<void> | undefined;
     try {
@@ -407,12 +318,12 @@ class Detect implements Component, Consumer {
   }
 
   /** Under pressure embeddings stop first, then text, then detection; forwarding last of all (DESIGN §8). */
-  private yieldTo(pressure: Pressure, detectors: DetectorHost, host: Host): void {
+  private yieldTo(pressure: Pressure, engine: Pick<DetectorHost, 'leaveOutText'>, host: Host): void {
     const said = ['looks at everything again', 'leaves out embeddings', 'leaves out text', 'passes spans on unread'];
     host.logger.log(pressure > this.pressure ? 'warn' : 'info', `Under pressure ${pressure} of 3: detection ${said[pressure]}.`);
     this.pressure = pressure;
     this.embeddings.want(this, this.options.embedding && pressure === 0);
-    detectors.leaveOutText(pressure >= 2);
+    engine.leaveOutText(pressure >= 2);
     const ok: Status = { state: 'ok' };
     host.status(pressure < 2 ? ok : { state: 'degraded', reason: `The process is behind; detection ${said[pressure]}.` });
   }
@@ -421,7 +332,7 @@ class Detect implements Component, Consumer {
     batch: Batch,
     index: TraceIndex,
     emissions: readonly Emission[],
-    detectors: DetectorHost,
+    detectors: Findings,
     host: Host,
   ): Promise<void> | undefined {
     if (emissions.length === 0) return this.options.output === 'all' ? this.next.consume(batch) : undefined;
@@ -434,8 +345,8 @@ class Detect implements Component, Consumer {
   private written(batch: Batch, index: TraceIndex, emissions: readonly Emission[], nowMs: number): Batch {
     if (emissions.length === 0) return batch;
     const annotated = annotate(index, emissions, nowMs, this.emit as EmitOptions);
-    this.inPlace?.add(annotated.inPlace);
-    this.carried?.add(annotated.carriers);
+    this.counters?.inPlace.add(annotated.inPlace);
+    this.counters?.carried.add(annotated.carriers);
     const { metadata } = batch;
     return {
       signal: 'traces',
@@ -456,6 +367,13 @@ class Detect implements Component, Consumer {
     if (detectors) {
       const found = detectors.journal === undefined ? this.above(detectors.end('shutdown')) : [];
       await this.carry(this.hold?.claim(found) ?? found, detectors);
+    }
+    const { pool } = this;
+    if (pool !== undefined) {
+      const found = this.above(await pool.end('shutdown'));
+      await this.carry(this.hold?.claim(found) ?? found, unrecorded);
+      this.pool = undefined;
+      await pool.stop();
     }
     await this.hold?.end(signal);
     await detectors?.journal?.committed().catch(() => undefined);
@@ -478,32 +396,91 @@ class Detect implements Component, Consumer {
     return new Journal(storage, this.stream);
   }
 
+  private reportError(detector: string, window: string, error: string): void {
+    this.account.failed(detector, error);
+    if (this.reported.has(detector)) return;
+    this.reported.add(detector);
+    const message = `Detector ${detector} failed and is off for this window. Further failures of it are only counted.`;
+    this.host?.logger.log('error', message, { window, error });
+  }
+
+  private newPool(host: Host, active: HostOptions['detectors']): WorkerPool {
+    const { options } = this;
+    return new WorkerPool(
+      {
+        workers: options.workers,
+        entry: this.workerEntry as URL,
+        setup: {
+          tiers: options.tiers,
+          detectors: options.detectors as DetectorConfig,
+          windows: windowsOf(options, options.workers),
+          cooldownMs: options.cooldown,
+          overrunMs: options.overrun,
+          embedding: options.embedding,
+        },
+        detectors: active,
+        deadlineMs: options.deadline,
+        now: () => this.steadyNow(),
+      },
+      this.poolOwner(host),
+    );
+  }
+
+  private poolOwner(host: Host): PoolOwner {
+    return {
+      onLate: (emissions) => {
+        const all = this.above(emissions);
+        const found = this.hold?.claim(all) ?? all;
+        if (found.length > 0) void this.carry(found, unrecorded);
+      },
+      onCoverage: (ended) => this.count(ended),
+      onError: (detector, window, message) => this.reportError(detector, window, message),
+      onLost: (lost) => {
+        if (lost.detector !== undefined) this.account.failed(lost.detector, lost.reason);
+        host.logger.log('error', lostMessage(lost), {
+          ...(lost.detector === undefined ? {} : { detector: lost.detector, window: lost.window }),
+          windows: lost.runs,
+          steps: lost.steps,
+        });
+      },
+    };
+  }
+
+  /** Then the windows of its workers can go on in this one's stead. */
+  private sameWorkers({ options: before }: Detect): boolean {
+    const of = ({
+      workers,
+      deadline,
+      tiers,
+      detectors,
+      idle,
+      grace,
+      lateness,
+      max_age,
+      max_windows,
+      max_bytes,
+      ...rest
+    }: DetectOptions) =>
+      JSON.stringify([
+        ...[workers, deadline, tiers, detectors, idle, grace, lateness, max_age, max_windows, max_bytes],
+        ...[rest.cooldown, rest.overrun, rest.embedding],
+      ]);
+    return of(before) === of(this.options);
+  }
+
   private hostOptions(host: Host, detectors: HostOptions['detectors'], journal: Journal | undefined): HostOptions {
     const { options } = this;
     return {
       detectors,
-      windows: {
-        idleMs: options.idle,
-        graceMs: options.grace,
-        latenessMs: options.lateness,
-        maxAgeMs: options.max_age,
-        maxRuns: options.max_windows,
-        maxTailBytes: options.max_bytes,
-      },
+      windows: windowsOf(options, 1),
       cooldownMs: options.cooldown,
       now: () => this.steadyNow(),
       monotonic: () => host.clock.monotonic(),
       watch: new Watch({ overrunMs: options.overrun, monotonic: () => host.clock.monotonic() }),
       ...(journal === undefined ? {} : { journal }),
-      onCoverage: (coverage) => this.count(coverage),
-      onError: (detector, window, error) => {
-        const message = error instanceof Error ? error.message : String(error);
-        this.account.failed(detector.meta.id, message);
-        host.logger.log('error', `Detector ${detector.meta.id} failed and is off for this window.`, {
-          window: window.key,
-          error: message,
-        });
-      },
+      onCoverage: ({ detector, outcome, reason }) => this.count({ detector: detector.meta.id, outcome, reason, windows: 1 }),
+      onError: (detector, window, error) =>
+        this.reportError(detector.meta.id, window.key, error instanceof Error ? error.message : String(error)),
     };
   }
 
@@ -552,12 +529,12 @@ class Detect implements Component, Consumer {
     const kept = emissions.filter(({ finding }) => {
       if (finding.confidence < this.options.emit_above) {
         this.account.below(finding);
-        this.below?.add(1);
+        this.counters?.below.add(1);
         return false;
       }
       if (!isSuppressed(this.options.suppress, finding, nowMs)) return true;
       this.account.suppressed(finding);
-      this.suppressed?.add(1);
+      this.counters?.suppressed.add(1);
       return false;
     });
     if (kept.length < emissions.length)
@@ -576,22 +553,32 @@ class Detect implements Component, Consumer {
     this.host?.announce(() => ({ ...detectionRecord(finding, 'live'), tenant, impact, action, time_unix_ms: nowMs }));
   }
 
+  private seen(): Seen | undefined {
+    return this.detectors === undefined ? this.pool?.seen() : seenOf(this.detectors);
+  }
+
   private facts(): unknown {
-    const { detectors: host, options, shipped } = this;
-    if (host === undefined) return undefined;
+    const { options, shipped } = this;
+    const seen = this.seen();
+    if (seen === undefined) return undefined;
     const config = options.detectors as DetectorConfig;
     return this.account.read({
       shipped,
       emitAbove: options.emit_above,
       tiers: options.tiers,
       enabled: (id) => config[id]?.['enabled'] !== false,
-      host,
+      seen,
       outbox: this.outbox.length,
     });
   }
 
   private tick(): void {
-    const { detectors } = this;
+    const { detectors, pool } = this;
+    if (pool !== undefined) {
+      pool.tick();
+      if (this.outbox.length > 0) void this.carry([], unrecorded);
+      return;
+    }
     if (!detectors || !this.host) return;
     const all = this.above(detectors.tick(this.steadyNow()));
     const found = this.hold?.claim(all) ?? all;
@@ -609,11 +596,11 @@ class Detect implements Component, Consumer {
   }
 
   /** Findings without a batch to go with. */
-  private async carry(found: readonly Emission[], detectors: DetectorHost): Promise<void> {
+  private async carry(found: readonly Emission[], detectors: Findings): Promise<void> {
     const emissions = [...this.outbox, ...found];
     this.outbox = [];
     if (emissions.length === 0 || !this.host) return;
-    this.carried?.add(emissions.length);
+    this.counters?.carried.add(emissions.length);
     try {
       await this.send(this.ofCarriers(emissions, this.host.clock.now()), emissions, detectors);
     } catch {
@@ -639,7 +626,7 @@ class Detect implements Component, Consumer {
   private send(
     batch: Batch,
     emissions: readonly Emission[],
-    detectors: DetectorHost,
+    detectors: Findings,
     refusedTo = () => this.keep(emissions, detectors),
   ): Promise<void> | undefined {
     let answer: Promise<void> | undefined;
@@ -676,7 +663,7 @@ class Detect implements Component, Consumer {
   }
 
   /** Into the outbox, for the next batch that is accepted. */
-  private keep(emissions: readonly Emission[], detectors: DetectorHost): void {
+  private keep(emissions: readonly Emission[], detectors: Findings): void {
     if (this.heir !== undefined) {
       this.heir.keep(emissions, detectors);
       return;
@@ -685,14 +672,13 @@ class Detect implements Component, Consumer {
     const over = this.outbox.length - OUTBOX_LIMIT;
     if (over <= 0) return;
     detectors.abandoned(this.outbox.splice(0, over));
-    this.dropped?.add(over);
+    this.counters?.dropped.add(over);
     this.account.outboxDropped += over;
   }
 
-  private count(coverage: Coverage): void {
-    this.account.closed(coverage);
-    const { outcome } = coverage;
-    const detector = coverage.detector.meta.id;
+  private count(ended: Ended): void {
+    this.account.closed(ended);
+    const { detector, outcome, windows } = ended;
     const key = `${detector} ${outcome}`;
     let counter = this.outcomes.get(key);
     if (counter === undefined) {
@@ -700,110 +686,25 @@ class Detect implements Component, Consumer {
       if (counter === undefined) return;
       this.outcomes.set(key, counter);
     }
-    counter.add(1);
+    counter.add(windows);
   }
+}
 
-  private meter(host: Host): void {
-    const processor = this.settings.id;
-    const of =
-      (read: (detectors: DetectorHost) => number): (() => number) =>
-      () =>
-        this.detectors ? read(this.detectors) : 0;
-    const { meter } = host;
-    this.dropped = meter.counter('misstep_detect_outbox_dropped', { processor }, 'Findings that no longer fit the outbox.');
-    this.inPlace = meter.counter('misstep_detect_findings', { processor, way: 'in_place' }, 'Findings handed on.');
-    this.carried = meter.counter('misstep_detect_findings', { processor, way: 'carrier' });
-    this.suppressed = meter.counter('misstep_detect_suppressed', { processor }, 'Findings held back by `suppress`.');
-    this.below = meter.counter('misstep_detect_below_emit_above', { processor }, 'Findings less sure than `emit_above`.');
-    this.detectors?.detectors.forEach(({ detector }, i) => {
-      const labels = { processor, detector: detector.meta.id };
-      const read = of(({ timings }) => meanMicroseconds(timings[i]) ?? 0);
-      meter.observe('misstep_detector_step_microseconds', labels, read, 'Mean cost of a step, from one step in 61.');
-    });
-    meter.observe('misstep_detect_outbox_size', { processor }, () => this.outbox.length);
-    const back = (unit: 'spans' | 'bytes', read: (hold: Hold) => number) =>
-      meter.observe(
-        `misstep_detect_held_${unit}`,
-        { processor },
-        () => (this.hold ? read(this.hold) : 0),
-        'Kept back by `hold`.',
-      );
-    back('spans', (hold) => hold.items);
-    back('bytes', (hold) => hold.bytes);
-    meter.observe(
-      'misstep_detect_held_early',
-      { processor },
-      () => this.hold?.early ?? 0,
-      'Requests kept back and handed on before their time, to make room.',
-    );
-    meter.observe(
-      'misstep_detect_windows_open',
-      { processor },
-      of((detectors) => detectors.openRuns),
-    );
-    meter.observe(
-      'misstep_detect_windows_restored',
-      { processor },
-      of((detectors) => detectors.counts.restored),
-      'Sessions and traces that were taken up from the storage at the start.',
-    );
-    meter.observe(
-      'misstep_detect_windows_packed',
-      { processor },
-      of((detectors) => detectors.packedRuns),
-      'Open sessions and traces that are idle and kept as bytes.',
-    );
-    meter.observe(
-      'misstep_detect_kept_bytes',
-      { processor },
-      of((detectors) => detectors.keptBytes),
-    );
-    meter.observe(
-      'misstep_detect_steps',
-      { processor },
-      of((detectors) => detectors.counts.steps),
-      'Spans that are steps of an agent.',
-    );
-    meter.observe(
-      'misstep_detect_duplicates',
-      { processor },
-      of((detectors) => detectors.counts.duplicates),
-      'Spans delivered again.',
-    );
-    meter.observe(
-      'misstep_detect_own_spans',
-      { processor },
-      of((detectors) => detectors.counts.own),
-      "Spans that came in with misstep's mark: its carriers, and spans it has annotated.",
-    );
-    meter.observe(
-      'misstep_detect_late_steps',
-      { processor },
-      of((detectors) => detectors.counts.late),
-      'Steps later than `lateness`.',
-    );
-    const out = (what: string, read: (detectors: DetectorHost) => number) =>
-      meter.observe(
-        'misstep_detect_left_out',
-        { processor, what },
-        of(read),
-        'Left out under pressure: text of steps, or whole spans.',
-      );
-    out('text', (detectors) => detectors.counts.withoutText);
-    out('all', (detectors) => detectors.counts.passedOver);
-    meter.observe(
-      'misstep_detect_overruns',
-      { processor },
-      of((detectors) => detectors.counts.overran),
-      'Detectors that took longer than `overrun` for a step of a window.',
-    );
-    meter.observe(
-      'misstep_detect_errors',
-      { processor },
-      of((detectors) => detectors.counts.errors),
-      'Detectors that failed in a window.',
-    );
-  }
+/** The limits of one of `shares` hosts. */
+function windowsOf(options: DetectOptions, shares: number): Partial<WindowOptions> {
+  return {
+    idleMs: options.idle,
+    graceMs: options.grace,
+    latenessMs: options.lateness,
+    maxAgeMs: options.max_age,
+    maxRuns: Math.ceil(options.max_windows / shares),
+    maxTailBytes: Math.ceil(options.max_bytes / shares),
+  };
+}
+
+function lostMessage({ reason, detector, everywhere }: Lost): string {
+  const off = detector === undefined ? '' : ` Detector ${detector} is off ${everywhere ? 'in all windows' : 'in that window'}.`;
+  return `A worker of detect ${reason} and was replaced; its windows are lost.${off}`;
 }
 
 function unstored(error: unknown): Refused {

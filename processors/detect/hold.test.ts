@@ -5,7 +5,7 @@ import { type Consumer, Permanent, Refused } from '../../src/component/component
 import { until } from '../../src/component/testing.ts';
 import { defineDetector } from '../../src/detector/detector.ts';
 import { detectFactory } from './detect.ts';
-import { call, counts, findingsOf, here, killed, open, sent, signal, start } from './testing.ts';
+import { call, counts, findingsOf, here, killed, open, sent, signal, start } from './testing/rig.ts';
 
 /** Blames the first call of a tool when the second comes, and takes it back when `undo` runs. */
 const first = defineDetector({

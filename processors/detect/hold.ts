@@ -137,15 +137,18 @@ export class Hold {
   async restore(unreadable: (error: unknown) => void): Promise<void> {
     const { store, now, walk } = this.settings;
     if (store === undefined) return;
+    const found: (readonly [Batch, TraceIndex, Stored])[] = [];
     for (const stored of await store.left()) {
       try {
         const batch = await store.load(stored);
-        this.add(batch, walk(batch), stored, now());
+        found.push([batch, walk(batch), stored]);
       } catch (error) {
         store.done(stored.key);
         unreadable(error);
       }
     }
+    // In one turn, so that whoever waits for this can claim findings before the first is due.
+    for (const [batch, index, stored] of found) this.add(batch, index, stored, now());
   }
 
   /**

@@ -70,7 +70,7 @@ describe.runIf(there || process.env['CI'] !== undefined)('the labelled sets', ()
         .split('\n')
         .filter((line) => line !== '');
       for (const line of lines) {
-        const steps = stepsOf(route?.kind === 'adapter' ? route.adapter.convert(JSON.parse(line)) : []);
+        const steps = stepsOf(route?.kind === 'adapter' ? route.adapter.convert(JSON.parse(line), 0) : []);
         const { status, json } = await on.send(path, line);
         expect([status, json['trace_id'], json['states_created']]).toEqual([200, steps[0]?.traceId, steps.length - 1]);
       }

@@ -18,6 +18,8 @@ interface Arrived {
   readonly route: AdapterRoute;
   readonly shape: Shape;
   readonly tenant: string;
+  /** Unix ms. */
+  readonly receivedMs: number;
   /** The sender's own for this delivery. */
   readonly keys: readonly string[];
 }
@@ -61,10 +63,10 @@ export class Delivery {
   }
 
   private read(bytes: Uint8Array): Uint8Array {
-    const { route, shape, tenant, keys } = this.arrived;
+    const { route, shape, tenant, keys, receivedMs } = this.arrived;
     const { adapter, answer, format } = route;
     const payload = readPayload(bytes, shape);
-    const documents = adapter.convert(payload);
+    const documents = adapter.convert(payload, receivedMs);
     const { body } = documentToProtobuf('traces', { resourceSpans: documents.flatMap((one) => one.resourceSpans) });
     const content = createHash('sha256').update(body).digest('base64url');
     // What was made holds the framework's own ids, its status and all content; what the sender adds on each try is not in it.

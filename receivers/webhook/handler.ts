@@ -125,7 +125,7 @@ export function createHandler(
       }
       // Part of what is signed, so that a message that is played again is known by it.
       if (scheme === 'standard') keys.push(`${scope}\nid\n${headers['webhook-id']}`);
-      const delivery = new Delivery({ route, shape, tenant, keys }, repeats, host.logger);
+      const delivery = new Delivery({ route, shape, tenant, receivedMs: host.clock.now(), keys }, repeats, host.logger);
       const convert = (given: Uint8Array) => delivery.convert(given);
       const taken = intake.take({ signal: 'traces', body, inflate, convert, admitted: bytes, tenant, metadata: undefined });
       answer(visit, route, delivery, taken);

@@ -1,8 +1,11 @@
-// What holds for all four adapters: same body same ids, wrong types and hostile bodies give an error or spans, nothing else.
+// What holds for all adapters: same body same ids, wrong types and hostile bodies give an error or spans, nothing else.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { claudeCode } from './claude-code/claude-code.ts';
+import { conversation } from './conversation/conversation.ts';
 import { dify } from './dify/dify.ts';
 import { langgraph } from './langgraph/langgraph.ts';
+import { managedAgents } from './managed-agents/managed-agents.ts';
 import { n8n } from './n8n/n8n.ts';
 import { openclaw } from './openclaw/openclaw.ts';
 import { PayloadError } from './payload.ts';
@@ -120,6 +123,29 @@ const names = [
     'app_type',
     'app_name',
   ],
+  ...[
+    'message',
+    'traces',
+    'hook_event_name',
+    'uuid',
+    'parentUuid',
+    'parent_tool_use_id',
+    'tool_use_id',
+    'request',
+    'response',
+    'subtype',
+  ],
+  ...[
+    'isSidechain',
+    'toolUseResult',
+    'requestId',
+    'permission_denials',
+    'agentId',
+    'agent_id',
+    'loglines',
+    'sessionId',
+    'stop_reason',
+  ],
 ];
 
 interface Case {
@@ -175,6 +201,45 @@ const cases: readonly Case[] = [
       data: { main: [[{ json: content }]] },
     }),
   },
+  {
+    name: 'claude-code',
+    convert: claudeCode,
+    idKey: 'session_id',
+    body: (messages) => ({
+      session_id: id,
+      messages: Array.isArray(messages) ? [{ type: 'system', subtype: 'init' }, ...messages] : messages,
+    }),
+    step: (n, content) => ({
+      hook_event_name: 'PostToolUse',
+      timestamp: new Date(1_735_689_600_000 + n * 1000).toISOString(),
+      tool_use_id: `t${n}`,
+      tool_name: 'Bash',
+      tool_input: content,
+    }),
+  },
+  {
+    name: 'managed-agents',
+    convert: managedAgents,
+    idKey: 'session_id',
+    body: (events) => ({ session_id: id, events }),
+    step: (n, content) => ({
+      type: 'user.define_outcome',
+      id: `sevt_${n}`,
+      processed_at: new Date(1_735_689_600_000 + n * 1000).toISOString(),
+      rubric: content,
+    }),
+  },
+  {
+    name: 'conversation',
+    convert: conversation,
+    idKey: 'conversation_id',
+    body: (messages) => ({ conversation_id: id, messages }),
+    step: (n, content) => ({
+      role: 'assistant',
+      content: typeof content === 'string' ? content : [content],
+      tool_calls: [{ id: `c${n}`, type: 'function', function: { name: 't', arguments: content } }],
+    }),
+  },
 ];
 
 describe.each(cases)('$name', ({ convert, idKey, body, step }) => {
@@ -222,12 +287,55 @@ describe.each(cases)('$name', ({ convert, idKey, body, step }) => {
       'x',
       [[]],
       {},
+      ...Array.from({ length: 8 }, (_, n) => step(n + 2, 'said')),
     ];
     const found = stepsOf(convert(body(steps)));
     for (const one of found) lookAtAll(one);
     expect(JSON.stringify(found.map((one) => one.extra))).not.toContain('polluted');
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
     expect(found.some((one) => one.extra['truncated'] !== undefined)).toBe(true);
+  });
+
+  it('leaves out what configurations, headers and the body’s own members hold of secrets', () => {
+    const secrets = Object.fromEntries(
+      [
+        'authorization',
+        'Authorization',
+        'cookie',
+        'x-api-key',
+        'api_key',
+        'apiKey',
+        'access_token',
+        'password',
+        'client_secret',
+        'private_key',
+      ].map((name, i) => [name, `leak-${i}`]),
+    );
+    const config = { ...secrets, configurable: { thread_id: 't', ...secrets }, headers: secrets, credentials: secrets };
+    const carry = { ...config, config, metadata: config, headers: secrets, kwargs: { config } };
+    // What a step was given is content; only n8n's webhooks put the headers of their callers there.
+    const one = {
+      ...(step(0, idKey === 'executionId' ? { headers: secrets } : { a: 1 }) as object),
+      metadata: config,
+      credentials: secrets,
+      ...secrets,
+    };
+    const definition = {
+      nodes: [
+        {
+          name: 'a',
+          type: 't',
+          parameters: { ...config, headerParameters: { parameters: [{ name: 'Authorization', value: 'leak-pair' }] } },
+          credentials: { api: { id: 'leak-id' } },
+        },
+      ],
+      connections: {},
+      settings: config,
+    };
+    const found = JSON.stringify(
+      convert({ ...body([one]), ...carry, ...(idKey === 'executionId' ? { workflow: definition } : {}) }),
+    );
+    expect(found).not.toContain('leak-');
   });
 
   it('bounds the number of spans and says so', () => {

@@ -19,6 +19,15 @@ export class PayloadError extends Error {
   }
 }
 
+/** A body in which the framework itself says that it failed to answer. */
+export class ErrorReply extends PayloadError {
+  constructor(format: string, code: string, said: string) {
+    super(format, 'the body', undefined, 'a run');
+    this.message = `${format}: the body is an error reply (${code.slice(0, 100)}: ${said.slice(0, 500)}), expected a run.`;
+    this.name = 'ErrorReply';
+  }
+}
+
 function kindOf(value: unknown): string {
   if (value === undefined) return 'missing';
   if (value === null) return 'null';
@@ -103,6 +112,38 @@ export function time(value: unknown): number | undefined {
     ms = value < 1e11 ? value * 1000 : value;
   }
   return isTime(ms) ? ms : undefined;
+}
+
+/** Names of members and headers that hold a secret in a configuration. */
+const secretName =
+  /^(?:(?:proxy[-_]?)?authorization|(?:set[-_]?)?cookies?|(?:x[-_])?(?:[a-z0-9]{1,20}[-_])?(?:api|auth|access|private|secret|client|refresh|session|bearer)[-_]?(?:key|token|secret)|pass(?:word|wd|phrase)|secrets?|credentials?|token|jwt)$/i;
+
+/** Levels and members of a configuration that are looked at; deeper ones are left out. */
+const maxConfigDepth = 24;
+const maxConfigMembers = 200_000;
+
+/**
+ * A configuration (parameters, metadata, settings; never content) without the secrets in it: by the name of the member, and in
+ * pairs `{name, value}` by the name stated. Expressions (`{{ … }}`) stay: they name a secret and hold none.
+ */
+export function withoutSecrets(value: unknown): unknown {
+  let room = maxConfigMembers;
+  const copy = (from: unknown, depth: number): unknown => {
+    if (depth > maxConfigDepth || --room < 0) return undefined;
+    if (Array.isArray(from)) return from.map((one) => copy(one, depth + 1));
+    if (!isObject(from)) return from;
+    const named = secretName.test(word(member(from, 'name')) ?? word(member(from, 'key')) ?? '');
+    return Object.fromEntries(
+      members(from)
+        .filter(([key, one]) => !((secretName.test(key) || (named && key === 'value')) && isSecret(one)))
+        .map(([key, one]) => [key, copy(one, depth + 1)]),
+    );
+  };
+  return copy(value, 0);
+}
+
+function isSecret(value: unknown): boolean {
+  return typeof value === 'string' ? !value.includes('{{') : typeof value === 'object' && value !== null;
 }
 
 /** What an error says, as text or as an object with a message. */

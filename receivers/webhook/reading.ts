@@ -1,6 +1,7 @@
 /** The JSON of a webhook's body: UTF-8 checked, nesting bounded before it is parsed. */
 import { WireError } from '../../src/otlp/error.ts';
 import { boundJson, parseJson } from '../../src/otlp/parse.ts';
+import { serverSentEvents } from './sse.ts';
 
 /** Real payloads stay under 40, n8n's executions with documents of databases in them included. */
 const MAX_DEPTH = 256;
@@ -8,21 +9,25 @@ const MAX_DEPTH = 256;
 const JSON_TYPE = /^application\/(?:json|[a-z0-9!#$&^_.+-]+\+json)$/;
 const LINES = new Set(['application/x-ndjson', 'application/ndjson', 'application/jsonl', 'application/x-jsonlines']);
 
-export const mediaTypes = ['application/json', 'application/x-ndjson'];
+const STREAM = 'text/event-stream';
 
-export type Shape = 'document' | 'lines';
+export const mediaTypes = ['application/json', 'application/x-ndjson', STREAM];
+
+export type Shape = 'document' | 'lines' | 'stream';
 
 /** `undefined` if the media type is none that is read. */
 export function shapeOf(mediaType: string | undefined): Shape | undefined {
   if (mediaType === undefined) return undefined;
+  if (mediaType === STREAM) return 'stream';
   return JSON_TYPE.test(mediaType) ? 'document' : LINES.has(mediaType) ? 'lines' : undefined;
 }
 
-/** JSON lines become the list of their values. Throws `WireError` that quotes nothing. */
+/** JSON lines become the list of their values, an event stream that of its events. Throws `WireError` that quotes nothing. */
 export function readPayload(bytes: Uint8Array, shape: Shape): unknown {
   const text = decode(bytes);
   boundJson(text, MAX_DEPTH);
   if (shape === 'document') return parseJson(text);
+  if (shape === 'stream') return serverSentEvents(text);
   return text.split('\n').flatMap((line, i) => {
     if (line.trim() === '') return [];
     try {

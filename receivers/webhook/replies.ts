@@ -1,5 +1,6 @@
 /** What senders are answered: the members that clients of the reference expect, and `hints` of ours. */
 import { member } from '../../src/dialects/json.ts';
+import { detect } from './conversation/shapes.ts';
 import { list, word } from './payload.ts';
 import type { TraceDocument } from './run.ts';
 
@@ -56,7 +57,12 @@ export const claudeCodeTraces: Answerer = (payload, { sessionIds, traceIds, hint
   };
 };
 
-export const created: Answerer = (payload, made) => ({ ...states()(payload, made), status: 201 });
+/** What it was taken for, and how surely. */
+export const created: Answerer = (payload, made) => {
+  const { format, confidence } = detect(payload);
+  const { body } = states()(payload, made);
+  return { status: 201, body: { ...body, format_detected: format ?? null, format_confidence: confidence } };
+};
 
 /** Where a body would be taken for a decision, or is not read. */
 export const empty: Answerer = () => ({ status: 200, body: {} });

@@ -2,25 +2,38 @@
  * Which path takes what, and how it answers: the one table of the receiver. An adapter is one line of `adapters`; a path
  * whose adapter is not there is not served.
  */
-import { dify } from './dify/dify.ts';
-import { langgraph } from './langgraph/langgraph.ts';
-import { n8n } from './n8n/n8n.ts';
-import { openclaw } from './openclaw/openclaw.ts';
+
+import { adk, hints as adkHints } from './adk/adk.ts';
+import { bedrock, hints as bedrockHints } from './bedrock/bedrock.ts';
+import { claudeCode, hints as claudeCodeHints } from './claude-code/claude-code.ts';
+import { conversation, hints as conversationHints } from './conversation/conversation.ts';
+import { dify, hints as difyHints } from './dify/dify.ts';
+import { langgraph, hints as langgraphHints } from './langgraph/langgraph.ts';
+import { managedAgents, hints as managedAgentsHints } from './managed-agents/managed-agents.ts';
+import { n8n, hints as n8nHints } from './n8n/n8n.ts';
+import { openai, hints as openaiHints } from './openai/openai.ts';
+import { openclaw, hints as openclawHints } from './openclaw/openclaw.ts';
 import { type Answerer, claudeCodeTraces, created, empty, states } from './replies.ts';
 import type { TraceDocument } from './run.ts';
 
 export interface Adapter {
-  /** Pure. Throws `PayloadError`. */
-  readonly convert: (payload: unknown) => readonly TraceDocument[];
+  /** Pure. `receivedMs` (Unix) stands for the time of payloads that have none. Throws `PayloadError`. */
+  readonly convert: (payload: unknown, receivedMs: number) => readonly TraceDocument[];
   /** Sentences for the sender when this payload cannot show failures. */
   readonly hints?: (payload: unknown) => readonly string[];
 }
 
 const adapters: Readonly<Record<string, Adapter>> = {
-  n8n: { convert: n8n },
-  dify: { convert: dify },
-  langgraph: { convert: langgraph },
-  openclaw: { convert: openclaw },
+  n8n: { convert: n8n, hints: n8nHints },
+  dify: { convert: dify, hints: difyHints },
+  langgraph: { convert: langgraph, hints: langgraphHints },
+  openclaw: { convert: openclaw, hints: openclawHints },
+  openai: { convert: openai, hints: openaiHints },
+  bedrock: { convert: bedrock, hints: bedrockHints },
+  adk: { convert: adk, hints: adkHints },
+  conversations: { convert: conversation, hints: conversationHints },
+  'claude-code': { convert: claudeCode, hints: claudeCodeHints },
+  'managed-agents': { convert: managedAgents, hints: managedAgentsHints },
 };
 
 /** OTLP traces in protobuf or JSON, answered as OTLP asks. `summary` = JSON is answered as the reference does. */

@@ -1,6 +1,7 @@
 /** Spans of one run as an OTLP/JSON document: ids, order in time, attributes and the bounds on all of them. */
 import { createHash } from 'node:crypto';
 import { text } from '../../src/dialects/json.ts';
+import type { Outcome } from '../../src/step/step.ts';
 import { identifier, isTime, writeJson } from './payload.ts';
 
 /** An ExportTraceServiceRequest as OTLP/JSON. */
@@ -36,8 +37,17 @@ export interface SpanFacts {
   readonly startMs?: number | undefined;
   readonly endMs?: number | undefined;
   readonly error?: SpanError | undefined;
+  /** Where neither the error nor its absence says how the step ended: stated, with the member that says it. */
+  readonly ending?: Ending | undefined;
   /** The span that it ran within; the root if none. */
   readonly parent?: Span | undefined;
+  /** The same, where another body may have it: 16 hex digits. */
+  readonly parentId?: string | undefined;
+}
+
+export interface Ending {
+  readonly outcome: Outcome;
+  readonly source: string;
 }
 
 type AnyValue =
@@ -144,8 +154,12 @@ export class Span {
   toJson(traceId: string, parentSpanId: string, times: Times): unknown {
     if (times.synthetic) this.flag('misstep.time.synthetic', true);
     if (this.#notes.length > 0) this.texts('misstep.truncated', this.#notes);
-    const { name, error } = this.facts;
+    const { name, error, ending } = this.facts;
     if (error?.type !== undefined) this.text('error.type', error.type.slice(0, maxName));
+    if (ending !== undefined) this.text('misstep.outcome', ending.outcome).text('misstep.outcome.source', ending.source);
+    // What the framework coped with is no error of the span.
+    const coped = ending !== undefined && ending.outcome !== 'error' && ending.outcome !== 'timeout';
+    if (coped && error !== undefined) this.text('error.message', error.message.slice(0, 8192));
     return {
       traceId,
       spanId: this.spanId,
@@ -155,7 +169,7 @@ export class Span {
       startTimeUnixNano: `${times.startUs}000`,
       endTimeUnixNano: `${times.endUs}000`,
       attributes: [...this.#attributes].map(([key, value]) => ({ key, value })),
-      status: error === undefined ? {} : { code: 2, message: error.message.slice(0, 8192) },
+      status: error === undefined || coped ? {} : { code: 2, message: error.message.slice(0, 8192) },
     };
   }
 }
@@ -181,6 +195,7 @@ export class Run {
   readonly #ids = new Set<string>();
   #left = maxRun;
   #lost = 0;
+  #rootless = false;
 
   /** `id` is the framework's id of the run: the same id gives the same trace. */
   constructor(format: string, id: string, root: SpanFacts) {
@@ -203,6 +218,11 @@ export class Run {
     return span;
   }
 
+  /** Spans but for the root. */
+  get size(): number {
+    return this.#spans.length;
+  }
+
   get room(): number {
     return this.#left;
   }
@@ -222,9 +242,15 @@ export class Run {
     return new Span(this, spanId, facts);
   }
 
+  /** The body is a part of a run whose root another body tells: its spans stand below that root. */
+  withoutRoot(): this {
+    this.#rootless = true;
+    return this;
+  }
+
   /** One request with every span. `service` is what the framework runs as. */
   document(service: string): TraceDocument {
-    if (this.#lost > 0) this.root.note(`${this.#lost} of ${this.#lost + maxSpans} steps`);
+    if (this.#lost > 0) (this.#rootless ? this.#spans[0] : this.root)?.note(`${this.#lost} of ${this.#lost + maxSpans} steps`);
     const clock = new Clock(
       this.root.facts.startMs ?? this.#spans.find(({ facts }) => facts.startMs !== undefined)?.facts.startMs,
     );
@@ -232,8 +258,10 @@ export class Run {
     const times = this.#spans.map(({ facts }) => clock.place(facts));
     const rootTimes = clock.last(this.root.facts, first);
     const spans = [
-      this.root.toJson(this.traceId, '', rootTimes),
-      ...this.#spans.map((span, i) => span.toJson(this.traceId, span.facts.parent?.spanId ?? this.root.spanId, times[i]!)),
+      ...(this.#rootless ? [] : [this.root.toJson(this.traceId, '', rootTimes)]),
+      ...this.#spans.map((span, i) =>
+        span.toJson(this.traceId, span.facts.parent?.spanId ?? span.facts.parentId ?? this.root.spanId, times[i]!),
+      ),
     ];
     return {
       resourceSpans: [
@@ -298,6 +326,11 @@ function nativeId(id: string, length: number): string | undefined {
       ? id.replaceAll('-', '')
       : id;
   return bare.length === length && /^[0-9a-fA-F]+$/.test(bare) && !/^0+$/.test(bare) ? bare.toLowerCase() : undefined;
+}
+
+/** The span id of a step that the framework knows by an id of its own, whatever body it stands in. */
+export function stableId(format: string, id: string): string {
+  return hash(16, format, 'step', id);
 }
 
 function hash(length: number, ...parts: readonly string[]): string {

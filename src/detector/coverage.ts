@@ -1,7 +1,7 @@
 /** How each detector ended in each window of a run: a blind one is never reported as healthy. */
 import type { AnyDetector } from './detector.ts';
 import { type ActiveDetector, factNames, readsOnlyText, WITHOUT_TEXT, type Window } from './fold.ts';
-import type { Run } from './run.ts';
+import type { Missed, Run } from './run.ts';
 
 export type Outcome = 'fail' | 'pass' | 'insufficient_data' | 'error';
 
@@ -18,7 +18,11 @@ export interface Coverage {
 }
 
 /** `shed`: spans that may have been its own were passed on unread. Of at most `limit` windows. */
-export function* coverageOf({ fold, detectors }: Run, shed: boolean, limit = Number.POSITIVE_INFINITY): Generator<Coverage> {
+export function* coverageOf(
+  { fold, detectors, missed }: Run,
+  shed: boolean,
+  limit = Number.POSITIVE_INFINITY,
+): Generator<Coverage> {
   const failed = new Set<string>();
   for (const finding of fold.findings.values()) failed.add(`${finding.windowKey} ${finding.detector}`);
   let left = limit;
@@ -31,7 +35,7 @@ export function* coverageOf({ fold, detectors }: Run, shed: boolean, limit = Num
       const { key: windowKey, traceId, sessionId, agent } = window;
       const [outcome, reason]: [Outcome, string?] = failed.has(`${window.key} ${detector.meta.id}`)
         ? ['fail']
-        : outcomeOf(active, window, fold.whyOff(window, i), shed);
+        : outcomeOf(active, window, fold.whyOff(window, i), shed ? 'shed' : missed);
       yield { detector, outcome, reason, windowKey, traceId, sessionId, agent };
     }
   }
@@ -41,12 +45,13 @@ function outcomeOf(
   active: ActiveDetector,
   window: Window,
   off: ReturnType<Run['fold']['whyOff']>,
-  shed: boolean,
+  missed: Missed | undefined,
 ): [Outcome, string?] {
   if (off === 'failed') return ['error', 'detector failed'];
   if (off === 'overran') return ['error', 'overran'];
   if (off === 'restarted') return ['insufficient_data', 'restarted'];
-  if (shed || ((window.seen & WITHOUT_TEXT) !== 0 && readsOnlyText(active))) return ['insufficient_data', 'shed'];
+  if (missed !== undefined) return ['insufficient_data', missed];
+  if ((window.seen & WITHOUT_TEXT) !== 0 && readsOnlyText(active)) return ['insufficient_data', 'shed'];
   const missing = active.needs & ~window.seen;
   return missing === 0 ? ['pass'] : ['insufficient_data', `no ${factNames(missing).join(', no ')}`];
 }

@@ -340,17 +340,24 @@ export class Fold {
   private updateIn(window: Window, step: Step, changed: readonly Fact[], mask: number): void {
     window.seen |= mask;
     this.window = window;
+    const { watch } = this.hooks;
+    watch?.stepBegins();
+    watch?.enter(this.tenant, window.key);
     const indexes = this.plan.scopes[window.scope];
     for (let k = 0; k < indexes.length; k++) {
       const i = indexes[k] as number;
-      const { detector } = this.detectors[i] as ActiveDetector;
+      const active = this.detectors[i] as ActiveDetector;
+      const { detector } = active;
       if (!detector.onUpdate || this.isOff(window, i)) continue;
       try {
+        watch?.callBegins(detector.meta.id);
         window.states[k] = detector.onUpdate(window.states[k], step, changed, this.plan.contexts[i] as never);
+        if (watch !== undefined) this.checkTime(watch, k, active, window);
       } catch (error) {
         this.fail(k, window, error);
       }
     }
+    watch?.stepEnds();
   }
 
   /** How many leading rows may be forgotten if all rows before `settled` are final; they are then gone from the caller's list. */
@@ -377,17 +384,24 @@ export class Fold {
     this.nowMs = nowMs;
     for (const window of this.windows.values()) {
       this.window = window;
+      const { watch } = this.hooks;
+      watch?.stepBegins();
+      watch?.enter(this.tenant, window.key);
       const indexes = this.plan.scopes[window.scope];
       for (let k = 0; k < indexes.length; k++) {
         const i = indexes[k] as number;
-        const { detector } = this.detectors[i] as ActiveDetector;
+        const active = this.detectors[i] as ActiveDetector;
+        const { detector } = active;
         if (!detector.onEnd || this.isOff(window, i)) continue;
         try {
+          watch?.callBegins(detector.meta.id);
           detector.onEnd(window.states[k], reason, this.plan.contexts[i] as never);
+          if (watch !== undefined) this.checkTime(watch, k, active, window);
         } catch (error) {
           this.fail(k, window, error);
         }
       }
+      watch?.stepEnds();
     }
   }
 
@@ -408,7 +422,7 @@ export class Fold {
   }
 
   private overranAll(i: number): boolean {
-    return this.hooks.watch?.isOff((this.detectors[i] as ActiveDetector).detector) === true;
+    return this.hooks.watch?.isOff((this.detectors[i] as ActiveDetector).detector.meta.id) === true;
   }
 
   private turnOff(window: Window, i: number, why: Off): void {
@@ -546,13 +560,14 @@ export class Fold {
     window.seen |= textOff ? mask | WITHOUT_TEXT : mask;
     window.steps++;
     this.window = window;
+    watch?.enter(this.tenant, window.key);
     const indexes = this.plan.scopes[window.scope];
     for (let k = 0; k < indexes.length; k++) {
       const i = indexes[k] as number;
       if ((textOff && textOnly[i]) || this.isOff(window, i)) continue;
       const active = this.detectors[i] as ActiveDetector;
       try {
-        watch?.callBegins();
+        watch?.callBegins(active.detector.meta.id);
         let state = window.states[k];
         if (state === undefined) state = active.detector.init(active.options as never);
         const startedMs = this.clock === undefined ? 0 : this.clock();
@@ -562,8 +577,7 @@ export class Fold {
           timing.steps++;
           timing.microseconds += (this.clock() - startedMs) * 1_000;
         }
-        const overran = watch?.callEnds(active.detector);
-        if (overran !== undefined) this.fail(k, window, overran);
+        if (watch !== undefined) this.checkTime(watch, k, active, window);
       } catch (error) {
         this.fail(k, window, error);
       }
@@ -598,8 +612,17 @@ export class Fold {
         steps: 0,
       };
       this.put(slot, window);
+      for (const id of this.hooks.watch?.offIn(this.tenant, key) ?? []) {
+        const i = this.detectors.findIndex(({ detector }) => detector.meta.id === id);
+        if (this.plan.scopes[scope].includes(i)) this.turnOff(window, i, 'overran');
+      }
     }
     return window;
+  }
+
+  private checkTime(watch: Watch, k: number, { detector }: ActiveDetector, window: Window): void {
+    const overran = watch.callEnds(detector.meta.id);
+    if (overran !== undefined) this.fail(k, window, overran);
   }
 
   private fail(k: number, window: Window, error: unknown): void {

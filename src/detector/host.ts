@@ -30,6 +30,8 @@ import { RecordError } from './record.ts';
 import {
   type Emission,
   loadRun,
+  type Missed,
+  type Moved,
   noTarget,
   noteSaid,
   originOf,
@@ -37,6 +39,7 @@ import {
   Run,
   type Said,
   type SavedSaid,
+  sessionKey,
   stepsOf,
   type Target,
   type Times,
@@ -87,6 +90,8 @@ export interface HostOptions {
   readonly onCoverage?: (coverage: Coverage) => void;
   readonly onError?: (detector: AnyDetector, window: Window, error: unknown) => void;
   readonly onStep?: (step: NormalisedSpan) => void;
+  /** A trace (`<tenant>|<trace id>`) is no longer known: its window closed or its steps were given away. */
+  readonly onForgotten?: (trace: string) => void;
 }
 
 /** Spans of it are carriers that came back in; they are counted, never examined. Annotated spans are counted, and known by their id. */
@@ -115,11 +120,6 @@ interface Replay {
   readonly ended: Map<number, { readonly run: Run; readonly reason: EndReason }>;
   /** Keys of open runs of which something may not have been handed on. */
   readonly open: Set<string>;
-}
-
-/** With its length, so that no session id of one tenant reads as one of another. */
-function sessionPrefix(tenant: string): string {
-  return `session:${tenant.length}:${tenant}|`;
 }
 
 function sameTarget(a: Target, b: Target): boolean {
@@ -166,6 +166,8 @@ export class DetectorHost {
   /** Runs of which something could not be put into the journal: nothing is acknowledged before their checkpoint. */
   private readonly owed = new Set<Run>();
   private readonly unanswered = new Map<Emission, Run>();
+  /** Runs that are not open, of which steps were missed. */
+  private readonly missed = new Map<string, Missed>();
   /** While the journal is read: the record at hand, the runs by their numbers, and what must be looked at in the end. */
   private replay: Replay | undefined;
   /** Of runs that open from now on. */
@@ -587,7 +589,7 @@ export class DetectorHost {
 
   private bind(tenant: string, traceId: string, sessionId: string, startMs: number, touched: Set<Run>): void {
     const traceKey = `${tenant}|${traceId}`;
-    const key = `${sessionPrefix(tenant)}${sessionId}`;
+    const key = sessionKey(tenant, sessionId);
     const former = this.runOfTrace.get(traceKey);
     if (former === key) return;
     this.runOfTrace.set(traceKey, key);
@@ -605,6 +607,8 @@ export class DetectorHost {
     run.logged += old.logged;
     this.replay?.keys.set(old.id, run.key);
     for (const step of old.rows) this.add(run, step, old.targets.get(step.traceId) ?? noTarget);
+    for (const link of old.resolver.links()) this.note(run, run.resolver.addLink(...link));
+    run.missed ??= old.missed;
     for (const id of old.seen) run.seen.add(id);
     if (old.said !== undefined) run.said = new Map([...(run.said ?? []), ...old.said]);
     run.traces.add(traceId);
@@ -622,7 +626,7 @@ export class DetectorHost {
     const open = this.peek(key);
     if (open && this.believed(step.startMs) - open.lastEndMs > this.limits.idleMs) this.close(open, 'idle');
     this.runOfTrace.set(traceKey, key);
-    const session = key.startsWith('session:') ? key.slice(sessionPrefix(tenant).length) : undefined;
+    const session = key.startsWith('session:') ? key.slice(sessionKey(tenant, '').length) : undefined;
     const run = this.open(tenant, key, session, step.startMs);
     run.traces.add(step.traceId);
     return run;
@@ -642,6 +646,8 @@ export class DetectorHost {
       this.believed(startMs),
       this.wall() ?? startMs,
     );
+    run.missed = this.missed.get(key);
+    this.missed.delete(key);
     this.counts.opened++;
     this.runs.set(key, run);
     return run;
@@ -718,7 +724,7 @@ export class DetectorHost {
 
   private finish(run: Run, reason: EndReason): void {
     this.wheel.cancel(run.key);
-    for (const trace of run.traces) this.runOfTrace.delete(`${run.tenant}|${trace}`);
+    for (const trace of run.traces) this.forgetTrace(`${run.tenant}|${trace}`, run.key);
     run.closed = true;
     // What came in the same request, before what closes it.
     if (run.fresh.length > 0) run.fold.run(run.rows, run.dirtyFrom);
@@ -869,6 +875,62 @@ export class DetectorHost {
     if (!journalled) return;
     run.unanswered++;
     this.unanswered.set(emission, run);
+  }
+
+  /** It may be bound to another run since. */
+  private forgetTrace(traceKey: string, key: string): void {
+    if (this.runOfTrace.get(traceKey) !== key) return;
+    this.runOfTrace.delete(traceKey);
+    this.options.onForgotten?.(traceKey);
+  }
+
+  // For hosts that share the work: a trace whose session lives in another host moves there. Without a journal.
+
+  /** True if the trace (`<tenant>|<trace id>`) is bound to a run. */
+  knows(trace: string): boolean {
+    return this.runOfTrace.has(trace);
+  }
+
+  /** The run of a trace that names no session leaves this host. `undefined` if there is none. */
+  give(tenant: string, traceId: string): Moved | undefined {
+    const traceKey = `${tenant}|${traceId}`;
+    const run = this.peek(this.runOfTrace.get(traceKey) ?? '');
+    if (!run || run.sessionId !== undefined) return undefined;
+    this.runs.delete(run.key);
+    this.wheel.cancel(run.key);
+    this.forgetTrace(traceKey, run.key);
+    const spans = run.rows.flatMap(({ body }) => body ?? []);
+    this.release(run);
+    run.closed = true;
+    return { spans, links: run.resolver.links(), seen: [...run.seen], said: [...(run.said?.values() ?? [])] };
+  }
+
+  /** Takes what another host gave; `index` is over its spans. They are folded into the run to which the trace is bound here. */
+  receive(tenant: string, traceId: string, index: TraceIndex, { links, seen, said }: Omit<Moved, 'spans'>): Emission[] {
+    const run = this.peek(this.runOfTrace.get(`${tenant}|${traceId}`) ?? '');
+    if (run) {
+      const before = said.map((one): [string, Said] => [one.emission.finding.id, one]);
+      if (before.length > 0) run.said = new Map([...before, ...(run.said ?? [])]);
+      run.fold.changed = true;
+    }
+    const { spans, agentSpans, steps, own, duplicates } = this.counts;
+    const emissions = this.process(index, tenant);
+    // They were counted where they came in.
+    Object.assign(this.counts, { spans, agentSpans, steps, own, duplicates });
+    if (!run || run.closed || this.runs.peek(run.key) !== run) return emissions;
+    for (const link of links) this.note(run, run.resolver.addLink(...link));
+    for (const id of seen) run.seen.add(id);
+    this.foldRun(run);
+    return [...emissions, ...this.flush()];
+  }
+
+  /** Steps of these runs were not or are no longer here. Runs that are not open are remembered until they open. */
+  miss(keys: readonly string[], why: Missed): void {
+    for (const key of keys) {
+      const run = this.peek(key);
+      if (run) run.missed ??= why;
+      else if (this.missed.size < this.limits.maxRuns) this.missed.set(key, why);
+    }
   }
 
   private flush(): Emission[] {

@@ -9,9 +9,10 @@
  * A run is its last checkpoint and the records after it, in the order of their keys. Every put is part of the group that the
  * storage commits for this turn; what is replaced is removed when that is committed, because a removal is never undone.
  */
+import type { Link } from '../dialects/resolve.ts';
 import { type Storage, StorageError, type Stream } from '../storage/storage.ts';
 import { RecordError, readRecord, writeRecord } from './record.ts';
-import type { Ledger, Link, Run, SavedDetector, SavedRun, SavedSaid, Target } from './run.ts';
+import type { Ledger, Run, SavedDetector, SavedRun, SavedSaid, Target } from './run.ts';
 import { saveRun, tableOf } from './run.ts';
 
 const TAG = { state: 1, steps: 2, said: 3, end: 4 } as const;

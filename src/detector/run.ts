@@ -4,7 +4,7 @@
  */
 import { dialectKeys } from '../dialects/keys.ts';
 import { type NormalisedSpan, normalise } from '../dialects/normalise.ts';
-import { createResolver, loadResolver, type Resolver, type SavedResolver } from '../dialects/resolve.ts';
+import { createResolver, type Link, loadResolver, type Resolver, type SavedResolver } from '../dialects/resolve.ts';
 import { spanReader } from '../otlp/span.ts';
 import { walkTraces } from '../otlp/traces.ts';
 import type { AnyDetector } from './detector.ts';
@@ -44,6 +44,23 @@ export interface Said {
   safe: boolean;
   /** What was last handed on, while `safe` is false. */
   readonly former: Said | undefined;
+}
+
+/** `shed`: the steps did not fit the queue of a worker. `restarted`: they were with a worker that is gone. */
+export type Missed = 'shed' | 'restarted';
+
+/** A run without a session on its way to the host that has its session. */
+export interface Moved {
+  /** Kept spans, each a request of its own. */
+  readonly spans: readonly Uint8Array[];
+  readonly links: readonly Link[];
+  readonly seen: readonly string[];
+  readonly said: readonly Said[];
+}
+
+/** With its length, so that no session id of one tenant reads as one of another. */
+export function sessionKey(tenant: string, sessionId: string): string {
+  return `session:${tenant.length}:${tenant}|${sessionId}`;
 }
 
 /** Who a run is. */
@@ -108,6 +125,8 @@ export class Run implements RunIdentity, Times, Ledger {
   /** Emissions that nobody has answered for; only with a journal. */
   unanswered = 0;
   closed = false;
+  /** Why some of its steps were never seen here. */
+  missed: Missed | undefined;
   /** The run of the session that a trace turned out to belong to. */
   movedTo: Run | undefined;
 
@@ -140,8 +159,6 @@ function windowKeyOf({ key, tenant, sessionId }: RunIdentity): string {
   return sessionId === undefined ? `trace:${key.slice(`trace:${tenant}|`.length)}` : `session:${sessionId}`;
 }
 
-export type Link = readonly [spanId: string, parentId: string, traceId: string];
-
 /** What was handed on: a finding as it stands in the fold by its place there, another whole. */
 export interface SavedSaid {
   readonly finding: number | SavedFinding;
@@ -168,6 +185,7 @@ export interface SavedRun {
   readonly openedMs: number;
   readonly touchedMs: number;
   readonly rootMs?: number | undefined;
+  readonly missed?: Missed | undefined;
 }
 
 /** The run as it stands between two requests. Its kept steps are named by their place in `run.rows`. */
@@ -202,6 +220,7 @@ export function saveRun(run: Run): SavedRun {
     openedMs,
     touchedMs,
     rootMs,
+    missed: run.missed,
   };
 }
 
@@ -232,6 +251,7 @@ export function loadRun(
   run.folded = saved.folded;
   run.touchedMs = saved.touchedMs;
   run.rootMs = saved.rootMs;
+  run.missed = saved.missed;
   return run;
 }
 

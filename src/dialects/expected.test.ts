@@ -2,7 +2,7 @@
  * The recorded dialects against their counted expectations. The recordings are not part of the
  * repository: they stand beside it. Where they are missing, CI fails and other runs name the skip.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { documentToProtobuf } from '../otlp/json.ts';
@@ -83,6 +83,10 @@ describe('recorded dialects', () => {
     return;
   }
   const expected = JSON.parse(readFileSync(file, 'utf8')) as Record<string, Expected>;
+  it('every recording has an expectation', () => {
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((one) => /[/\\].+\.json$/.test(one));
+    expect(files.map((one) => one.replaceAll('\\', '/')).sort()).toEqual(Object.keys(expected).sort());
+  });
   for (const [name, want] of Object.entries(expected)) {
     const document = () => JSON.parse(readFileSync(resolve(folder, name), 'utf8')) as TracesDocument;
     for (const [way, requests, write] of ways) {

@@ -8,6 +8,7 @@ import {
   callKeys,
   exclusiveKeys,
   type Field,
+  facts,
   fields,
   guards,
   modelKeys,
@@ -136,6 +137,11 @@ export const modelMark: Uint8Array = (() => {
   for (const row of modelRows) marks[row] = 1;
   return marks;
 })();
+
+/** Names of `Step.extra` with the rows that can fill each. */
+export const factRows: readonly (readonly [name: string, rows: readonly number[]])[] = Object.entries(facts).map(
+  ([name, keys]) => [name, keys.map(rowId)],
+);
 
 export const exclusiveRow: Uint8Array = (() => {
   const marks = new Uint8Array(rows);

@@ -152,6 +152,21 @@ function haystackKind(value: string): KindValue | undefined {
   return value === '' ? undefined : 'task';
 }
 
+/** Types of Dify's nodes, with `_` or `-`. */
+const dify: Kinds = {
+  workflow: 'workflow',
+  message: 'workflow',
+  llm: 'llm',
+  question_classifier: 'llm',
+  parameter_extractor: 'llm',
+  knowledge_retrieval: 'retriever',
+  dataset_retrieval: 'retriever',
+  tool: 'tool',
+  http_request: 'tool',
+  agent: 'agent',
+  moderation: 'guardrail',
+};
+
 const table =
   (kinds: Kinds) =>
   (value: string): KindValue | undefined =>
@@ -187,6 +202,7 @@ export const kindKeys: readonly KindKey[] = [
   { key: 'agentops.span.kind', kind: table(agentops) },
   { key: 'haystack.component.type', kind: haystackKind },
   { key: 'llm.request.type', kind: table(oldCalls) },
+  { key: 'dify.span.type', kind: (value) => table(dify)(value.toLowerCase().replaceAll('-', '_')) ?? 'task' },
   { key: 'mcp.method.name', kind: table({ 'tools/call': 'tool' }) },
   { key: 'sdk_span_type', kind: table({ turn: 'task', task: 'workflow' }) },
 ];
@@ -207,6 +223,16 @@ export const nameKinds: readonly { readonly scope: string; readonly start: strin
   { scope: 'codex_', start: 'handle_responses', kind: 'llm' },
   { scope: 'n8n-otel', start: 'workflow.execute', kind: 'workflow' },
   { scope: 'n8n-otel', start: 'node.execute', kind: 'task' },
+  { scope: 'n8n-workflow', start: 'workflow.execute', kind: 'workflow' },
+  { scope: 'n8n-workflow', start: 'node.execute', kind: 'task' },
+  { scope: 'openclaw', start: 'openclaw.run', kind: 'agent' },
+  { scope: 'openclaw', start: 'openclaw.harness.run', kind: 'agent' },
+  { scope: 'openclaw', start: 'openclaw.model.call', kind: 'llm' },
+  { scope: 'openclaw', start: 'openclaw.tool.execution', kind: 'tool' },
+  // The process that a tool started: the call is the tool's.
+  { scope: 'openclaw', start: 'openclaw.exec', kind: 'task' },
+  { scope: 'openclaw', start: 'openclaw.message.', kind: 'task' },
+  { scope: 'openclaw', start: 'openclaw.', kind: 'other' },
   { scope: 'agent_framework', start: 'workflow.', kind: 'workflow' },
   { scope: 'agent_framework', start: 'executor.', kind: 'task' },
   { scope: 'agent_framework', start: 'message.', kind: 'handoff' },

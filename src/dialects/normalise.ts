@@ -34,20 +34,38 @@ export function isAgentSpan(reader: SpanReader): boolean {
  * reader's index until `detach` is called.
  */
 export function normalise(reader: SpanReader, tenant: string): NormalisedSpan | undefined {
+  const outline = outlineOf(reader);
+  if (outline === undefined) return undefined;
+  const { seen, name, kind } = outline;
+  return new SpanStep(reader, lightFacts(reader, seen, kind, name, tenant, seen.guards));
+}
+
+/** The session that a step names itself; `undefined` if the span is no step. For whoever decides only where a span is to be looked at. */
+export function sessionOfStep(reader: SpanReader): { readonly sessionId: string | undefined } | undefined {
+  if (!isAgentSpan(reader)) return undefined;
+  const outline = outlineOf(reader);
+  return outline && { sessionId: session(reader, outline.seen.guards, reader.resource()) };
+}
+
+interface Outline {
+  readonly seen: Pass;
+  readonly name: string;
+  readonly kind: StepKind;
+}
+
+function outlineOf(reader: SpanReader): Outline | undefined {
   const scopeName = reader.scopeName();
   const scope = factsOf(scopeName);
   if (scope.own) return undefined;
   const seen = pass(reader);
   if (!seen.strong && !scope.agent && seen.guards === 0) return undefined;
-  const guards = seen.guards;
   const record = present(at.recordType) ? reader.string(rows.recordType) : undefined;
   if (record === 'pending_span' || record === 'log') return undefined;
   const name = reader.name();
   const stated = statedKind(reader, seen.firstKind) ?? structuralKind(reader, seen, scopeName, name);
   // A scope or guard alone is not enough for spans that the scope's own code did not make.
   if (stated === undefined && !seen.strong && !scope.agent) return undefined;
-  const kind = stepKind(stated, reader);
-  return new SpanStep(reader, lightFacts(reader, seen, kind, name, tenant, guards));
+  return { seen, name, kind: stepKind(stated, reader) };
 }
 
 function stepKind(kind: KindValue | undefined, reader: SpanReader): StepKind {
@@ -217,6 +235,7 @@ const presences: readonly (readonly [number, number])[] = [
   [at.handoffTo, bit.handoff],
   [at.metadata, bit.metadata],
   [at.persona, bit.system],
+  [at.facts, bit.facts],
 ];
 const ownRow = rowId('misstep.');
 const instructions = rowId('gen_ai.system_instructions');

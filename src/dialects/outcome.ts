@@ -28,6 +28,24 @@ const causes: readonly (readonly [string, Outcome])[] = [
   ['blocked by', 'blocked'],
 ];
 
+/** Words in which a framework states an ending outright. */
+const endings: ReadonlyMap<string, Outcome> = new Map([
+  ['ok', 'ok'],
+  ['success', 'ok'],
+  ['completed', 'ok'],
+  ['error', 'error'],
+  ['failed', 'error'],
+  ['handled_error', 'handled_error'],
+  ['blocked', 'blocked'],
+  ['cancelled', 'cancelled'],
+  ['canceled', 'cancelled'],
+  ['aborted', 'cancelled'],
+  ['timeout', 'timeout'],
+  ['timed_out', 'timeout'],
+  ['incomplete', 'unknown'],
+  ['unknown', 'unknown'],
+]);
+
 /** The cause that an error's type or message names; `error` if none. */
 function causeOf(type: string | undefined, message: string | undefined): Outcome {
   for (const source of [type, message]) {
@@ -58,11 +76,20 @@ export function readEnding(
 ): Ending {
   const type = find(reader, 'errorType', guards, (value) => text(plain(value)));
   const message = find(reader, 'errorText', guards, (value) => errorText(plain(value)));
+  const stated = find(reader, 'ending', guards, (value) => endings.get(text(plain(value)) ?? ''));
+  if (stated !== undefined) {
+    const said = stated === 'ok' ? undefined : (message ?? text(reader.statusMessage()));
+    if (stated === 'error') return failed(type, said);
+    return { outcome: stated, error: stated === 'ok' || (type ?? said) === undefined ? undefined : { type, message: said } };
+  }
   if (reader.statusCode() === 2) {
     const exception = type === undefined || message === undefined ? eventException(reader) : undefined;
     return failed(type ?? exception?.type, text(reader.statusMessage()) ?? message ?? exception?.message);
   }
   if (failedByFlag(reader, guards)) return failed(type, message);
+  const status = find(reader, 'executionStatus', guards, (value) => text(plain(value)));
+  if (status === 'canceled') return failed(type, message, 'cancelled');
+  if (status === 'waiting' || status === 'running' || status === 'new') return { outcome: 'unknown', error: undefined };
   const success = find(reader, 'success', guards, (value) => text(plain(value)));
   if (success === 'false') {
     const outcome = causeOf(type, message);

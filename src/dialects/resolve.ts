@@ -22,6 +22,8 @@ export interface Changed {
   readonly facts: readonly Fact[];
 }
 
+export type Link = readonly [spanId: string, parentId: string, traceId: string];
+
 export interface Resolver {
   /** A span that is no step: parent links pass through it. */
   addLink(spanId: string, parentId: string, traceId: string): Changed[];
@@ -30,6 +32,8 @@ export interface Resolver {
    * facts changed. A span id that is known already is ignored.
    */
   add(step: NormalisedSpan): Changed[];
+  /** The spans that are no steps, as `addLink` was told of them. */
+  links(): Link[];
   /** Spans forgotten because of a limit: their late facts may be incomplete. */
   readonly forgotten: number;
   readonly size: number;
@@ -150,6 +154,14 @@ class WindowResolver implements Resolver {
     this.lendAround(node);
     if (node.parent !== undefined && this.inherit(node, node.parent)) this.sink(node);
     return this.take(undefined);
+  }
+
+  links(): Link[] {
+    const links: Link[] = [];
+    for (const { id, known, step, parent } of this.nodes.values()) {
+      if (known && step === undefined) links.push([id.slice(32), parent?.id.slice(32) ?? '', id.slice(0, 32)]);
+    }
+    return links;
   }
 
   add(given: NormalisedSpan): Changed[] {

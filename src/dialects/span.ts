@@ -9,7 +9,7 @@ import type { Document, Fact, Message, Outcome, Step, StepError, StepKind, Token
 import { readInput, readOutput, readSystem } from './conversation.ts';
 import { argumentTarget, type Handoff, readHandoff, transferTarget } from './handoff.ts';
 import { type Json, member, plain, read } from './json.ts';
-import { dialectKeys, modelRows, rowId } from './keys.ts';
+import { dialectKeys, factRows, modelRows, rowId } from './keys.ts';
 import { type Ending, readEnding } from './outcome.ts';
 import { setLazily } from './own.ts';
 import { find } from './pass.ts';
@@ -40,6 +40,7 @@ export const bit = {
   handoff: 1024,
   metadata: 2048,
   events: 4096,
+  facts: 8192,
 } as const;
 
 /** What `normalise` finds in its one pass. */
@@ -412,6 +413,13 @@ export class SpanStep implements NormalisedSpan {
     const set = (name: string, value: unknown) => {
       if (value !== undefined && !Object.hasOwn(extra, name)) extra[name] = value;
     };
+    if ((this.light.present & bit.facts) !== 0) {
+      for (const [name, of] of factRows) {
+        const row = of.find((one) => reader.has(one));
+        const value = row === undefined ? undefined : plain(reader.value(row));
+        set(name, value === '' ? undefined : value);
+      }
+    }
     // Keys with a field of their own are not under the prefix. Graphs are large: parsed when asked for.
     const given = (value: Value) => value;
     const nodes = find(reader, 'graphNodes', guards, given);

@@ -68,6 +68,7 @@ export const vocabularies: Readonly<Record<string, string>> = {
   agent_role: 'crewai',
   'n8n.': 'n8n',
   'dify.': 'dify',
+  'openclaw.': 'openclaw',
   'message.': 'agent_framework',
   'sk.': 'semantic_kernel',
   'lmnr.': 'laminar',
@@ -84,6 +85,8 @@ export const guards: Readonly<Record<string, readonly string[]>> = {
   claude_code: ['com.anthropic.claude_code'],
   codex: ['codex_'],
   agents: ['logfire.openai_agents'],
+  /** n8n's own agents: spans of the Vercel AI SDK that name the execution they run in. */
+  n8n: ['@n8n/agents'],
   logfire: ['logfire', 'pydantic-ai'],
 };
 
@@ -101,6 +104,9 @@ export const scopes: readonly string[] = [
   'gemini-cli',
   'github.copilot',
   'n8n-otel',
+  'n8n-workflow',
+  'openclaw',
+  '@n8n/agents',
   'langsmith',
   'langfuse-sdk',
   'openlit.',
@@ -124,15 +130,35 @@ export const scopes: readonly string[] = [
   'logfire.openai_agents',
 ];
 
-/** Spans of these scopes are never steps: misstep's own carriers. */
-export const ownScopes: readonly string[] = ['misstep'];
+/** Spans of these scopes are never steps: misstep's own carriers, and the span by which n8n tests its settings. */
+export const ownScopes: readonly string[] = ['misstep', 'n8n-otel-test'];
+
+/**
+ * What frameworks' own spans say of a run or node, under the names of `misstep.*` attributes: detectors ask `Step.extra` and do not
+ * care whether a payload or a span told.
+ */
+export const facts: Readonly<Record<string, readonly string[]>> = {
+  'run.id': ['n8n.execution.id', 'dify.workflow.run_id', 'openclaw.runId'],
+  'run.status': ['n8n.execution.status'],
+  'run.mode': ['n8n.execution.mode'],
+  'workflow.id': ['n8n.workflow.id', 'dify.workflow.id'],
+  'workflow.name': ['n8n.workflow.name'],
+  'node.id': ['n8n.node.id', 'dify.node.id', 'ai.telemetry.metadata.node_id'],
+  'node.name': ['n8n.node.name'],
+  'node.type': ['n8n.node.type', 'dify.span.type'],
+  'node.items.input': ['n8n.node.items.input'],
+  'node.items.output': ['n8n.node.items.output'],
+  'retry.attempt': ['dify.node.attempt'],
+  'tools.denied': ['openclaw.deniedReason'],
+  channel: ['openclaw.channel'],
+};
 
 /**
  * Fields and their keys, first usable wins. Heavy fields are listed too: here only their presence is
  * looked up, `content.ts` reads them.
  */
 export const fields = {
-  agent: ['gen_ai.agent.name', 'agent.name', 'agent_name'],
+  agent: ['gen_ai.agent.name', 'agent.name', 'agent_name', 'openclaw.agent'],
   /** Taken where no stated name is near. */
   agentHint: ['agent_role', 'graph.node.name', 'haystack.agent.name', 'graph.node.id'],
   /** The agent that a tool starts: its descendants are that agent's. */
@@ -142,6 +168,8 @@ export const fields = {
   entity: ['traceloop.entity.name'],
   agentId: ['gen_ai.agent.id', 'agent_id@claude_code', 'agent_id', 'executor.id'],
   session: [
+    // An agent's trace falls into the window of the workflow that it ran for.
+    'ai.telemetry.metadata.execution_id@n8n',
     'gen_ai.conversation.id',
     'session.id',
     'langfuse.session.id',
@@ -160,6 +188,10 @@ export const fields = {
     'n8n.execution.id',
     'dify.conversation.id',
     'dify.conversation_id',
+    'dify.session.id',
+    'dify.workflow.run_id',
+    'openclaw.sessionId',
+    'openclaw.sessionKey',
     'wandb.thread_id',
     'langwatch.thread.id',
   ],
@@ -245,7 +277,7 @@ export const fields = {
     'codex.turn.token_usage.reasoning_output_tokens',
   ],
   /** JSON objects of counts, read where no plain count is given. */
-  usage: ['langfuse.observation.usage_details', 'mlflow.chat.tokenUsage'],
+  usage: ['langfuse.observation.usage_details', 'mlflow.chat.tokenUsage', 'dify.usage'],
   cost: ['gen_ai.usage.cost', 'llm.cost.total', 'operation.cost', 'gen_ai.cost.total_cost', 'cost_usd@claude_code'],
   costDetails: ['langfuse.observation.cost_details', 'mlflow.llm.cost'],
   finish: [
@@ -258,7 +290,15 @@ export const fields = {
     'gen_ai.completion.0.finish_reason',
     'stop_reason@claude_code',
   ],
-  tool: ['gen_ai.tool.name', 'tool.name', 'ai.toolCall.name', 'tool_name@claude_code', 'tool_name', 'haystack.tool.name'],
+  tool: [
+    'gen_ai.tool.name',
+    'tool.name',
+    'ai.toolCall.name',
+    'tool_name@claude_code',
+    'tool_name',
+    'haystack.tool.name',
+    'openclaw.toolName',
+  ],
   callId: [
     'gen_ai.tool.call.id',
     'gen_ai.tool.call_id',
@@ -288,6 +328,7 @@ export const fields = {
     'haystack.tool.input',
     'gen_ai.prompt',
     'input@agents',
+    'dify.inputs',
   ],
   toolResult: [
     'gen_ai.tool.call.result',
@@ -305,6 +346,7 @@ export const fields = {
     'haystack.tool.output',
     'gen_ai.completion',
     'output@agents',
+    'dify.outputs',
   ],
   input: [
     'gen_ai.input.messages',
@@ -332,6 +374,7 @@ export const fields = {
     'user_prompt@claude_code',
     'mastra.model_generation.input',
     'mastra.agent_run.input',
+    'dify.inputs',
   ],
   output: [
     'gen_ai.output.messages',
@@ -357,6 +400,7 @@ export const fields = {
     'response.model_output@claude_code',
     'mastra.model_generation.output',
     'mastra.agent_run.output',
+    'dify.outputs',
   ],
   system: [
     'gen_ai.system_instructions',
@@ -431,8 +475,17 @@ export const fields = {
     'message.destination_executor_id',
     'to_agent@agents',
   ],
-  errorType: ['error.type', 'error_class@claude_code', 'n8n.execution.error_type', 'exception.type'],
-  errorText: ['error@claude_code', 'langfuse.observation.status_message', 'exception.message', 'error.message'],
+  errorType: [
+    'error.type',
+    'error_class@claude_code',
+    'n8n.execution.error_type',
+    'n8n.node.termination_reason',
+    'openclaw.errorCategory',
+    'exception.type',
+  ],
+  errorText: ['error@claude_code', 'langfuse.observation.status_message', 'exception.message', 'error.message', 'openclaw.error'],
+  /** How the step ended, in so many words. */
+  ending: ['misstep.outcome', 'dify.span.status', 'openclaw.outcome'],
   success: ['success@claude_code'],
   toolStatus: ['gen_ai.tool.status'],
   level: ['logfire.level_num'],
@@ -443,6 +496,7 @@ export const fields = {
   metadata: ['metadata'],
   maxTokens: ['gen_ai.request.max_tokens'],
   maxSteps: ['smolagents.max_steps', 'haystack.agent.max_steps'],
+  facts: Object.values(facts).flat(),
   own: ['misstep.'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
@@ -476,6 +530,7 @@ export const weakKeys: readonly string[] = [
   'message.target_id',
   'langfuse.observation.level',
   'langfuse.observation.status_message',
+  'ai.telemetry.metadata.node_id',
 ];
 
 /** Keys that say which models a call named; a replay prints all of them, `Step` has the first of each kind. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stepsOf } from '../testing.ts';
-import { dify } from './dify.ts';
+import { dify, hints } from './dify.ts';
 
 const run = (nodes: readonly unknown[], more: object = {}) =>
   stepsOf(
@@ -200,4 +200,97 @@ describe('nodes', () => {
       second!.extra['node.parent'],
     ]).toEqual([0, 1, 1, 'it']);
   });
+});
+
+describe('the stream of a run', () => {
+  const frame = (event: string, data: object, more: object = {}) => ({
+    event,
+    task_id: 't',
+    workflow_run_id: 'r',
+    ...more,
+    data,
+  });
+  const played = (...frames: object[]) => stepsOf(dify(frames));
+
+  it('a node is its start and its end, an attempt that failed before is one of its own', () => {
+    const steps = played(
+      frame('workflow_started', { id: 'r', workflow_id: 'w', inputs: { q: 'x' }, created_at: 1_735_689_600 }),
+      frame('node_started', { id: 'e1', node_id: 'n', node_type: 'http-request', title: 'Get', created_at: 1_735_689_600 }),
+      frame('node_retry', { id: 'e1', node_id: 'n', node_type: 'http-request', title: 'Get', retry_index: 1, error: '503' }),
+      frame('node_finished', {
+        id: 'e1',
+        node_id: 'n',
+        node_type: 'http-request',
+        status: 'exception',
+        error: '503',
+        elapsed_time: 2,
+      }),
+      frame('workflow_finished', { id: 'r', status: 'partial-succeeded', exceptions_count: 1, total_tokens: 0 }),
+    );
+    expect(steps.map(({ kind, outcome }) => [kind, outcome])).toEqual([
+      ['workflow', 'ok'],
+      ['tool', 'handled_error'],
+      ['tool', 'handled_error'],
+    ]);
+    expect(steps[1]).toMatchObject({ name: 'Get', error: { message: '503' } });
+    expect(steps[1]!.endMs - steps[1]!.startMs).toBe(2000);
+    expect(steps[2]!.extra['retry.count']).toBe(1);
+    expect(steps[0]!.extra['run.total']).toMatchObject({ exceptions: 1, frames: 5, events: { node_retry: 1 } });
+  });
+
+  it('rounds stand in their container, and text that only streams is what the node said', () => {
+    const steps = played(
+      frame('iteration_started', { id: 'i1', node_id: 'it', title: 'Each', inputs: { items: ['a', 'b'] } }),
+      frame('node_started', { id: 'e1', node_id: 'l', node_type: 'llm', title: 'Say', iteration_id: 'it', iteration_index: 0 }),
+      frame('text_chunk', { text: 'Hel', from_variable_selector: ['l', 'text'] }),
+      frame('text_chunk', { text: 'lo', from_variable_selector: ['l', 'text'] }),
+      frame('iteration_completed', { id: 'i1', node_id: 'it', status: 'succeeded', steps: 2 }),
+    );
+    expect(steps[1]!.extra).toMatchObject({ 'node.type': 'iteration', 'iteration.expected': 2 });
+    expect(steps[2]).toMatchObject({ parentId: steps[1]!.spanId, kind: 'llm' });
+    expect(steps[2]!.output.map(({ text }) => text)).toEqual(['Hello']);
+  });
+
+  it('thoughts of an agent are its tool calls, and the answer is put together', () => {
+    const chat = (event: string, more: object) => ({ event, task_id: 't', message_id: 'm', conversation_id: 'c', ...more });
+    const steps = played(
+      chat('agent_thought', {
+        id: 'a',
+        position: 1,
+        tool: 'clock',
+        tool_input: '{"clock":{"zone":"utc"}}',
+        observation: '12:00',
+      }),
+      chat('agent_message', { answer: 'It is ' }),
+      chat('agent_message', { answer: 'noon.' }),
+      chat('message_end', { metadata: { usage: { prompt_tokens: 5, completion_tokens: 2, total_tokens: 7 } } }),
+    );
+    expect(steps[1]).toMatchObject({ kind: 'tool', sessionId: 'c', tool: { name: 'clock', arguments: '{"zone":"utc"}' } });
+    expect(steps[2]).toMatchObject({ kind: 'llm', tokens: { input: 5, output: 2 } });
+    expect(steps[2]!.output.map(({ text }) => text)).toEqual(['It is noon.']);
+  });
+
+  it('a pause is no end: the root of what follows is another span of the same trace', () => {
+    const [paused] = played(frame('workflow_started', { id: 'r' }), frame('workflow_paused', { status: 'paused' }));
+    const [ended] = played(frame('workflow_finished', { id: 'r', status: 'succeeded' }));
+    expect([paused!.outcome, ended!.outcome]).toEqual(['unknown', 'ok']);
+    expect(paused!.traceId).toBe(ended!.traceId);
+    expect(paused!.spanId).not.toBe(ended!.spanId);
+  });
+
+  it('runs of one recording are told apart, and frames that are none are counted', () => {
+    const documents = dify([
+      frame('node_started', { id: 'a', node_id: 'a' }),
+      7,
+      { ...frame('node_started', { id: 'b' }), task_id: 'u' },
+    ]);
+    expect(documents).toHaveLength(2);
+    expect(stepsOf(documents)[0]!.extra['run.total']).toMatchObject({ frames: 1, unread: 1 });
+  });
+});
+
+it('hints name the route that shows more', () => {
+  expect(hints({ workflow_run_id: 'r', status: 'succeeded' })[0]).toMatch(/no nodes.*Phoenix/);
+  expect(hints({ workflow_run_id: 'r', nodes: [{ node_id: 'a' }] })[0]).toMatch(/neither inputs nor outputs/);
+  expect(hints({ workflow_run_id: 'r', nodes: [{ node_id: 'a', inputs: {} }] })).toEqual([]);
 });

@@ -1,11 +1,13 @@
 /**
  * Dify: one workflow run `{workflow_run_id, app_id, app_name, app_type, started_at, status, nodes[]}`
- * with nodes in the shape of the run or of `node_finished.data`. One span a node run, rounds within
- * their iteration or loop.
+ * with nodes in the shape of the run or of `node_finished.data`, the run object of the API, a blocking
+ * reply, or the stream of a run. One span a node run, rounds within their iteration or loop.
  */
 import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
 import {
+  type Dict,
   dict,
+  ErrorReply,
   errorOf,
   firstNumber,
   firstWord,
@@ -16,10 +18,12 @@ import {
   number,
   PayloadError,
   time,
+  withoutSecrets,
   word,
   writeJson,
 } from '../payload.ts';
-import { maxGraph, Run, type Span, type SpanError, type TraceDocument } from '../run.ts';
+import { type Ending, maxGraph, Run, type Span, type SpanError, type TraceDocument } from '../run.ts';
+import { frameOf, fromStream, parsed } from './stream.ts';
 
 const format = 'dify';
 /** Settings of loops and retries that nodes carry among their inputs. */
@@ -43,25 +47,68 @@ const answerNames = ['text', 'response', 'answer', 'content', 'message', 'summar
 const settingNames = new Set(['model', 'model_config', 'system_prompt', 'temperature', 'max_tokens']);
 
 export function dify(payload: unknown): TraceDocument[] {
-  if (!isObject(payload)) throw new PayloadError(format, 'the body', payload, 'an object');
-  const body =
+  const frames = framesOf(payload);
+  if (frames !== undefined) return fromStream(frames).map(oneRun);
+  if (!isObject(payload)) throw new PayloadError(format, 'the body', payload, 'an object or the frames of a stream');
+  return [oneRun(payload)];
+}
+
+/** What this payload cannot show, and what shows it. */
+export function hints(payload: unknown): string[] {
+  const frames = framesOf(payload);
+  const bodies = frames === undefined ? [payload] : fromStream(frames);
+  const found = new Set<string>();
+  for (const body of bodies) {
+    const inner = isObject(member(body, 'data')) ? member(body, 'data') : body;
+    const nodes = list(firstMember(body, ['nodes']) ?? member(inner, 'nodes'));
+    if (nodes.length === 0)
+      found.add(
+        'The run has no nodes: only its end can be judged. Send the stream of the run (GET /v1/workflow/{workflow_run_id}/events), or trace the app with provider Phoenix and misstep as its endpoint (Monitoring, Tracing).',
+      );
+    else if (!nodes.some((node) => firstMember(node, ['inputs', 'outputs']) !== undefined))
+      found.add(
+        'The nodes have neither inputs nor outputs: what a model or tool was told and said is not judged. Send node_finished frames whole.',
+      );
+    if (word(member(inner, 'status')) === 'paused')
+      found.add('The run waits for a person: send the frames that follow with the same workflow_run_id.');
+  }
+  return [...found];
+}
+
+/** The frames of a stream: as a list, or under `events` or `frames`. */
+function framesOf(payload: unknown): readonly unknown[] | undefined {
+  const given = Array.isArray(payload) ? payload : firstMember(payload, ['events', 'frames']);
+  if (Array.isArray(given)) return given.some((item) => frameOf(item) !== undefined) ? given : undefined;
+  return frameOf(payload) === undefined ? undefined : [payload];
+}
+
+function oneRun(payload: Dict): TraceDocument {
+  const body: Dict =
     isObject(member(payload, 'data')) && member(payload, 'nodes') === undefined
       ? { ...payload, ...dict(payload['data']) }
       : payload;
+  const code = firstWord(body, ['code']);
+  const said = word(member(body, 'message'));
+  if (code !== undefined && said !== undefined && member(body, 'workflow_run_id') === undefined)
+    throw new ErrorReply(format, `${number(member(body, 'status')) ?? ''} ${code}`.trim(), said);
   const id = identifier(firstMember(body, ['workflow_run_id', 'id', 'task_id']));
   if (id === undefined) throw new PayloadError(format, 'workflow_run_id', member(body, 'workflow_run_id'), 'the id of the run');
   const nodes = member(body, 'nodes');
   if (nodes !== undefined && !Array.isArray(nodes)) throw new PayloadError(format, 'nodes', nodes, 'a list of node runs');
 
   const status = word(member(body, 'status'));
+  const ending = runEnding(status);
   const app = firstWord(body, ['app_name']) ?? identifier(member(body, 'app_id')) ?? 'dify';
   const run = new Run(format, id, {
     name: app,
+    // What follows a pause has the same run id: both roots are kept.
+    id: status === 'paused' ? 'paused' : undefined,
     startMs: time(firstMember(body, ['started_at', 'created_at'])),
     endMs:
       time(member(body, 'finished_at')) ??
       after(time(firstMember(body, ['started_at', 'created_at'])), number(member(body, 'elapsed_time'))),
     error: endingOf(status, member(body, 'error')),
+    ending,
   });
   const { root } = run;
   const type = word(member(body, 'app_type'));
@@ -74,12 +121,17 @@ export function dify(payload: unknown): TraceDocument[] {
     .count('misstep.run.tokens', number(member(body, 'total_tokens')))
     .json(
       'misstep.run.total',
-      totals({ steps: firstMember(body, ['total_steps', 'total_step']), exceptions: member(body, 'exceptions_count') }),
+      totals({
+        steps: firstMember(body, ['total_steps', 'total_step']),
+        exceptions: member(body, 'exceptions_count'),
+        ...dict(member(body, 'stream')),
+      }),
     )
     .json(
       'misstep.run.ids',
       totals({
         app: member(body, 'app_id'),
+        run: member(body, 'workflow_run'),
         task: member(body, 'task_id'),
         user: firstMember(body, ['user_id', 'user', 'end_user_id']),
         conversation: member(body, 'conversation_id'),
@@ -89,8 +141,9 @@ export function dify(payload: unknown): TraceDocument[] {
     .text('misstep.workflow.id', identifier(firstMember(body, ['app_id', 'workflow_id'])))
     .text('misstep.workflow.name', app)
     .text('misstep.workflow.type', type)
-    .json('misstep.node.inputs', member(body, 'inputs'))
-    .json('misstep.node.outputs', member(body, 'outputs'));
+    .json('misstep.node.inputs', jsonOf(member(body, 'inputs')))
+    .json('misstep.node.outputs', jsonOf(member(body, 'outputs')))
+    .messages('gen_ai.output.messages', [{ role: 'assistant', text: word(member(body, 'answer')) }]);
 
   const rounds = countRounds(list(nodes));
   const open = new Map<string, Span>();
@@ -119,14 +172,16 @@ export function dify(payload: unknown): TraceDocument[] {
     .json('misstep.graph.nodes', [...graph.values()], maxGraph)
     .json('misstep.graph.edges', edgesOf(list(nodes)), maxGraph)
     .json('misstep.graph.counts', { nodes: graph.size });
-  return [run.document('dify')];
+  return run.document('dify');
 }
 
 function addNode(run: Run, node: unknown, nodeId: string, session: string, open: ReadonlyMap<string, Span>): Span | undefined {
   const kind = typeOf(node);
   const title = firstWord(node, ['title', 'name']) ?? nodeId;
-  const inputs = dict(member(node, 'inputs'));
-  const outputs = dict(member(node, 'outputs'));
+  const inputs = dict(jsonOf(member(node, 'inputs')));
+  const said = word(member(node, 'said'));
+  const given = dict(jsonOf(member(node, 'outputs')));
+  const outputs = members(given).length === 0 && said !== undefined ? { text: said } : given;
   const metadata = firstMember(node, ['metadata', 'execution_metadata']);
   const status = word(member(node, 'status'));
   const parent = parentOf(node);
@@ -137,6 +192,7 @@ function addNode(run: Run, node: unknown, nodeId: string, session: string, open:
     startMs,
     endMs: time(member(node, 'finished_at')) ?? after(startMs, number(member(node, 'elapsed_time'))),
     error: endingOf(status, member(node, 'error')),
+    ending: nodeEnding(status),
     parent: parent === undefined ? undefined : open.get(parent),
   });
   if (span === undefined) return undefined;
@@ -147,10 +203,10 @@ function addNode(run: Run, node: unknown, nodeId: string, session: string, open:
     .text('misstep.node.type', kind)
     .text('misstep.node.status', status)
     .text('misstep.node.parent', parent)
-    .json('misstep.node.inputs', member(node, 'inputs'))
-    .json('misstep.node.outputs', member(node, 'outputs'))
-    .json('misstep.node.process', member(node, 'process_data'))
-    .json('misstep.node.metadata', metadata)
+    .json('misstep.node.inputs', jsonOf(member(node, 'inputs')))
+    .json('misstep.node.outputs', members(given).length === 0 && said !== undefined ? outputs : jsonOf(member(node, 'outputs')))
+    .json('misstep.node.process', jsonOf(member(node, 'process_data')))
+    .json('misstep.node.metadata', withoutSecrets(metadata))
     .json('misstep.node.source', source(member(node, 'predecessor_node_id')))
     .count(
       'misstep.iteration.index',
@@ -316,7 +372,7 @@ function action(span: Span, title: string, node: unknown, inputs: unknown, metad
     .text('gen_ai.operation.name', 'execute_tool')
     .text('gen_ai.tool.name', name)
     .json('gen_ai.tool.call.arguments', inputs)
-    .json('gen_ai.tool.call.result', member(node, 'outputs'));
+    .json('gen_ai.tool.call.result', jsonOf(member(node, 'outputs')));
   const schema =
     firstMember(node, ['tool_schema', 'parameters_schema', 'parameters']) ??
     firstMember(metadata, ['tool_schema', 'schema', 'parameters']) ??
@@ -327,10 +383,28 @@ function action(span: Span, title: string, node: unknown, inputs: unknown, metad
 /** `failed` and `exception` are errors; a stopped node did not end by itself. */
 function endingOf(status: string | undefined, given: unknown): SpanError | undefined {
   const error = errorOf(given);
-  if (status === 'failed' || status === 'exception' || status === 'error')
+  if (status === 'failed' || status === 'exception' || status === 'error' || status === 'retry')
     return { type: error?.type, message: error?.message ?? status };
   if (status === 'stopped') return { type: error?.type ?? 'cancelled', message: error?.message ?? 'stopped' };
   return undefined;
+}
+
+/** `exception`: the node failed, and its default value or failure branch took over. A retry failed, and the node went on. */
+function nodeEnding(status: string | undefined): Ending | undefined {
+  if (status === 'exception' || status === 'retry') return { outcome: 'handled_error', source: 'status' };
+  return status === 'running' || status === 'paused' || status === 'pending'
+    ? { outcome: 'unknown', source: 'status' }
+    : undefined;
+}
+
+/** A run that waits or has not ended ended neither well nor badly. */
+function runEnding(status: string | undefined): Ending | undefined {
+  return status === 'running' || status === 'paused' ? { outcome: 'unknown', source: 'status' } : undefined;
+}
+
+/** The API gives variables of finished runs as JSON in text. */
+function jsonOf(value: unknown): unknown {
+  return typeof value === 'string' ? parsed(value) : value;
 }
 
 function source(from: unknown): unknown {

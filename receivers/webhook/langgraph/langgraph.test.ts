@@ -213,3 +213,139 @@ it('debug events are steps and checkpoints', () => {
     'node.status': 'succeeded',
   });
 });
+
+describe('the recursion limit', () => {
+  it.each<[string, object, number | undefined]>([
+    ['as stated', { recursion_limit: 7, config: { recursion_limit: 8 } }, 7],
+    ['of the config', { kwargs: { config: { recursion_limit: 8 } }, metadata: { langgraph_version: '1.0.2' } }, 8],
+    ['of the error', { error: { message: 'Recursion limit of 12 reached without hitting a stop condition.' } }, 12],
+    ['Python from 1.0 on', { metadata: { langgraph_version: '1.0.2' } }, 10_007],
+    ['older Python', { metadata: { langgraph_version: '0.6.1' } }, 25],
+    ['JavaScript', { metadata: { langgraph_version: '1.0.0' }, language: 'js' }, 25],
+    ['nothing known', {}, undefined],
+  ])('%s', (_, more, limit) => {
+    expect(run(more)[0]!.limits['recursion_limit']).toBe(limit);
+  });
+});
+
+describe('streams and histories', () => {
+  const config = { configurable: { thread_id: 't', checkpoint_id: 'c', authorization: 'Bearer secret' } };
+  const task = { id: 'x', name: 'model', input: { messages: [{ type: 'human', content: 'hi' }] }, triggers: ['start'] };
+  const call = { id: 'call', name: 'clock', args: { zone: 'utc' } };
+  const asks = { type: 'ai', content: '', tool_calls: [call], usage_metadata: { input_tokens: 3, output_tokens: 4 } };
+  const answers = { type: 'tool', content: 'no such zone', tool_call_id: 'call', name: 'clock', status: 'error' };
+
+  it.each<[string, (step: number, type: string, payload: object) => unknown]>([
+    ['records', (step, type, payload) => ({ step, type, timestamp: '2025-01-01T00:00:00Z', payload })],
+    ['events', (step, type, payload) => ({ event: 'debug', data: { step, type, timestamp: '2025-01-01T00:00:00Z', payload } })],
+    ['parts', (step, type, payload) => ({ type: 'debug', ns: [], data: { step, type, payload } })],
+    ['tuples', (step, type, payload) => [[], 'debug', { step, type, payload }]],
+    [
+      'modes tasks and checkpoints',
+      (_, type, payload) => (type === 'checkpoint' ? [[], 'checkpoints', payload] : [[], 'tasks', payload]),
+    ],
+  ])('%s: a model that asks, a tool that fails and says so', (_, wrap) => {
+    const documents = langgraph([
+      wrap(0, 'checkpoint', { config, values: { messages: [] }, next: ['model'], metadata: { step: 0 } }),
+      wrap(1, 'task', task),
+      wrap(1, 'task_result', { id: 'x', name: 'model', error: null, result: [['messages', [asks]]], interrupts: [] }),
+      wrap(2, 'task', { id: 'y', name: 'tools', input: { messages: [asks] }, triggers: [] }),
+      wrap(2, 'task_result', { id: 'y', name: 'tools', error: null, result: [['messages', [answers]]], interrupts: [] }),
+    ]);
+    const [root, model, tool] = stepsOf(documents);
+    expect(root!.sessionId).toBe('t');
+    expect(model).toMatchObject({ kind: 'llm', tokens: { input: 3, output: 4 } });
+    expect(model!.output.flatMap(({ toolCalls }) => toolCalls)).toMatchObject([{ id: 'call', name: 'clock' }]);
+    expect(tool).toMatchObject({
+      kind: 'tool',
+      outcome: 'handled_error',
+      tool: { name: 'clock', callId: 'call', arguments: '{"zone":"utc"}', result: 'no such zone' },
+    });
+    expect(JSON.stringify(documents)).not.toContain('secret');
+  });
+
+  it('a history is read from its oldest snapshot on', () => {
+    const snapshot = (step: number, next: readonly string[], values: object, tasks: readonly object[]) => ({
+      values,
+      next,
+      config: { configurable: { thread_id: 't', checkpoint_ns: '', checkpoint_id: `c${step}` } },
+      metadata: { source: step < 0 ? 'input' : 'loop', step, run_id: 'r' },
+      created_at: `2025-01-01T00:00:0${step + 1}Z`,
+      tasks,
+    });
+    const history = [
+      snapshot(1, [], { n: 1 }, []),
+      snapshot(0, ['a'], { n: 0 }, [{ id: 'x', name: 'a', error: null, interrupts: [], result: { n: 1 } }]),
+      snapshot(-1, ['__start__'], {}, [{ id: 's', name: '__start__', error: null, interrupts: [] }]),
+    ];
+    for (const payload of [history, { run_id: 'r', thread_id: 't', steps: history }]) {
+      const [root, step, ...rest] = stepsOf(langgraph(payload));
+      expect(rest).toEqual([]);
+      expect(root!.extra['state.history']).toMatchObject([
+        { superstep: -1 },
+        { superstep: 0 },
+        { superstep: 1, state: { n: 1 } },
+      ]);
+      expect(step).toMatchObject({ name: 'a', stateBefore: { n: 0 }, stateAfter: { n: 1 }, endMs: step!.startMs + 1000 });
+      expect(step!.extra).toMatchObject({ superstep: 1, 'node.outputs': { n: 1 } });
+    }
+  });
+
+  it('the platform’s webhook: what was said in this run are its steps', () => {
+    const [root, model, tool, answer] = stepsOf(
+      langgraph({
+        run_id: 'r',
+        thread_id: 't',
+        status: 'success',
+        webhook_sent_at: '2025-01-01T00:00:00Z',
+        kwargs: { config: { configurable: { thread_id: 't', authorization: 'Bearer secret' } } },
+        values: {
+          messages: [
+            { type: 'human', content: 'before' },
+            { type: 'ai', content: 'of another run' },
+            { type: 'human', content: 'what time is it' },
+            asks,
+            { ...answers, status: 'success', content: '12:00' },
+            { type: 'ai', content: 'noon' },
+          ],
+        },
+      }),
+    );
+    expect([root, model, tool, answer].map((step) => step!.kind)).toEqual(['workflow', 'llm', 'tool', 'llm']);
+    expect(model!.input.map(({ text }) => text)).toEqual(['what time is it']);
+    expect(tool!.tool).toMatchObject({ name: 'clock', arguments: '{"zone":"utc"}', result: '12:00' });
+    expect(answer!.output[0]!.text).toBe('noon');
+  });
+
+  it('Deep Agents: a task starts a sub-agent, and its steps are that agent’s', () => {
+    const started = { id: 'c', name: 'task', args: { description: 'look it up', subagent_type: 'researcher' } };
+    const steps = stepsOf(
+      langgraph([
+        {
+          step: 1,
+          type: 'task',
+          timestamp: '2025-01-01T00:00:00Z',
+          payload: { id: 'y', name: 'tools', input: { tool_call: started }, triggers: [] },
+        },
+        {
+          event: 'debug|tools:y',
+          data: { step: 1, type: 'task', timestamp: '2025-01-01T00:00:01Z', payload: { ...task, id: 'z' } },
+        },
+        {
+          step: 1,
+          type: 'task_result',
+          timestamp: '2025-01-01T00:00:02Z',
+          payload: {
+            id: 'y',
+            name: 'tools',
+            error: null,
+            result: [['messages', [{ type: 'tool', content: 'found', tool_call_id: 'c' }]]],
+          },
+        },
+      ]),
+    );
+    expect(steps[1]!.extra).toMatchObject({ 'spawn.agents': ['researcher'], 'spawn.reason': 'look it up' });
+    expect(steps[2]).toMatchObject({ parentId: steps[1]!.spanId, agent: 'researcher' });
+    expect(steps[2]!.extra['superstep']).toBeUndefined();
+  });
+});

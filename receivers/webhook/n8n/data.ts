@@ -20,6 +20,10 @@ export interface Execution {
   /** Final items, where the body holds no more than these. */
   readonly items: unknown;
   readonly session: string | undefined;
+  /** The execution that called this one as a sub-workflow. */
+  readonly parent: string | undefined;
+  /** True if the workflow's policy took the content out. */
+  readonly redacted: boolean;
   readonly total: unknown;
   readonly notes: readonly string[];
 }
@@ -30,7 +34,8 @@ export function readData(given: unknown): Execution {
   const inner = isObject(member(whole, 'data')) ? member(whole, 'data') : whole;
   const result = member(inner, 'resultData') ?? (isObject(member(inner, 'runData')) ? inner : undefined);
   const notes: string[] = [];
-  if (isObject(member(inner, 'redactionInfo'))) notes.push('data: redacted by the workflow');
+  const redacted = isObject(member(inner, 'redactionInfo'));
+  if (redacted) notes.push('data: redacted by the workflow');
   const tasks = new Map<string, readonly unknown[]>();
   const runs: NodeRun[] = [];
   for (const [node, of] of members(member(result, 'runData'))) {
@@ -49,6 +54,8 @@ export function readData(given: unknown): Execution {
     error,
     items: result === undefined && Array.isArray(data) ? data : undefined,
     session: sessionOf(runs),
+    parent: identifier(member(member(inner, 'parentExecution'), 'executionId')),
+    redacted,
     total: runs.length === 0 ? undefined : { steps: runs.length, last_node: last },
     notes,
   };
@@ -68,7 +75,8 @@ function sessionOf(runs: readonly NodeRun[]): string | undefined {
   return undefined;
 }
 
-function parsed(given: unknown): unknown {
+/** JSON in text; `undefined` if it is none. */
+export function parsed(given: unknown): unknown {
   if (typeof given !== 'string') return given;
   try {
     return JSON.parse(given) as unknown;
@@ -78,7 +86,7 @@ function parsed(given: unknown): unknown {
 }
 
 /** flatted: a list whose first entry is the root and in which every string member is the place of its value. */
-function isFlatted(data: unknown): data is readonly unknown[] {
+export function isFlatted(data: unknown): data is readonly unknown[] {
   const root = list(data)[0];
   return isObject(root) && firstWord(root, ['resultData', 'startData', 'executionData']) !== undefined;
 }

@@ -1,6 +1,6 @@
 /** A workflow's definition as graph facts: nodes with what decides their behaviour, connections as edges. */
 import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
-import { identifier, list, members, number, word, writeJson } from '../payload.ts';
+import { identifier, list, members, number, withoutSecrets, word, writeJson } from '../payload.ts';
 
 /** Nodes and edges read; the largest workflow seen has 246 nodes. */
 const maxNodes = 5000;
@@ -115,7 +115,8 @@ function readNode(item: unknown): (GraphNode & { readonly id: string | undefined
     type: word(member(item, 'type')) ?? 'unknown',
     ...(version === undefined ? {} : { version }),
     ...(typeof disabled === 'boolean' ? { disabled } : {}),
-    parameters: isObject(member(item, 'parameters')) ? member(item, 'parameters') : undefined,
+    // Keys that were typed into a node instead of a credential stay here.
+    parameters: isObject(member(item, 'parameters')) ? withoutSecrets(member(item, 'parameters')) : undefined,
     settings: settingsOf(item),
     // Kinds only: ids and names of credentials are nobody's business here.
     credentials: members(member(item, 'credentials')).map(([kind]) => kind),

@@ -1,6 +1,6 @@
 /** Items of a node's run. Flatted data can share one list a thousand times: counts come from lengths, looks are counted for the whole execution. */
 import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
-import { dict, identifier, jsonSize, list, members, number } from '../payload.ts';
+import { dict, identifier, jsonSize, list, members, number, withoutSecrets } from '../payload.ts';
 
 /** Items whose content goes into attributes. */
 const maxShown = 1000;
@@ -54,7 +54,13 @@ function itemError(item: unknown): unknown {
 }
 
 export function content(item: unknown): unknown {
-  return member(item, 'json') ?? item;
+  return withoutHeaders(member(item, 'json') ?? item);
+}
+
+/** What a webhook took in holds its caller's headers, and with them the caller's keys. */
+function withoutHeaders(json: unknown): unknown {
+  const headers = member(json, 'headers');
+  return isObject(json) && isObject(headers) ? { ...json, headers: withoutSecrets(headers) } : json;
 }
 
 /** Outputs by connection and branch, without the content of files. */
@@ -70,7 +76,9 @@ export function outputsOf(data: unknown): unknown {
   return Object.fromEntries(types.map(([type, branches]) => [type, list(branches).slice(0, maxBranches).map(take)]));
 }
 
-function withoutFiles(item: unknown): unknown {
+function withoutFiles(given: unknown): unknown {
+  const json = member(given, 'json');
+  const item = isObject(member(json, 'headers')) ? { ...dict(given), json: withoutHeaders(json) } : given;
   const binary = member(item, 'binary');
   if (!isObject(binary)) return item;
   const files = members(binary).map(([key, file]) => [

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { stepsOf } from '../testing.ts';
-import { n8n } from './n8n.ts';
+import { hints, n8n } from './n8n.ts';
 
 const workflow = {
   id: 'w',
@@ -255,5 +255,89 @@ describe('an execution', () => {
     // 4 million looks at items would be due; a million are made, and the rest says so.
     expect(last!.extra['node.items.errors']).toBeUndefined();
     expect(last!.extra['truncated']).toContain('misstep.node.items.errors');
+  });
+});
+
+describe('what else n8n gives', () => {
+  const runData = { Start: [task(0, { data: { main: [[{ json: { a: 1 } }]] } })] };
+  const execution = { id: '7', workflowId: 'w', status: 'success', workflowData: workflow, data: { resultData: { runData } } };
+
+  it('a page of executions, and a list of them', () => {
+    for (const payload of [
+      { data: [execution, { ...execution, id: '8' }], nextCursor: null },
+      [execution, { ...execution, id: '8' }],
+    ])
+      expect(n8n(payload).map((document) => stepsOf([document])[0]!.extra['run.id'])).toEqual(['7', '8']);
+  });
+
+  it('an execution that names no id is the same trace every time', () => {
+    const run = { data: { resultData: { runData } }, mode: 'cli', startedAt: '2025-01-01T00:00:00Z', status: 'success' };
+    for (const payload of [run, { resultData: { runData } }]) {
+      const [first] = stepsOf(n8n(structuredClone(payload)));
+      expect(stepsOf(n8n(structuredClone(payload)))[0]!.traceId).toBe(first!.traceId);
+      expect(first!.outcome).toBe('ok');
+    }
+  });
+
+  it('a sub-workflow has its caller’s session; a node that went on after its error handled it; one that waits has not ended', () => {
+    const steps = stepsOf(
+      n8n({
+        ...execution,
+        status: 'waiting',
+        data: {
+          parentExecution: { executionId: '5', workflowId: 'p' },
+          resultData: {
+            runData: {
+              Try: [task(0, { data: { main: [[], [{ json: { error: 'no such record' } }]] } })],
+              Pause: [task(1, { executionStatus: 'waiting' })],
+            },
+          },
+        },
+      }),
+    );
+    expect(steps.map(({ outcome, sessionId }) => [outcome, sessionId])).toEqual([
+      ['unknown', '5'],
+      ['handled_error', '5'],
+      ['unknown', '5'],
+    ]);
+    expect(steps[0]!.extra['run.ids']).toEqual({ parent: '5' });
+  });
+
+  it('log streaming: nodes and tools of an execution, its root with the event that ends it', () => {
+    const event = (eventName: string, second: number, more: object) => ({
+      id: `e${second}`,
+      ts: `2025-01-01T00:00:0${second}Z`,
+      eventName,
+      message: eventName,
+      payload: { executionId: '7', workflowId: 'w', workflowName: 'Flow', ...more },
+    });
+    const started = [event('n8n.node.started', 1, { nodeName: 'Get' }), event('n8n.node.finished', 3, { nodeName: 'Get' })];
+    const [node, ...rest] = stepsOf(n8n(started));
+    expect(rest).toEqual([]);
+    expect(node).toMatchObject({ name: 'Get', kind: 'task', sessionId: '7', endMs: node!.startMs + 2000 });
+    const [root, tool] = stepsOf(
+      n8n([
+        event('n8n.ai.tool.called', 1, { nodeName: 'Clock', msg: '{"query":"now","response":"12:00"}' }),
+        event('n8n.workflow.failed', 2, { lastNodeExecuted: 'Get', errorMessage: 'no' }),
+      ]),
+    );
+    expect(root).toMatchObject({ kind: 'workflow', outcome: 'error', error: { message: 'no' }, spanId: node!.parentId });
+    expect(tool!.tool).toMatchObject({ name: 'Clock', result: '12:00' });
+    expect(n8n(event('n8n.audit.user.login', 1, { executionId: undefined }))).toEqual([]);
+    expect(hints(started)[0]).toMatch(/Log streaming/);
+  });
+
+  it.each<[string, object, readonly RegExp[]]>([
+    ['final items', { data: [{ json: {} }] }, [/literal "success".*OpenTelemetry/]],
+    ['no data', { data: {} }, [/no run of a node/]],
+    ['redacted', { data: { redactionInfo: {}, resultData: { runData } } }, [/redaction policy/]],
+    ['no workflow', { workflow: undefined, data: { resultData: { runData } } }, [/no workflow/]],
+    ['all of it', { data: { resultData: { runData } } }, []],
+  ])('hints: %s', (_, more, want) => {
+    const said = hints(body(more));
+    expect(said.length).toBe(want.length);
+    want.forEach((pattern, i) => {
+      expect(said[i]).toMatch(pattern);
+    });
   });
 });

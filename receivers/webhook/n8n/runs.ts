@@ -1,10 +1,10 @@
 /** Runs of nodes as spans. */
 import { firstMember, member } from '../../../src/dialects/json.ts';
 import { dict, errorOf, firstNumber, firstWord, number, word, writeJson } from '../payload.ts';
-import type { Run, Span, SpanError } from '../run.ts';
+import type { Ending, Run, Span, SpanError } from '../run.ts';
 import type { NodeRun } from './data.ts';
 import type { GraphNode } from './graph.ts';
-import { content, Effort, inputsOf, outputsOf, readItems, sourcesOf } from './items.ts';
+import { content, Effort, type Items, inputsOf, outputsOf, readItems, sourcesOf } from './items.ts';
 
 export function addRuns(
   run: Run,
@@ -26,6 +26,7 @@ export function addRuns(
       startMs,
       endMs: startMs === undefined ? undefined : startMs + Math.max(0, number(member(task, 'executionTime')) ?? 0),
       error: taskError(task),
+      ending: taskEnding(task, items),
     });
     if (span === undefined) return;
     const { shown, count } = inputsOf(task, sources, (source) => tasks.get(`${source.run} ${source.node}`));
@@ -75,6 +76,14 @@ function taskError(task: unknown): SpanError | undefined {
   const status = word(member(task, 'executionStatus'));
   if (status === 'canceled') return { type: 'cancelled', message: error?.message ?? 'canceled' };
   return error ?? (status === 'error' || status === 'crashed' ? { type: undefined, message: status } : undefined);
+}
+
+/** With onError a node that failed succeeds: each item that it puts out is an error. A node that waits has not ended. */
+function taskEnding(task: unknown, items: Items): Ending | undefined {
+  const status = word(member(task, 'executionStatus'));
+  if (status === 'waiting' || status === 'running' || status === 'new') return { outcome: 'unknown', source: 'executionStatus' };
+  const coped = items.count > 0 && items.errors === items.count && status !== 'error' && status !== 'crashed';
+  return coped ? { outcome: 'handled_error', source: 'json.error' } : undefined;
 }
 
 function kindOf(

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { samplesExpected, sampleText } from '../samples.ts';
 import { stepsOf } from '../testing.ts';
-import { openclaw } from './openclaw.ts';
+import { hints, openclaw } from './openclaw.ts';
 
 const at = (second: number) => `2025-01-01T00:00:${String(second).padStart(2, '0')}Z`;
 const session = (events: readonly object[], more: object = {}) =>
@@ -198,4 +199,163 @@ it('spawns and sends are handoffs with depth, children and what was handed on', 
   expect(root!.extra['spawn.children']).toEqual(['c1', 'c2']);
   expect(send!.extra).toMatchObject({ 'message.direction': 'internal', 'message.recipient': 'child', 'message.session': 'c1' });
   expect(send!.output[0]!.text).toBe('go');
+});
+
+describe('the session key', () => {
+  it.each<[string, string | undefined, string | undefined, string | undefined]>([
+    ['agent:desk:main', 'desk', undefined, undefined],
+    ['agent:desk:whatsapp:direct:4711', 'desk', 'whatsapp', 'dm'],
+    ['agent:desk:slack:channel:c', 'desk', 'slack', 'channel'],
+    ['agent:desk:subagent:0199', 'desk', undefined, undefined],
+    ['cron:daily', 'agent', 'cron', undefined],
+    ['hook:1', 'agent', 'hook', undefined],
+    ['nonsense', 'agent', undefined, undefined],
+  ])('%s', (key, agent, channel, inbox) => {
+    const [root] = stepsOf(openclaw({ session_id: 's', sessionKey: key, events: [] }));
+    expect([root!.agent, root!.extra['channel'], root!.extra['channel.inbox']]).toEqual([agent, channel, inbox]);
+  });
+});
+
+describe('a transcript', () => {
+  const entry = (id: string, parentId: string | null, more: object, type = 'message') => ({
+    type,
+    id,
+    parentId,
+    timestamp: at(1),
+    ...more,
+  });
+  const said = (role: string, content: unknown, more: object = {}) => ({ message: { role, content, ...more } });
+  const lines = [
+    { type: 'session', version: 3, id: 's-9', timestamp: at(0), cwd: '/' },
+    entry('a', null, { customType: 'model-snapshot', data: { provider: 'p', modelId: 'big' } }, 'custom'),
+    entry('b', 'a', said('user', 'list the files')),
+    entry('x', 'b', said('assistant', [{ type: 'text', text: 'given up' }])),
+    entry('c', 'b', { customType: 'model-snapshot', data: { provider: 'p', modelId: 'small' } }, 'custom'),
+    entry(
+      'd',
+      'c',
+      said(
+        'assistant',
+        [
+          { type: 'thinking', thinking: 'a shell' },
+          { type: 'toolCall', id: 't1', name: 'exec', arguments: { command: 'ls /nowhere' } },
+        ],
+        { model: 'small', usage: { input: 10, output: 2, cacheRead: 5, cost: { total: 0.5 } }, stopReason: 'toolUse' },
+      ),
+    ),
+    entry(
+      'e',
+      'd',
+      said('toolResult', [{ type: 'text', text: 'no such directory' }], {
+        toolCallId: 't1',
+        toolName: 'exec',
+        isError: true,
+        details: { exitCode: 2 },
+      }),
+    ),
+    entry('f', 'e', said('assistant', [], { stopReason: 'error', errorMessage: '529 overloaded' })),
+  ];
+
+  it('is the path to its last entry: failover, turns, calls with their results, errors', () => {
+    for (const payload of [lines, { session_id: 's-9', channel: 'slack', events: lines }]) {
+      const steps = stepsOf(openclaw(payload));
+      expect(steps.map(({ kind, outcome, name }) => [kind, outcome, name]).slice(1)).toEqual([
+        ['task', 'ok', 'message.received'],
+        ['task', 'ok', 'model.failover'],
+        ['llm', 'ok', 'agent.turn'],
+        ['tool', 'handled_error', 'tool.call'],
+        ['llm', 'error', 'agent.turn'],
+      ]);
+      expect(steps[0]!.sessionId).toBe('s-9');
+      expect(steps[0]!.extra['run.total']).toMatchObject({ entries: 7, abandoned: 1 });
+      expect(steps[2]!.extra['model.fallback']).toEqual({ original: 'big', used: 'small' });
+      expect(steps[3]).toMatchObject({ responseModel: 'small', tokens: { input: 15, output: 2, cacheRead: 5 }, cost: 0.5 });
+      expect(steps[3]!.input[0]!.text).toBe('list the files');
+      expect(steps[4]!.tool).toMatchObject({
+        name: 'exec',
+        callId: 't1',
+        arguments: '{"command":"ls /nowhere"}',
+        result: 'no such directory',
+      });
+      expect(steps[5]!.error?.message).toBe('529 overloaded');
+    }
+  });
+
+  it('a parent that leads back ends', () => {
+    const steps = stepsOf(openclaw([lines[0], entry('a', 'b', said('user', 'x')), entry('b', 'a', said('user', 'y'))]));
+    expect(steps.length).toBe(3);
+  });
+});
+
+describe('diagnostic events', () => {
+  const trace = { traceId: '4bf92f3577b34da6a3ce929d0e0e4736', spanId: '00f067aa0ba902b7' };
+  const event = (seq: number, type: string, more: object = {}) => ({
+    type,
+    ts: 1_735_689_600_000 + seq,
+    seq,
+    sessionKey: 'agent:desk:slack:direct:u',
+    ...more,
+  });
+
+  it('join the trace that they name, under their own span ids, without a root', () => {
+    const [usage, ...rest] = stepsOf(
+      openclaw(
+        event(1, 'model.usage', {
+          trace,
+          model: 'm',
+          provider: 'p',
+          durationMs: 850,
+          costUsd: 0.5,
+          usage: { input: 1, output: 2 },
+        }),
+      ),
+    );
+    expect(rest).toEqual([]);
+    expect(usage).toMatchObject({ traceId: trace.traceId, spanId: trace.spanId, kind: 'llm', agent: 'desk', cost: 0.5 });
+    expect(usage!.endMs - usage!.startMs).toBe(850);
+    expect(usage!.extra['channel.origin']).toBe('slack');
+  });
+
+  it('without a trace they are their session’s, in the order of their numbers', () => {
+    const steps = stepsOf(
+      openclaw([
+        event(3, 'tool.execution.blocked', { toolName: 'exec', toolCallId: '2', deniedReason: 'policy' }),
+        event(2, 'tool.execution.error', { toolName: 'read', toolCallId: '1', errorCategory: 'timeout', durationMs: 1 }),
+        event(4, 'tool.loop', { toolName: 'read', detector: 'generic_repeat', count: 10 }),
+      ]),
+    );
+    expect(steps.slice(1).map(({ kind, outcome, tool }) => [kind, outcome, tool?.name])).toEqual([
+      ['tool', 'timeout', 'read'],
+      ['tool', 'blocked', 'exec'],
+      ['task', 'ok', undefined],
+    ]);
+    expect(steps[2]!.extra['tools.denied']).toBe('policy');
+    expect(steps[3]!.extra['event.data']).toMatchObject({ detector: 'generic_repeat', count: 10 });
+  });
+});
+
+describe.runIf(samplesExpected)('the documented event', () => {
+  it('model.usage', () => {
+    const [usage, ...rest] = stepsOf(openclaw(JSON.parse(sampleText('openclaw', 'diagnostic_model_usage_event.json'))));
+    expect(rest).toEqual([]);
+    expect(usage).toMatchObject({
+      traceId: '4bf92f3577b34da6a3ce929d0e0e4736',
+      spanId: '00f067aa0ba902b7',
+      sessionId: 'session-123',
+      tokens: { input: 160, output: 40, cacheRead: 30, cacheWrite: 10 },
+      limits: { context_window: 128_000 },
+    });
+  });
+});
+
+it.each<[object, readonly RegExp[]]>([
+  [{ events: [] }, [/no events/, /session key/]],
+  [{ channel: 'slack', events: [{ type: 'agent.turn' }] }, [/no content/]],
+  [{ channel: 'slack', events: [{ type: 'tool.call', tool_input: {} }] }, []],
+])('hints of %j', (more, want) => {
+  const said = hints({ session_id: 's', ...more });
+  expect(said.length).toBe(want.length);
+  want.forEach((pattern, i) => {
+    expect(said[i]).toMatch(pattern);
+  });
 });

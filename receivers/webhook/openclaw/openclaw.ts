@@ -1,6 +1,6 @@
 /**
- * OpenClaw: one session `{session_id, instance_id, agent_name, channel, started_at, status, events[], …}`.
- * One span an event; a tool's call and its result are one span.
+ * OpenClaw: one session `{session_id, instance_id, agent_name, channel, started_at, status, events[], …}`, a transcript, or
+ * diagnostic events; `events` also as records of either. One span an event; a tool's call and its result are one span.
  */
 import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
 import {
@@ -16,11 +16,15 @@ import {
   number,
   PayloadError,
   time,
+  withoutSecrets,
   word,
 } from '../payload.ts';
-import { Run, type Span, type SpanError, type TraceDocument } from '../run.ts';
+import { type Ending, Run, type Span, type SpanError, type TraceDocument } from '../run.ts';
+import { fromDiagnostics, isDiagnostic } from './diagnostics.ts';
 import { callsWithResults, type Entry } from './pairs.ts';
+import { sessionKey } from './session-key.ts';
 import { childrenOf, spawn } from './spawn.ts';
+import { fromTranscript, isEntry } from './transcript.ts';
 
 const format = 'openclaw';
 const textNames = ['content', 'text', 'message', 'response', 'body'];
@@ -38,9 +42,52 @@ interface Session {
 }
 
 export function openclaw(payload: unknown): TraceDocument[] {
-  if (!isObject(payload)) throw new PayloadError(format, 'the body', payload, 'an object');
+  return bodiesOf(payload).map(oneSession);
+}
+
+/** What this payload cannot show, and what shows it. */
+export function hints(payload: unknown): string[] {
+  const found = new Set<string>();
+  for (const body of bodiesOf(payload)) {
+    const events = list(member(body, 'events'));
+    if (events.length === 0)
+      found.add('The session has no events: only its end can be judged. Send its transcript, or diagnostic events.');
+    if (
+      events.length > 0 &&
+      events.every((event) => firstMember(event, ['data', 'tool_input', 'tool_result', 'content']) === undefined)
+    )
+      found.add(
+        'The events have no content: what was said and which arguments a tool got is not judged. Send the transcript, or set diagnostics.otel.captureContent.',
+      );
+    if (identifier(firstMember(body, ['session_key', 'sessionKey'])) === undefined && word(member(body, 'channel')) === undefined)
+      found.add(
+        'Neither a session key nor a channel is named: answers on the wrong channel are not seen. With OTLP set diagnostics.otel.sessionAttribute.',
+      );
+  }
+  return [...found];
+}
+
+/** Bodies of sessions, whatever they came in. */
+function bodiesOf(payload: unknown): readonly Dict[] {
+  const given = Array.isArray(payload) ? payload : list(member(payload, 'events'));
+  if (Array.isArray(payload) || isObject(payload)) {
+    const own = Array.isArray(payload) ? {} : without(payload, 'events');
+    if (given.some(isEntry)) return [{ ...fromTranscript(given), ...own }];
+    if (given.some(isDiagnostic)) return fromDiagnostics(given).map((body) => ({ ...body, ...own }));
+  }
+  if (isDiagnostic(payload)) return fromDiagnostics([payload]);
+  if (!isObject(payload)) throw new PayloadError(format, 'the body', payload, 'an object, a transcript or diagnostic events');
+  return [payload];
+}
+
+function without(body: Dict, name: string): Dict {
+  return Object.fromEntries(members(body).filter(([key, value]) => key !== name && value !== undefined && value !== null));
+}
+
+function oneSession(payload: Dict): TraceDocument {
   const id = identifier(firstMember(payload, ['session_id', 'sessionId', 'sessionKey']));
   if (id === undefined) throw new PayloadError(format, 'session_id', member(payload, 'session_id'), 'the id of the session');
+  const key = sessionKey(identifier(firstMember(payload, ['session_key', 'sessionKey'])) ?? id);
   const events = member(payload, 'events');
   if (events !== undefined && !Array.isArray(events)) throw new PayloadError(format, 'events', events, 'a list of events');
   const agent =
@@ -48,9 +95,10 @@ export function openclaw(payload: unknown): TraceDocument[] {
     list(events)
       .map((event) => word(member(event, 'agent_name')))
       .find(Boolean) ??
+    key?.agent ??
     'agent';
   const status = word(member(payload, 'status'));
-  const run = new Run(format, id, {
+  const run = new Run(format, identifier(member(payload, 'trace_id')) ?? id, {
     name: `invoke_agent ${agent}`,
     startMs: time(member(payload, 'started_at')),
     endMs: time(firstMember(payload, ['finished_at', 'ended_at'])),
@@ -59,18 +107,19 @@ export function openclaw(payload: unknown): TraceDocument[] {
   const session: Session = {
     id,
     agent,
-    channel: word(member(payload, 'channel')),
-    inbox: word(member(payload, 'inbox_type')),
+    channel: word(member(payload, 'channel')) ?? key?.channel,
+    inbox: word(member(payload, 'inbox_type')) ?? key?.inbox,
     body: payload,
     agents: dict(firstMember(payload, ['agents_mapping', 'agents'])),
     heard: undefined,
   };
+  if (member(payload, 'trace_id') !== undefined) run.withoutRoot();
   writeRoot(run.root, session, status, list(events));
   const entries = callsWithResults(list(events), (place) => run.root.note(`events[${place}]: not an object`));
   entries.forEach((entry, order) => {
     addEvent(run, entry, session, order);
   });
-  return [run.document('openclaw')];
+  return run.document('openclaw');
 }
 
 function writeRoot(root: Span, session: Session, status: string | undefined, events: readonly unknown[]): void {
@@ -82,9 +131,16 @@ function writeRoot(root: Span, session: Session, status: string | undefined, eve
     .text('misstep.channel', session.channel)
     .text('misstep.run.status', status)
     .json('misstep.run.error', member(body, 'error'))
-    .json('misstep.run.total', { messages: number(member(body, 'message_count')), events: events.length })
-    .json('misstep.run.ids', { instance: member(body, 'instance_id'), session_key: member(body, 'sessionKey') })
-    .json('misstep.agents', nonEmpty(session.agents))
+    .json('misstep.run.total', {
+      messages: number(member(body, 'message_count')),
+      events: events.length,
+      ...dict(member(body, 'total')),
+    })
+    .json('misstep.run.ids', {
+      instance: member(body, 'instance_id'),
+      session_key: firstMember(body, ['sessionKey', 'session_key']),
+    })
+    .json('misstep.agents', nonEmpty(dict(withoutSecrets(session.agents))))
     .texts('misstep.spawn.children', [...new Set(children)])
     .text('misstep.spawn.parent', identifier(firstMember(body, ['parent_session_id', 'parent_session', 'spawned_by'])))
     .count('misstep.spawn.depth', firstNumber(body, ['spawn_depth', 'depth']))
@@ -107,7 +163,7 @@ function common(span: Span, session: Session, agent: string): void {
     .flag('misstep.sandbox.enabled', flag(member(body, 'sandbox_enabled')) ?? flag(member(sandbox, 'enabled')) ?? flag(sandbox))
     .text('misstep.sandbox.mode', firstWord(body, ['sandbox_mode']) ?? word(sandbox) ?? firstWord(sandbox, ['mode']));
   for (const [key, value] of members(sandbox).slice(0, 20))
-    if (key !== 'enabled' && key !== 'mode' && key.length < 100) span.json(`misstep.sandbox.${key}`, value, 4096);
+    if (key !== 'enabled' && key !== 'mode' && key.length < 100) span.json(`misstep.sandbox.${key}`, withoutSecrets(value), 4096);
   const allowed =
     firstMember(body, ['allowed_tools', 'tools_allowed', 'tools']) ??
     firstMember(member(session.agents, agent), ['allowed_tools', 'tools']);
@@ -130,6 +186,7 @@ function addEvent(run: Run, entry: Entry, session: Session, order: number): void
     startMs: at,
     endMs: time(member(result, 'timestamp')) ?? (at === undefined || duration === undefined ? undefined : at + duration),
     error: eventError(type, event, result),
+    ending: eventEnding(event, result),
   });
   if (span === undefined) return;
   common(span, session, agent);
@@ -144,6 +201,12 @@ function addEvent(run: Run, entry: Entry, session: Session, order: number): void
       'misstep.tools.denied',
       firstWord(data, ['deniedReason', 'denied_reason']) ?? firstWord(event, ['deniedReason', 'denied_reason']),
     );
+  if (type === 'model.failover')
+    span.json('misstep.model.fallback', {
+      original: firstWord(data, ['original']) ?? firstWord(event, ['fromModel']),
+      used: firstWord(data, ['used']) ?? firstWord(event, ['toModel']),
+      reason: firstWord(event, ['reason']),
+    });
   if (type === 'tool.call' || type === 'tool_call' || type === 'tool.result') tool(span, event, result, data);
   else if (type.startsWith('message')) message(span, type, event, data, session);
   else if (type === 'agent.turn' || type === 'model.usage') turn(span, event, data, agent, session);
@@ -205,7 +268,7 @@ function turn(span: Span, event: unknown, data: unknown, agent: string, session:
     .text('gen_ai.provider.name', firstWord(event, ['provider']))
     .text('gen_ai.agent.description', firstWord(settings, ['persona', 'description', 'system_prompt']))
     .messages('gen_ai.input.messages', [{ role: 'user', text: session.heard }])
-    .count('gen_ai.usage.input_tokens', firstNumber(usage, ['promptTokens', 'input', 'input_tokens']))
+    .count('gen_ai.usage.input_tokens', firstNumber(usage, ['promptTokens']) ?? inputOf(usage))
     .count('gen_ai.usage.output_tokens', firstNumber(usage, ['output', 'output_tokens']))
     .count('gen_ai.usage.cache_read.input_tokens', firstNumber(usage, ['cacheRead']))
     .count('gen_ai.usage.cache_creation.input_tokens', firstNumber(usage, ['cacheWrite']))
@@ -219,6 +282,14 @@ function turn(span: Span, event: unknown, data: unknown, agent: string, session:
     ...(byUser || (said ?? decision) === undefined ? [] : [{ type: 'text', content: said ?? decision }]),
   ];
   if (parts.length > 0) span.json('gen_ai.output.messages', [{ role: 'assistant', parts }]);
+}
+
+/** `input` leaves cached tokens out, the conventions count them in. */
+function inputOf(usage: unknown): number | undefined {
+  const input = firstNumber(usage, ['input', 'input_tokens']);
+  return input === undefined
+    ? undefined
+    : input + (firstNumber(usage, ['cacheRead']) ?? 0) + (firstNumber(usage, ['cacheWrite']) ?? 0);
 }
 
 function send(span: Span, event: unknown, data: unknown, agent: string): void {
@@ -265,7 +336,8 @@ function eventData(event: unknown, result: unknown): unknown {
   ];
   return nonEmpty({
     ...Object.fromEntries(members(member(event, 'data'))),
-    ...Object.fromEntries(rest),
+    // Content stands in `data`; what is beside it describes the event.
+    ...dict(withoutSecrets(Object.fromEntries(rest))),
     ...(late.length === 0 ? {} : { result_data: Object.fromEntries(late) }),
   });
 }
@@ -276,6 +348,12 @@ function eventError(type: string, event: unknown, result: unknown): SpanError | 
   if (type === 'error')
     return { type: undefined, message: firstWord(member(event, 'data'), ['reason', 'message', 'error']) ?? 'error' };
   return undefined;
+}
+
+/** A tool that answers with its failure goes on; one that was refused never ran. */
+function eventEnding(event: unknown, result: unknown): Ending | undefined {
+  if (member(event, 'blocked') === true) return { outcome: 'blocked', source: 'deniedReason' };
+  return member(result, 'is_error') === true ? { outcome: 'handled_error', source: 'isError' } : undefined;
 }
 
 function sessionError(status: string | undefined, given: unknown): SpanError | undefined {

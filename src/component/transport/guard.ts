@@ -123,7 +123,7 @@ const MAX_REDIRECTS = 3;
 const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 1_048_576;
 /** Not for another origin than the one they were given for. */
-const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization'];
+const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization', 'x-api-key'];
 
 /** One request and its redirects; rejects with `Blocked` where it must not go. */
 export async function requestGuarded(url: string, request: GuardedRequest = {}): Promise<GuardedAnswer> {

@@ -6,17 +6,17 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
-import { retryOnFailure, sendingQueue } from '../../config/queue.ts';
-import type { Batch } from '../../src/batch/batch.ts';
-import { createBudget } from '../../src/component/budget.ts';
-import type { Component, Consumer } from '../../src/component/component.ts';
-import { createSender } from '../../src/component/sender.ts';
-import { type TestHost, testHost, until } from '../../src/component/testing.ts';
-import { type Detector, defineDetector } from '../../src/detector/detector.ts';
-import { protobufToDocument } from '../../src/otlp/json.ts';
-import { writeTraces } from '../../src/otlp/write.ts';
-import { openStorage, type Storage } from '../../src/storage/storage.ts';
-import { detectFactory } from './detect.ts';
+import { retryOnFailure, sendingQueue } from '../../../config/queue.ts';
+import type { Batch } from '../../../src/batch/batch.ts';
+import { createBudget } from '../../../src/component/budget.ts';
+import type { Component, Consumer } from '../../../src/component/component.ts';
+import { createSender } from '../../../src/component/sender.ts';
+import { type TestHost, testHost, until } from '../../../src/component/testing.ts';
+import { type Detector, defineDetector } from '../../../src/detector/detector.ts';
+import { protobufToDocument } from '../../../src/otlp/json.ts';
+import { writeTraces } from '../../../src/otlp/write.ts';
+import { openStorage, type Storage } from '../../../src/storage/storage.ts';
+import { detectFactory } from '../detect.ts';
 
 /** Says when a tool has run `often` times in a session, and at its end how often each has run. */
 export const counts = defineDetector({

@@ -1,0 +1,212 @@
+/** The inside of a worker: a `DetectorHost` that answers messages, one after the other. What they say is all plain data. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { EndReason, Tier } from '../../src/detector/detector.ts';
+import type { Timing } from '../../src/detector/fold.ts';
+import { DetectorHost, type Emission, type HostCounts } from '../../src/detector/host.ts';
+import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
+import type { Missed, Said } from '../../src/detector/run.ts';
+import { type OffIn, Watch } from '../../src/detector/watch.ts';
+import { dialectKeys } from '../../src/dialects/keys.ts';
+import type { Link } from '../../src/dialects/resolve.ts';
+import { walkTraces } from '../../src/otlp/traces.ts';
+import { provideEmbedding } from '../../src/text/embedding.ts';
+import type { WindowOptions } from '../../src/window/options.ts';
+import { type Ended, openOf, Tally } from './account.ts';
+
+/** Of one turn, for packing: messages that come meanwhile wait no longer. */
+const SLICE_MS = 2;
+
+/** What every worker of one `detect` is started with. */
+export interface WorkerSetup {
+  readonly tiers: readonly Tier[];
+  readonly detectors: DetectorConfig;
+  readonly windows: Partial<WindowOptions>;
+  readonly cooldownMs: number;
+  readonly overrunMs: number;
+  readonly embedding: boolean;
+}
+
+/** What one worker is started with. */
+export interface WorkerData {
+  readonly setup: WorkerSetup;
+  readonly cell: SharedArrayBuffer;
+  /** Detectors that are off from the start: in all windows, or in one. */
+  readonly off: readonly string[];
+  readonly offIn: readonly OffIn[];
+  /** Runs that were lost with the worker before. */
+  readonly lost: readonly string[];
+}
+
+export type ToWorker = { readonly nowMs: number } & (
+  | { readonly kind: 'spans'; readonly tenant: string; readonly body: Uint8Array; readonly shed: readonly string[] }
+  | { readonly kind: 'give'; readonly tenant: string; readonly traceId: string }
+  | { readonly kind: 'receive'; readonly tenant: string; readonly traceId: string; readonly given: Given }
+  | { readonly kind: 'off'; readonly detector: string }
+  /** `passed`: spans were passed on unread since the last. */
+  | { readonly kind: 'tick'; readonly passed: boolean }
+  | { readonly kind: 'text'; readonly off: boolean }
+  | { readonly kind: 'end'; readonly reason: EndReason }
+);
+
+/** A run without a session on its way to the worker that has its session. */
+export interface Given {
+  /** One request. */
+  readonly body: Uint8Array;
+  readonly links: readonly Link[];
+  readonly seen: readonly string[];
+  readonly said: readonly Said[];
+}
+
+export interface Answer {
+  readonly emissions: readonly Emission[];
+  readonly given: Given | undefined;
+  /** Traces that it no longer knows. */
+  readonly forgotten: readonly string[];
+  readonly coverage: readonly Ended[];
+  readonly errors: readonly { readonly detector: string; readonly window: string; readonly message: string }[];
+  readonly counts: HostCounts;
+  readonly openRuns: number;
+  readonly keptBytes: number;
+  readonly packedRuns: number;
+  /** Only of a tick. */
+  readonly open?: readonly Ended[] | undefined;
+  readonly timings?: readonly Timing[] | undefined;
+}
+
+/** Runs this thread as a worker of `detect`; the first thing it says is `ready`. */
+export function serve(shipped: readonly ShippedDetector[], embeddingTable?: () => Uint8Array): void {
+  const port = parentPort;
+  if (!port) throw new Error('The worker of detect is no program of its own: `detect: {workers: N}` starts it.');
+  const inside = new Inside(workerData as WorkerData, shipped);
+  if ((workerData as WorkerData).setup.embedding) provideEmbedding(embeddingTable);
+  port.on('message', (message: ToWorker) => {
+    const answer = inside.answer(message);
+    port.postMessage(answer, answer.given ? [answer.given.body.buffer as ArrayBuffer] : []);
+  });
+  port.postMessage('ready');
+}
+
+class Inside {
+  private readonly host: DetectorHost;
+  private readonly watch: Watch;
+  private nowMs = 0;
+  private forgotten = new Set<string>();
+  private errors: Answer['errors'][number][] = [];
+  private readonly tally = new Tally();
+
+  constructor({ setup, cell, off, offIn, lost }: WorkerData, shipped: readonly ShippedDetector[]) {
+    const { active } = activate(shipped, { tiers: setup.tiers, detectors: setup.detectors });
+    const ids = active.map(({ detector }) => detector.meta.id);
+    this.watch = new Watch({ overrunMs: setup.overrunMs, monotonic: () => performance.now(), cell, ids });
+    for (const detector of off) this.watch.turnOff(detector);
+    for (const one of offIn) this.watch.turnOffIn(one);
+    this.host = new DetectorHost({
+      detectors: active,
+      windows: setup.windows,
+      cooldownMs: setup.cooldownMs,
+      now: () => this.nowMs,
+      monotonic: () => performance.now(),
+      watch: this.watch,
+      onForgotten: (trace) => this.forgotten.add(trace),
+      onCoverage: (one) => this.tally.add(one),
+      onError: (detector, window, error) =>
+        this.errors.push({
+          detector: detector.meta.id,
+          window: window.key,
+          message: error instanceof Error ? error.message : String(error),
+        }),
+    });
+    this.host.miss(lost, 'restarted' satisfies Missed);
+  }
+
+  answer(message: ToWorker): Answer {
+    this.nowMs = message.nowMs;
+    let given: Given | undefined;
+    let emissions: readonly Emission[] = [];
+    if (message.kind === 'give') given = this.give(message.tenant, message.traceId);
+    else emissions = this.act(message);
+    const { host } = this;
+    const answer: Answer = {
+      emissions: emissions.map(alone(new Map())),
+      given,
+      forgotten: [...this.forgotten].filter((trace) => !host.knows(trace)),
+      coverage: this.tally.take(),
+      errors: this.errors,
+      counts: host.counts,
+      openRuns: host.openRuns,
+      keptBytes: host.keptBytes,
+      packedRuns: host.packedRuns,
+      ...(message.kind === 'tick' ? { open: openOf(host), timings: host.timings } : {}),
+    };
+    this.forgotten = new Set();
+    this.errors = [];
+    return answer;
+  }
+
+  private act(message: Exclude<ToWorker, { readonly kind: 'give' }>): readonly Emission[] {
+    const { host } = this;
+    switch (message.kind) {
+      case 'spans': {
+        host.miss(message.shed, 'shed');
+        return message.body.length === 0 ? [] : host.process(walkTraces(message.body, dialectKeys), message.tenant);
+      }
+      case 'receive': {
+        const { body, ...rest } = message.given;
+        return host.receive(message.tenant, message.traceId, walkTraces(body, dialectKeys), rest);
+      }
+      case 'off':
+        this.watch.turnOff(message.detector);
+        return [];
+      case 'tick': {
+        if (message.passed) host.passOver(0);
+        const found = host.tick(message.nowMs);
+        this.work();
+        return found;
+      }
+      case 'text':
+        host.leaveOutText(message.off);
+        return [];
+      case 'end':
+        return host.end(message.reason);
+    }
+  }
+
+  private give(tenant: string, traceId: string): Given | undefined {
+    const moved = this.host.give(tenant, traceId);
+    if (!moved) return undefined;
+    const body = new Uint8Array(moved.spans.reduce((sum, { length }) => sum + length, 0));
+    let at = 0;
+    // Requests one behind the other are one request.
+    for (const span of moved.spans) {
+      body.set(span, at);
+      at += span.length;
+    }
+    const own = alone(new Map());
+    return {
+      body,
+      links: moved.links,
+      seen: moved.seen,
+      said: moved.said.map((one) => ({ emission: own(one.emission), atMs: one.atMs, safe: true, former: undefined })),
+    };
+  }
+
+  /** Packs what is idle, between messages. */
+  private work(): void {
+    const until = performance.now() + SLICE_MS;
+    if (this.host.work(() => performance.now() >= until)) setImmediate(() => this.work());
+  }
+}
+
+/** A message takes the whole buffer with a piece of it: each resource is copied out of what it was cut from, once. */
+function alone(copies: Map<Uint8Array, Uint8Array>): (emission: Emission) => Emission {
+  return (emission) => {
+    const { resource } = emission;
+    if (resource.length === resource.buffer.byteLength) return emission;
+    let copy = copies.get(resource);
+    if (copy === undefined) {
+      copy = new Uint8Array(resource);
+      copies.set(resource, copy);
+    }
+    return { ...emission, resource: copy };
+  };
+}

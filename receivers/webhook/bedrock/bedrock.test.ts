@@ -1,0 +1,92 @@
+// Bedrock Agents: every recorded stream against the counts taken from it, and parts of ours.
+import { describe, expect, test } from 'vitest';
+import { PayloadError } from '../payload.ts';
+import { expectedOf, sampleNames, samplesExpected, sampleText } from '../samples.ts';
+import { stepsOf } from '../testing.ts';
+import { bedrock, hints } from './bedrock.ts';
+
+interface Expected {
+  readonly collaborators: readonly string[];
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+}
+
+describe.runIf(samplesExpected)('recorded streams', () => {
+  test.each(sampleNames('bedrock-agents'))('%s', (name) => {
+    const { collaborators, input_tokens, output_tokens, ...total } = expectedOf<Expected>('bedrock-agents', name) as Expected;
+    const steps = stepsOf(bedrock(JSON.parse(sampleText('bedrock-agents', name))));
+    expect(steps[0]?.extra['run.total']).toEqual(total);
+    const sum = (of: 'input' | 'output') =>
+      steps.reduce((all, { kind, tokens }) => all + (kind === 'llm' ? (tokens?.[of] ?? 0) : 0), 0);
+    expect([sum('input'), sum('output')]).toEqual([input_tokens, output_tokens]);
+    const agents = new Set(steps.filter(({ kind, parentId }) => kind === 'agent' && parentId !== '').map(({ agent }) => agent));
+    for (const collaborator of collaborators) expect(agents).toContain(collaborator);
+  });
+
+  test('what boto3 gives and what stands in the stream are the same spans', () => {
+    const { events } = JSON.parse(sampleText('bedrock-agents', 'test_multi_agent_collaborator.json')) as {
+      events: { eventType: string; payload: object }[];
+    };
+    const given = events.map(({ eventType, payload }) => ({ [eventType]: payload }));
+    const ids = (payload: unknown) =>
+      stepsOf(bedrock(payload)).map(({ traceId, spanId, name }) => `${traceId} ${spanId} ${name}`);
+    expect(ids(given)).toEqual(ids(events));
+  });
+});
+
+const uuid = '203bd987-ced4-4ddd-a370-633c8b668e7f';
+const part = (trace: object, more: object = {}) => ({
+  agentId: 'A1',
+  sessionId: 's1',
+  eventTime: '2026-01-01T00:00:00Z',
+  callerChain: [{ agentAliasArn: 'arn:a' }],
+  trace,
+  ...more,
+});
+const orchestration = (inner: object) => part({ orchestrationTrace: inner });
+
+test('a tool call and its answer are one tool; a malformed call is handled, a guardrail blocks, a failure fails the run', () => {
+  const steps = stepsOf(
+    bedrock([
+      orchestration({
+        invocationInput: {
+          traceId: `${uuid}-0`,
+          invocationType: 'ACTION_GROUP',
+          actionGroupInvocationInput: {
+            actionGroupName: 'g',
+            function: 'add',
+            parameters: [{ name: 'a', type: 'number', value: '1' }],
+          },
+        },
+      }),
+      orchestration({ observation: { traceId: `${uuid}-0`, type: 'ACTION_GROUP', actionGroupInvocationOutput: { text: '2' } } }),
+      orchestration({
+        observation: { traceId: `${uuid}-1`, type: 'REPROMPT', repromptResponse: { source: 'PARSER', text: 'no such tool' } },
+      }),
+      part({ guardrailTrace: { traceId: `${uuid}-2`, action: 'INTERVENED' } }),
+      part({ failureTrace: { traceId: `${uuid}-3`, failureReason: 'Throttled', failureCode: 429 } }),
+    ]),
+  );
+  expect(steps.map(({ kind, outcome }) => [kind, outcome])).toEqual([
+    ['agent', 'error'],
+    ['tool', 'ok'],
+    ['task', 'handled_error'],
+    ['guardrail', 'blocked'],
+    ['task', 'error'],
+  ]);
+  expect(steps[1]?.tool).toMatchObject({ name: 'add', arguments: '{"a":"1"}', result: '2' });
+  expect(steps[0]).toMatchObject({
+    traceId: uuid.replaceAll('-', ''),
+    sessionId: 's1',
+    error: { type: '429', message: 'Throttled' },
+  });
+});
+
+test('events without a trace say how to get one', () => {
+  expect(hints([{ chunk: { bytes: 'eA==' } }])).toEqual([expect.stringMatching(/enableTrace=True/)]);
+  expect(hints(orchestration({ rationale: { traceId: `${uuid}-0`, text: 'x' } }))).toEqual([]);
+});
+
+test.each([[null], [7], ['x'], [[]], [[1]]])('%j is refused', (payload) => {
+  expect(() => bedrock(payload)).toThrow(PayloadError);
+});
