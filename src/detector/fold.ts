@@ -491,6 +491,20 @@ export class Fold {
     }
   }
 
+  /**
+   * What was loaded are the states before the first of `rows` steps, and `saved` those after the last: nothing is folded again unless a
+   * step comes late.
+   */
+  resume(saved: SavedFold, origin: Origin, rows: number): void {
+    const base = this.snapshot(0);
+    this.windows.clear();
+    this.agents = 0;
+    this.findings = new Map();
+    this.load(saved, origin);
+    this.checkpoints = [base];
+    this.folded = rows;
+  }
+
   /** A finding without what its detector says of every one. */
   slim(finding: Finding): SavedFinding {
     const { id, revision, detector, message, version, severity, score, confidence, windowKey, agent, at, evidence } = finding;

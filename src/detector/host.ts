@@ -26,6 +26,7 @@ import type { AnyDetector, EndReason } from './detector.ts';
 import type { Finding } from './finding.ts';
 import { type ActiveDetector, type FoldHooks, leaveOutText, type Timing, timingsOf, type Window } from './fold.ts';
 import type { Journal, Recorded } from './journal.ts';
+import { type Early, PackedRun, packEarly } from './packed.ts';
 import { RecordError } from './record.ts';
 import {
   type Emission,
@@ -35,7 +36,6 @@ import {
   noTarget,
   noteSaid,
   originOf,
-  PackedRun,
   Run,
   type Said,
   type SavedSaid,
@@ -44,6 +44,7 @@ import {
   type Target,
   type Times,
 } from './run.ts';
+import { Slabs } from './slabs.ts';
 import { Overran, type Watch } from './watch.ts';
 
 export type { Coverage, Outcome } from './coverage.ts';
@@ -112,6 +113,9 @@ const COOLDOWN_MS = 60_000;
 /** With twice the last checkpoint as the other bound, what is written stays linear in what comes in. */
 const CHECKPOINT_BYTES = 64 * 1024;
 
+/** A packed run has one place to fold again from: that of a `Fold` lies at most so far back. */
+const MAX_PACKED_ROWS = 64;
+
 interface Replay {
   at: number | undefined;
   run: number | undefined;
@@ -159,6 +163,9 @@ export class DetectorHost {
   private readonly tails = new Set<Run>();
   private out: Emission[] = [];
   private packed = 0;
+  private readonly slabs = new Slabs();
+  /** Packed runs that can still take a late step, the one packed first first. */
+  private readonly early = new Set<PackedRun>();
   /** Runs that keep no step, the one that has been so for longest first. */
   private readonly idle = new Set<Run>();
   /** Runs to be checkpointed when there is time. */
@@ -259,7 +266,14 @@ export class DetectorHost {
   private unpacked(run: Run | PackedRun): Run {
     if (run instanceof Run) return run;
     this.packed--;
-    return run.unpack(this.hooks);
+    const now = this.wall();
+    if (now !== undefined && now - run.touchedMs >= this.limits.latenessMs) this.settlePacked(run);
+    else this.tailBytes -= run.earlyBytes;
+    this.early.delete(run);
+    const unpacked = run.unpack(this.hooks, this.slabs);
+    this.tailBytes += unpacked.bytes;
+    if (unpacked.rows.length > 0) this.tails.add(unpacked);
+    return unpacked;
   }
 
   get openRuns(): number {
@@ -365,7 +379,9 @@ export class DetectorHost {
       const reason = this.overdue(run, nowMs);
       if (reason) this.close(this.unpacked(run), reason);
       else {
-        if (run instanceof Run) this.settle(run, nowMs - run.touchedMs >= this.limits.latenessMs);
+        const late = nowMs - run.touchedMs >= this.limits.latenessMs;
+        if (run instanceof Run) this.settle(run, late);
+        else if (late) this.settlePacked(run);
         this.schedule(key, run);
       }
     }
@@ -397,14 +413,37 @@ export class DetectorHost {
       this.idle.delete(run);
       this.pack(run);
     }
+    for (const run of this.tails) {
+      if (this.runs.size - this.packed <= this.limits.maxUnpacked) return false;
+      if (over()) return true;
+      this.pack(run);
+    }
     return false;
   }
 
+  /** With a journal a run that keeps steps stays as it is: when they are settled its checkpoint is due. */
   private pack(run: Run): void {
-    if (run.rows.length > 0 || run.unanswered > 0 || this.runs.peek(run.key) !== run) return;
+    if (run.unanswered > 0 || run.fresh.length > 0 || this.runs.peek(run.key) !== run) return;
+    let early: Early | undefined;
+    if (run.rows.length > 0) {
+      if (this.options.journal !== undefined || run.rows.length > MAX_PACKED_ROWS) return;
+      early = packEarly(run, this.slabs);
+      this.settle(run, true);
+    }
+    this.idle.delete(run);
     this.tails.delete(run);
-    this.runs.set(run.key, new PackedRun(run));
+    const packed = new PackedRun(run, this.slabs, early);
+    this.runs.set(run.key, packed);
     this.packed++;
+    if (early === undefined) return;
+    this.early.add(packed);
+    this.tailBytes += packed.earlyBytes;
+  }
+
+  private settlePacked(run: PackedRun): void {
+    this.tailBytes -= run.earlyBytes;
+    this.early.delete(run);
+    run.settle(this.slabs);
   }
 
   /**
@@ -691,6 +730,10 @@ export class DetectorHost {
 
   /** Over the byte budget: the least recently used runs keep their states only. */
   private shed(): void {
+    for (const run of this.early) {
+      if (this.tailBytes <= this.limits.maxTailBytes) return;
+      this.settlePacked(run);
+    }
     for (const run of this.tails) {
       if (this.tailBytes <= this.limits.maxTailBytes) return;
       this.settle(run, true);
@@ -706,7 +749,7 @@ export class DetectorHost {
     const { idleMs, graceMs, latenessMs, maxAgeMs } = this.limits;
     let at = Math.min(run.touchedMs + idleMs, run.openedMs + maxAgeMs);
     if (run.rootMs !== undefined) at = Math.min(at, run.rootMs + graceMs);
-    if (run instanceof Run && run.rows.length > 0) at = Math.min(at, run.touchedMs + latenessMs);
+    if (run instanceof Run ? run.rows.length > 0 : run.earlyBytes > 0) at = Math.min(at, run.touchedMs + latenessMs);
     this.wheel.schedule(key, at);
   }
 

@@ -9,16 +9,7 @@ import { spanReader } from '../otlp/span.ts';
 import { walkTraces } from '../otlp/traces.ts';
 import type { AnyDetector } from './detector.ts';
 import { type Finding, optionsHash } from './finding.ts';
-import {
-  type ActiveDetector,
-  Fold,
-  type FoldHooks,
-  type Origin,
-  type SavedFinding,
-  type SavedFold,
-  sameDetectors,
-} from './fold.ts';
-import { pack, unpack } from './record.ts';
+import { type ActiveDetector, Fold, type FoldHooks, type Origin, type SavedFinding, type SavedFold } from './fold.ts';
 
 /** What a carrier span needs of its target. */
 export interface Target {
@@ -309,38 +300,4 @@ export function originOf(table: readonly SavedDetector[], detectors: readonly Ac
       return version === detector.meta.stateVersion ? state : detector.migrate?.(state as never, version);
     },
   };
-}
-
-/** A run that is idle and keeps no step, as bytes. */
-export class PackedRun implements Times, Ledger {
-  readonly bytes: Uint8Array;
-  readonly detectors: readonly ActiveDetector[];
-  readonly targets: readonly (readonly [traceId: string, target: Target])[];
-  readonly openedMs: number;
-  readonly touchedMs: number;
-  readonly rootMs: number | undefined;
-  records: number[];
-  logged: number;
-  saved: number;
-
-  constructor(run: Run) {
-    this.bytes = pack(saveRun(run));
-    this.detectors = run.detectors;
-    this.targets = [...run.targets];
-    this.openedMs = run.openedMs;
-    this.touchedMs = run.touchedMs;
-    this.rootMs = run.rootMs;
-    this.records = run.records;
-    this.logged = run.logged;
-    this.saved = run.saved;
-  }
-
-  unpack(hooks: FoldHooks): Run {
-    const run = loadRun(unpack(this.bytes) as SavedRun, [], this.detectors, sameDetectors, hooks);
-    for (const [traceId, target] of this.targets) run.targets.set(traceId, target);
-    run.records = this.records;
-    run.logged = this.logged;
-    run.saved = this.saved;
-    return run;
-  }
 }
