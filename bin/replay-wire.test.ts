@@ -29,6 +29,18 @@ async function freePort(): Promise<number> {
   return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
+/** Another process may take a free port before the sidecar does. */
+async function listening(configure: (port: number) => string) {
+  for (let tries = 1; ; tries++) {
+    const port = await freePort();
+    try {
+      return { port, sidecar: await startSidecar(configure(port)) };
+    } catch (error) {
+      if (tries === 5 || !String(error).includes('the port is taken')) throw error;
+    }
+  }
+}
+
 /** What a finding is, by id, once it will not change any more. */
 type Findings = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
@@ -75,12 +87,9 @@ async function overTheWire(requests: readonly unknown[], encoding: Encoding): Pr
         });
     }
   });
-  const port = await freePort();
-  const sidecar = await startSidecar(
+  const { port, sidecar } = await listening((port) =>
     JSON.stringify({
-      receivers: {
-        otlp: { protocols: { grpc: { endpoint: `127.0.0.1:${await freePort()}` }, http: { endpoint: `127.0.0.1:${port}` } } },
-      },
+      receivers: { otlp: { protocols: { grpc: { endpoint: '127.0.0.1:0' }, http: { endpoint: `127.0.0.1:${port}` } } } },
       processors: { detect: { emit_above: 0 } },
       exporters: { otlp_http: { endpoint: sink.url, sending_queue: { enabled: false } }, nop: null },
       service: {
