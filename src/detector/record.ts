@@ -63,14 +63,14 @@ const dictionary = Buffer.from(
 const options = { dictionary, level: 6, windowBits: 14, memLevel: 6 };
 
 /** A value as few bytes, for `unpack`. A copy: what zlib gives is the beginning of 16 KiB. */
-export function pack(value: unknown): Buffer {
+function pack(value: unknown): Buffer {
   const bytes = deflateRawSync(JSON.stringify(value), options);
   const own = Buffer.allocUnsafeSlow(bytes.length);
   own.set(bytes);
   return own;
 }
 
-export function unpack(bytes: Uint8Array): unknown {
+function unpack(bytes: Uint8Array): unknown {
   return JSON.parse(inflateRawSync(bytes, { dictionary }).toString());
 }
 
