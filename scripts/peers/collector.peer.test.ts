@@ -56,6 +56,8 @@ service:
     existsSync(out)
       ? readFileSync(out, 'utf8')
           .split('\n')
+          // The Collector may be in the middle of the last one.
+          .slice(0, -1)
           .filter(Boolean)
           .map((line) => JSON.parse(line))
       : [];
