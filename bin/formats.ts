@@ -93,6 +93,9 @@ const records: readonly (readonly [string, readonly string[]])[] = [
   ['claude-code', ['session_id', 'hook_event_name']],
   ['claude-code', ['conversation_id', 'hook_event_name']],
   ['managed-agents', ['type', 'id', 'processed_at']],
+  ['openai', ['object', 'output', 'status']],
+  ['openai', ['object', 'span_data']],
+  ['openai', ['object', 'assistant_id']],
 ];
 
 const has = (value: unknown, keys: readonly string[]): boolean =>
@@ -106,12 +109,22 @@ export function streamOf(record: unknown): string | undefined {
     if (event === undefined && has(data, ['event', 'task_id'])) return 'dify';
     if (typeof event === 'string' && /^(thread|response)\./.test(event)) return 'openai';
   }
+  if (has(record, ['type', 'response', 'sequence_number']) || (has(record, ['data']) && isOpenAiData(record as object)))
+    return 'openai';
   return records.find(([, keys]) => has(record, keys))?.[0];
 }
 
-/** What the exporter of the Agents SDK posts, and events of webhooks: they are told by values, not by names. */
+/** What the exporter of the Agents SDK posts, recordings of its API and events of webhooks: they are told by values, not by names. */
 function isOpenAiData(payload: object): boolean {
-  const { data, type } = payload as { readonly data?: unknown; readonly type?: unknown };
+  const { data, type, interactions } = payload as {
+    readonly data?: unknown;
+    readonly type?: unknown;
+    readonly interactions?: unknown;
+  };
+  if (Array.isArray(interactions)) {
+    const uri = (interactions[0] as { readonly request?: { readonly uri?: unknown } } | null)?.request?.uri;
+    return typeof uri === 'string' && uri.startsWith('https://api.openai.com/v1/');
+  }
   if (Array.isArray(data))
     return data.some((one) => has(one, ['object', 'span_data']) || (has(one, ['object']) && one.object === 'trace'));
   return typeof type === 'string' && /^response\.\w+$/.test(type) && has(payload, ['id', 'data']);

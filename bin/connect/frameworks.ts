@@ -125,10 +125,12 @@ export const frameworks: readonly Framework[] = [
   },
   {
     name: 'adk',
-    where: 'environment of adk web, adk api_server or the program',
-    paste: 'OTEL_EXPORTER_OTLP_ENDPOINT={otlp}\nADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true',
-    trap: 'A tool that fails often answers {"status": "error"} under a span that is ok: it shows only with content.',
-    content: 'ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS=true',
+    where: 'environment of adk web or adk api_server (pip install "google-adk[otel]")',
+    paste:
+      'OTEL_EXPORTER_OTLP_ENDPOINT={otlp}\nOTEL_SEMCONV_STABILITY_OPT_IN=gen_ai_latest_experimental\nOTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY',
+    trap: 'A program with a Runner of its own sends nothing until it calls google.adk.telemetry.setup.maybe_set_otel_providers().',
+    content:
+      'the second and third line; ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS alone does nothing in ADK 2.13. Or post the session to {webhook}/api/v1/adk/webhook',
   },
   {
     name: 'openclaw',

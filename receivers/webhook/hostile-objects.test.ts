@@ -106,6 +106,19 @@ const cases: readonly Case[] = [
         },
       ],
       [{ event: 'thread.run.completed', data: { object: 'thread.run', id: 'run_1' } }],
+      [
+        { type: 'response.created', response: { id: 'resp_1', object: 'response', status: 'in_progress', output: [] } },
+        { type: 'response.output_item.done', item: { type: 'message', content: 'c' } },
+        { type: 'error', code: 'c', message: 'm' },
+      ],
+      {
+        interactions: [
+          {
+            request: { uri: 'u', body: '{"input":"i"}' },
+            response: { body: { string: '{"id":"resp_1","object":"response","output":[]}' } },
+          },
+        ],
+      },
     ],
   },
   {
@@ -163,6 +176,20 @@ const cases: readonly Case[] = [
           }),
           { trace: { ...part, trace: { guardrailTrace: { action: 'INTERVENED', metadata: { startTime: 'x' } } } } },
           { trace: { ...part, trace: { failureTrace: { failureReason: 'r', failureCode: 1 } } } },
+          traced({
+            invocationInput: {
+              traceId: 't-1',
+              invocationType: 'ACTION_GROUP_CODE_INTERPRETER',
+              codeInterpreterInvocationInput: { code: 'c' },
+            },
+          }),
+          traced({
+            observation: {
+              traceId: 't-1',
+              type: 'ACTION_GROUP_CODE_INTERPRETER',
+              codeInterpreterInvocationOutput: { executionError: 'e', executionTimeout: true },
+            },
+          }),
           { chunk: { bytes: 'eA==' } },
           { retrievalResults: [{ content: { text: 't' } }], citations: [{ retrievedReferences: [] }], output: { text: 't' } },
         ],
@@ -191,6 +218,9 @@ const cases: readonly Case[] = [
             author: 'a',
             content: { parts: [{ functionCall: { id: 'c', name: 'n', args: {} } }, { text: 't', thought: true }] },
             usageMetadata: { promptTokenCount: 1 },
+            longRunningToolIds: ['c'],
+            branch: 'b.c',
+            interrupted: false,
           },
           {
             id: 'g',

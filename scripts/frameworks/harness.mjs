@@ -1,6 +1,6 @@
 /** What the runs of real frameworks share: where they are kept, checks, and a misstep beside them. */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,6 +61,15 @@ export const answers = (url) =>
     () => false,
   );
 
+/** The Python of an environment with the packages of a `requirements.txt`. */
+export function python(name, requirements) {
+  const venv = join(cache(name), 'venv');
+  const found = join(venv, 'bin/python');
+  if (!existsSync(found)) must('python3', ['-m', 'venv', venv]);
+  must(found, ['-m', 'pip', 'install', '--quiet', '-r', requirements]);
+  return found;
+}
+
 /** Starts a process; `stop` asks it to end and waits. */
 export function start(command, args, options) {
   const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
@@ -79,21 +88,24 @@ export function start(command, args, options) {
   };
 }
 
-/** A misstep that writes what it got and found to a file; `stop` gives the file's name. */
+/** A misstep that takes OTLP and webhooks and writes what it got and found to a file; `stop` gives the file's name. */
 export async function sidecar(folder) {
-  const [http, health] = [await freePort(), await freePort()];
+  const [http, webhook, health] = [await freePort(), await freePort(), await freePort()];
   const path = join(folder, 'spans.jsonl');
   const config = join(folder, 'misstep.json');
   writeFileSync(
     config,
     JSON.stringify({
-      receivers: { otlp: { protocols: { http: { endpoint: `127.0.0.1:${http}` } } } },
+      receivers: {
+        otlp: { protocols: { http: { endpoint: `127.0.0.1:${http}` } } },
+        webhook: { endpoint: `127.0.0.1:${webhook}` },
+      },
       processors: { detect: null },
       exporters: { file: { path } },
       extensions: { health_check: { endpoint: `127.0.0.1:${health}` } },
       service: {
         extensions: ['health_check'],
-        pipelines: { traces: { receivers: ['otlp'], processors: ['detect'], exporters: ['file'] } },
+        pipelines: { traces: { receivers: ['otlp', 'webhook'], processors: ['detect'], exporters: ['file'] } },
         telemetry: { metrics: { level: 'none' } },
       },
     }),
@@ -102,6 +114,7 @@ export async function sidecar(folder) {
   await until(() => answers(`http://127.0.0.1:${health}`), `misstep did not start: ${process_.said()}`);
   return {
     url: `http://127.0.0.1:${http}`,
+    webhook: `http://127.0.0.1:${webhook}`,
     async stop() {
       await process_.stop();
       return path;

@@ -1,6 +1,6 @@
-/** Names in either spelling, and the text of a content. */
-import { member } from '../../../src/dialects/json.ts';
-import { list, word } from '../payload.ts';
+/** Names in either spelling, and the parts of a content. */
+import { isObject, member } from '../../../src/dialects/json.ts';
+import { type Dict, list, word } from '../payload.ts';
 
 /** A member by its camelCase name, or in snake_case. */
 export function both(value: unknown, name: string): unknown {
@@ -20,4 +20,18 @@ export function textOf(content: unknown): string | undefined {
     return text === undefined || member(part, 'thought') === true ? [] : [text];
   });
   return texts.length === 0 ? undefined : texts.join('\n');
+}
+
+/** The calls or answers among the parts of a content. */
+export function partsOf(content: unknown, name: 'functionCall' | 'functionResponse'): readonly Dict[] {
+  return list(member(content, 'parts')).flatMap((part) => {
+    const found = both(part, name);
+    return isObject(found) ? [withoutCredentials(found)] : [];
+  });
+}
+
+/** The call by which ADK asks its client to sign in has the client's secret among its arguments, and its answer the user's. */
+function withoutCredentials(call: Dict): Dict {
+  if (call['name'] !== 'adk_request_credential') return call;
+  return { id: call['id'], name: call['name'], args: { functionCallId: both(call['args'], 'functionCallId') } };
 }

@@ -7,6 +7,9 @@ import { bedrock, hints } from './bedrock.ts';
 
 interface Expected {
   readonly collaborators: readonly string[];
+  readonly events: number;
+  readonly invocations: Readonly<Record<string, number>>;
+  readonly trace_parts: Readonly<Record<string, number>>;
   readonly input_tokens: number;
   readonly output_tokens: number;
 }
@@ -16,6 +19,17 @@ describe.runIf(samplesExpected)('recorded streams', () => {
     const { collaborators, input_tokens, output_tokens, ...total } = expectedOf<Expected>('bedrock-agents', name) as Expected;
     const steps = stepsOf(bedrock(JSON.parse(sampleText('bedrock-agents', name))));
     expect(steps[0]?.extra['run.total']).toEqual(total);
+    // The same from the spans themselves: an invocation and what was observed of it are one.
+    const invoked = (type: string) => total.invocations[type] ?? 0;
+    const count = (kind: string, name?: string) =>
+      steps.filter((step) => step.kind === kind && (name === undefined || step.name.endsWith(name))).length;
+    expect({ tools: count('tool'), code: count('tool', 'code_interpreter'), handoffs: count('handoff') }).toEqual({
+      tools: invoked('ACTION_GROUP') + invoked('ACTION_GROUP_CODE_INTERPRETER'),
+      code: invoked('ACTION_GROUP_CODE_INTERPRETER'),
+      handoffs: invoked('AGENT_COLLABORATOR'),
+    });
+    if (total.events > 1) expect(count('retriever')).toBe(invoked('KNOWLEDGE_BASE'));
+    expect(count('guardrail')).toBe(total.trace_parts['guardrailTrace'] ?? 0);
     const sum = (of: 'input' | 'output') =>
       steps.reduce((all, { kind, tokens }) => all + (kind === 'llm' ? (tokens?.[of] ?? 0) : 0), 0);
     expect([sum('input'), sum('output')]).toEqual([input_tokens, output_tokens]);
@@ -80,6 +94,28 @@ test('a tool call and its answer are one tool; a malformed call is handled, a gu
     sessionId: 's1',
     error: { type: '429', message: 'Throttled' },
   });
+});
+
+test.each([
+  [{ executionError: 'EOFError', executionTimeout: false }, 'handled_error', { type: 'execution_error', message: 'EOFError' }],
+  [{ executionTimeout: true }, 'timeout', { type: 'timeout', message: 'The code ran too long.' }],
+  [{ executionOutput: '4' }, 'ok', undefined],
+])('code that answers %j is %s', (output, outcome, error) => {
+  const steps = stepsOf(
+    bedrock([
+      orchestration({
+        invocationInput: {
+          traceId: `${uuid}-0`,
+          invocationType: 'ACTION_GROUP_CODE_INTERPRETER',
+          codeInterpreterInvocationInput: { code: '2 + 2' },
+        },
+      }),
+      orchestration({
+        observation: { traceId: `${uuid}-0`, type: 'ACTION_GROUP_CODE_INTERPRETER', codeInterpreterInvocationOutput: output },
+      }),
+    ]),
+  );
+  expect(steps[1]).toMatchObject({ kind: 'tool', outcome, error });
 });
 
 test('events without a trace say how to get one', () => {

@@ -1,7 +1,7 @@
 /** Trace parts as spans: an agent for each chain of callers, below it model calls, tools, knowledge bases, guardrails. */
 import { isObject, member } from '../../../src/dialects/json.ts';
 import { type Dict, dict, firstNumber, identifier, list, time, word } from '../payload.ts';
-import type { ChatMessage, Ending, Run, Span } from '../run.ts';
+import type { ChatMessage, Ending, Run, Span, SpanError } from '../run.ts';
 
 export interface Part {
   /** `orchestrationTrace` and the like. */
@@ -212,13 +212,8 @@ export class Agents {
         : this.open.get(key);
     if (key !== undefined) this.open.delete(key);
     if (span === undefined) return;
-    const failed = type === 'REPROMPT';
-    const ending: Ending | undefined = failed
-      ? { outcome: 'handled_error', source: `repromptResponse.source=${source.slice(0, 40)}` }
-      : undefined;
-    const error = failed
-      ? { type: source || 'reprompt', message: word(reprompt['text']) ?? 'The agent was asked again.' }
-      : undefined;
+    const code = dict(given['codeInterpreterInvocationOutput']);
+    const { error, ending } = type === 'REPROMPT' ? reprompted(reprompt) : ranCode(code);
     span.facts = {
       ...span.facts,
       endMs: part.atMs ?? span.facts.endMs,
@@ -227,7 +222,6 @@ export class Agents {
     };
     const looked = list(member(given['knowledgeBaseLookupOutput'], 'retrievedReferences'));
     if (type === 'KNOWLEDGE_BASE') span.json('gen_ai.retrieval.documents', documentsOf(looked));
-    const code = dict(given['codeInterpreterInvocationOutput']);
     const text = word(member(given['actionGroupInvocationOutput'], 'text'));
     if (text !== undefined) span.text('gen_ai.tool.call.result', text);
     else if (Object.keys(code).length > 0)
@@ -249,6 +243,32 @@ export class Agents {
       ?.text('gen_ai.operation.name', 'run_guardrail')
       .text('misstep.node.status', action);
   }
+}
+
+interface Failure {
+  readonly error?: SpanError;
+  readonly ending?: Ending;
+}
+
+/** Bedrock asks the model again: its call could not be read, or what it called failed. The agent goes on. */
+function reprompted(reprompt: Dict): Failure {
+  const source = word(reprompt['source']) ?? '';
+  return {
+    error: { type: source || 'reprompt', message: word(reprompt['text']) ?? 'The agent was asked again.' },
+    ending: { outcome: 'handled_error', source: `repromptResponse.source=${source.slice(0, 40)}` },
+  };
+}
+
+/** The code interpreter answers in any case: what went wrong is in the answer. */
+function ranCode(output: Dict): Failure {
+  const said = word(output['executionError']);
+  if (output['executionTimeout'] === true)
+    return {
+      error: { type: 'timeout', message: said ?? 'The code ran too long.' },
+      ending: { outcome: 'timeout', source: 'executionTimeout' },
+    };
+  if (said === undefined) return {};
+  return { error: { type: 'execution_error', message: said }, ending: { outcome: 'handled_error', source: 'executionError' } };
 }
 
 function parsed(text: unknown): unknown {

@@ -1,11 +1,12 @@
 /** Traces of the Agents SDK. A trace and its spans may come in several bodies, in any order: ids follow from the SDK's own. */
-import { isObject, member } from '../../../src/dialects/json.ts';
-import { dict, errorOf, firstNumber, identifier, list, time, word } from '../payload.ts';
-import { Run, type Span, type SpanError, stableId, type TraceDocument } from '../run.ts';
+import { member } from '../../../src/dialects/json.ts';
+import { type Dict, dict, errorOf, firstNumber, identifier, list, number, time, withoutSecrets, word } from '../payload.ts';
+import { type Ending, Run, type Span, type SpanError, stableId, type TraceDocument } from '../run.ts';
 
 const format = 'openai';
 
-export function agentTraces(objects: readonly unknown[]): TraceDocument[] {
+/** `receivedMs`: Unix ms of the arrival. A trace is sent as it begins and says no time. */
+export function agentTraces(objects: readonly unknown[], receivedMs: number | undefined): TraceDocument[] {
   const traces = new Map<string, { trace: unknown; readonly spans: unknown[] }>();
   for (const one of objects) {
     const isTrace = member(one, 'object') === 'trace';
@@ -16,22 +17,31 @@ export function agentTraces(objects: readonly unknown[]): TraceDocument[] {
     if (isTrace) known.trace = one;
     else known.spans.push(one);
   }
-  return [...traces].map(([id, { trace, spans }]) => documentOf(id, trace, spans));
+  return [...traces].map(([id, { trace, spans }]) => documentOf(id, trace, spans, receivedMs));
 }
 
-function documentOf(id: string, trace: unknown, spans: readonly unknown[]): TraceDocument {
+function documentOf(id: string, trace: unknown, spans: readonly unknown[], receivedMs: number | undefined): TraceDocument {
   const name = word(member(trace, 'workflow_name'));
-  const session = identifier(member(trace, 'group_id'));
+  // Without a group a trace is a session of its own: the trace comes first, and only windows of sessions wait for what follows a root.
+  const session = trace === undefined ? undefined : (identifier(member(trace, 'group_id')) ?? id);
   // `trace_` and 32 hex digits.
-  const run = new Run(format, id.replace(/^trace_/, ''), { name: name ?? 'agent workflow' });
+  const run = new Run(format, id.replace(/^trace_/, ''), {
+    name: name ?? 'agent workflow',
+    startMs: startOf(spans) ?? receivedMs,
+  });
   run.root
     .text('gen_ai.operation.name', 'invoke_workflow')
     .text('gen_ai.workflow.name', name)
     .text('gen_ai.conversation.id', session)
-    .json('misstep.run.metadata', member(trace, 'metadata'));
+    .json('misstep.node.metadata', withoutSecrets(member(trace, 'metadata')));
   for (const span of spans) addSpan(run, span, session);
   if (trace === undefined) run.withoutRoot();
   return run.document('openai-agents');
+}
+
+function startOf(spans: readonly unknown[]): number | undefined {
+  const starts = spans.flatMap((span) => time(member(span, 'started_at')) ?? []);
+  return starts.length === 0 ? undefined : starts.reduce((a, b) => Math.min(a, b));
 }
 
 function addSpan(run: Run, given: unknown, session: string | undefined): void {
@@ -39,22 +49,24 @@ function addSpan(run: Run, given: unknown, session: string | undefined): void {
   const type = word(data['type']) ?? 'custom';
   const parent = identifier(member(given, 'parent_id'));
   const id = identifier(member(given, 'id'));
-  const triggered = type === 'guardrail' && data['triggered'] === true;
+  const error = spanError(member(given, 'error'));
   const span = run.add({
     name: nameOf(type, data),
     ...(id === undefined ? {} : { id: stableId(format, id) }),
     startMs: time(member(given, 'started_at')),
     endMs: time(member(given, 'ended_at')),
-    error: spanError(member(given, 'error')),
+    error,
     ...(parent === undefined ? {} : { parentId: stableId(format, parent) }),
-    ...(triggered ? { ending: { outcome: 'blocked' as const, source: 'span_data.triggered' } } : {}),
+    ending: endingOf(type, data, error),
   });
   if (span === undefined) return;
-  span.text('gen_ai.conversation.id', session);
+  span
+    .text('gen_ai.conversation.id', session)
+    .number('misstep.limit.max_turns', number(member(member(member(given, 'error'), 'data'), 'max_turns')));
   write(span, type, data);
 }
 
-function nameOf(type: string, data: ReturnType<typeof dict>): string {
+function nameOf(type: string, data: Dict): string {
   const name = word(data['name']);
   switch (type) {
     case 'agent':
@@ -72,6 +84,13 @@ function nameOf(type: string, data: ReturnType<typeof dict>): string {
   }
 }
 
+function endingOf(type: string, data: Dict, error: SpanError | undefined): Ending | undefined {
+  if (type === 'guardrail' && data['triggered'] === true) return { outcome: 'blocked', source: 'span_data.triggered' };
+  // A tool that failed and gave the model an answer nevertheless: the SDK calls that non-fatal.
+  const coped = type === 'function' && error !== undefined && word(data['output']) !== undefined;
+  return coped ? { outcome: 'handled_error', source: 'span_data.output' } : undefined;
+}
+
 function spanError(given: unknown): SpanError | undefined {
   const error = errorOf(given);
   const detail = word(member(member(given, 'data'), 'error'));
@@ -79,16 +98,19 @@ function spanError(given: unknown): SpanError | undefined {
   return { type: error.type, message: detail === undefined ? error.message : `${error.message}: ${detail}` };
 }
 
-function write(span: Span, type: string, data: ReturnType<typeof dict>): void {
+function write(span: Span, type: string, data: Dict): void {
   switch (type) {
     case 'agent':
-      span.text('gen_ai.operation.name', 'invoke_agent').text('gen_ai.agent.name', data['name']);
+      span
+        .text('gen_ai.operation.name', 'invoke_agent')
+        .text('gen_ai.agent.name', data['name'])
+        .json('gen_ai.tool.definitions', toolsOf(data['tools']));
       return;
     case 'function':
       span
         .text('gen_ai.operation.name', 'execute_tool')
         .text('gen_ai.tool.name', data['name'])
-        .json('misstep.tool.mcp', data['mcp_data']);
+        .json('misstep.node.metadata', withoutSecrets(data['mcp_data']));
       textOrJson(span, 'gen_ai.tool.call.arguments', data['input']);
       textOrJson(span, 'gen_ai.tool.call.result', data['output']);
       return;
@@ -115,15 +137,31 @@ function write(span: Span, type: string, data: ReturnType<typeof dict>): void {
         .text('gen_ai.handoff.to_agent', data['to_agent']);
       return;
     case 'guardrail':
-      span.text('gen_ai.operation.name', 'run_guardrail').flag('misstep.guardrail.triggered', data['triggered'] === true);
+      span.text('gen_ai.operation.name', 'run_guardrail');
       return;
     case 'mcp_tools':
-      span.text('openinference.span.kind', 'CHAIN').texts('misstep.tools', list(data['result']).map(word));
+      span
+        .text('openinference.span.kind', 'CHAIN')
+        .json('misstep.node.outputs', { server: data['server'], tools: data['result'] });
+      return;
+    case 'speech':
+    case 'transcription':
+      // Sound is not content that a detector reads; what was said is.
+      span
+        .text('openinference.span.kind', 'CHAIN')
+        .text('gen_ai.request.model', data['model'])
+        .text(type === 'speech' ? 'input.value' : 'output.value', word(data[type === 'speech' ? 'input' : 'output']));
       return;
     default:
-      span.text('openinference.span.kind', 'CHAIN');
-      if (isObject(data['data'])) usage(span, member(data['data'], 'usage'));
+      // The usage of a turn or task is the sum of its model calls.
+      span.text('openinference.span.kind', 'CHAIN').text('gen_ai.agent.name', word(member(data['data'], 'agent_name')));
   }
+}
+
+/** Names only: the SDK's spans tell no schemas. */
+function toolsOf(names: unknown): unknown {
+  const known = list(names).flatMap((name) => (word(name) === undefined ? [] : [{ type: 'function', name }]));
+  return known.length === 0 ? undefined : known;
 }
 
 function textOrJson(span: Span, key: string, value: unknown): void {

@@ -40,9 +40,15 @@ function documentOf(id: string, given: unknown, steps: readonly unknown[]): Trac
     .text('gen_ai.system_instructions', word(member(given, 'instructions')))
     .text('misstep.run.status', status)
     .json('misstep.run.total', given === undefined ? undefined : { [`thread.run:${status ?? 'unknown'}`]: 1 });
-  for (const step of steps) addStep(run, step, agent, session);
+  for (const step of inOrder(steps)) addStep(run, step, agent, session);
   if (given === undefined) run.withoutRoot();
   return run.document('openai');
+}
+
+/** The API lists the newest first, and its times are whole seconds. */
+function inOrder(steps: readonly unknown[]): readonly unknown[] {
+  const at = (step: unknown) => time(member(step, 'created_at')) ?? 0;
+  return at(steps[0]) > at(steps.at(-1)) ? steps.toReversed() : steps;
 }
 
 function addStep(run: Run, step: unknown, agent: string | undefined, session: string): void {

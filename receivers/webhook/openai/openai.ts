@@ -1,20 +1,23 @@
 /**
  * OpenAI: what the Agents SDK's exporter posts to `/v1/traces/ingest` (`{data: [trace, trace.span, …]}`), Responses objects, Assistants'
- * runs and run steps, their event streams, results of an Agents SDK run, and the thin events of webhooks.
+ * runs and run steps, their event streams, recorded requests, results of an Agents SDK run, and the thin events of webhooks.
  */
 import { isObject, member } from '../../../src/dialects/json.ts';
 import { type Dict, list, PayloadError, word } from '../payload.ts';
 import type { TraceDocument } from '../run.ts';
 import { agentTraces } from './agents.ts';
 import { assistantRuns } from './assistants.ts';
+import { recorded } from './recorded.ts';
 import { responses } from './responses.ts';
+import { isEvent, streamed } from './stream.ts';
 
 const format = 'openai';
 
-export function openai(payload: unknown): TraceDocument[] {
+/** `receivedMs`: Unix ms of the arrival, for what says no time itself. */
+export function openai(payload: unknown, receivedMs?: number): TraceDocument[] {
   const objects = objectsOf(payload);
   const traced = objects.filter((one) => kindOf(one).startsWith('trace'));
-  if (traced.length > 0) return agentTraces(traced);
+  if (traced.length > 0) return agentTraces(traced, receivedMs);
   const runs = objects.filter((one) => kindOf(one).startsWith('thread.'));
   if (runs.length > 0) return assistantRuns(runs);
   return responses(objects);
@@ -53,29 +56,22 @@ function kindOf(value: unknown): string {
 
 /** The objects of a body: one, a list, a page, the events of a stream. Of a stream the last state of each object counts. */
 function objectsOf(payload: unknown): readonly Dict[] {
-  if (Array.isArray(payload)) return payload.some(isEvent) ? streamed(payload) : payload.filter(isObject);
+  if (Array.isArray(payload)) {
+    // Bodies of the exporter, one a line.
+    if (payload.some((one) => Array.isArray(member(one, 'data'))))
+      return payload.flatMap((one) => list(member(one, 'data'))).filter(isObject);
+    return payload.some(isEvent) ? streamed(payload) : payload.filter(isObject);
+  }
   if (!isObject(payload)) throw new PayloadError(format, 'the body', payload, 'an object, a list or the events of a stream');
   const data = member(payload, 'data');
   if (Array.isArray(data)) return data.filter(isObject);
   const raw = member(payload, 'raw_responses');
-  if (Array.isArray(raw)) return raw.filter(isObject);
+  if (Array.isArray(raw)) return asked(raw.filter(isObject), member(payload, 'input'));
+  if (Array.isArray(member(payload, 'interactions'))) return recorded(payload);
   return [payload];
 }
 
-function isEvent(value: unknown): boolean {
-  return isObject(value) && 'data' in value && !('span_data' in value) && member(value, 'object') === undefined;
-}
-
-function streamed(events: readonly unknown[]): readonly Dict[] {
-  const last = new Map<string, Dict>();
-  for (const event of events) {
-    const data = member(event, 'data');
-    const one = member(data, 'response') ?? data;
-    const id = word(member(one, 'id'));
-    if (!isObject(one) || id === undefined) continue;
-    const kind = kindOf(one);
-    if (kind === 'response' || kind === 'thread.run' || kind === 'thread.run.step') last.set(`${kind} ${id}`, one);
-  }
-  // A webhook's event is no stream, but may come in a list.
-  return last.size > 0 ? [...last.values()] : list(events).filter(isObject);
+/** The result of a run says what it was asked once, for the first of its responses. */
+function asked(raw: readonly Dict[], input: unknown): readonly Dict[] {
+  return raw.map((one, i) => (i === 0 && input !== undefined && !('input' in one) ? { ...one, input } : one));
 }

@@ -1,6 +1,6 @@
 /**
  * Responses objects: one model call each, with the calls that OpenAI made itself (file and web search, MCP, code) as tools below it. A
- * response is a trace of its own; those that follow each other share a session.
+ * response is a trace of its own; those that follow each other, by id or because one is told what the other said, share a session.
  */
 import { isObject, member } from '../../../src/dialects/json.ts';
 import { type Dict, dict, errorOf, identifier, list, PayloadError, time, word } from '../payload.ts';
@@ -19,6 +19,8 @@ const hosted: Readonly<Record<string, string>> = {
 
 export function responses(objects: readonly Dict[]): TraceDocument[] {
   const heads = new Map<string, string>();
+  /** Sessions of items: whoever sends the history instead of `previous_response_id` sends them again. */
+  const said = new Map<string, string>();
   return objects.map((one) => {
     const body = isObject(one['response']) ? one['response'] : one;
     const thin = isObject(one['data']) && /^response\./.test(word(one['type']) ?? '');
@@ -30,9 +32,14 @@ export function responses(objects: readonly Dict[]): TraceDocument[] {
       identifier(body['conversation']) ??
       heads.get(before ?? '') ??
       before ??
+      inputOf(one['input'] ?? body['input'])
+        .flatMap(idsOf)
+        .map((item) => said.get(item))
+        .find(Boolean) ??
       id;
     heads.set(id, session);
-    return thin ? ended(id, one) : responded(id, session, body, list(one['input'] ?? body['input']));
+    for (const item of list(body['output']).flatMap(idsOf)) said.set(item, session);
+    return thin ? ended(id, one) : responded(id, session, body, inputOf(one['input'] ?? body['input']));
   });
 }
 
@@ -63,6 +70,7 @@ function responded(id: string, session: string, body: Dict, input: readonly unkn
     .text('gen_ai.conversation.id', session)
     .text('misstep.run.status', status)
     .json('misstep.run.total', totalOf(output));
+  for (const item of answers(input)) addResult(run, item, input, session);
   const chat = run.add({ name: `chat ${word(body['model']) ?? ''}`.trim(), startMs, endMs, error, ending });
   if (chat === undefined) return run.document('openai');
   chat
@@ -77,8 +85,22 @@ function responded(id: string, session: string, body: Dict, input: readonly unkn
     .messages('gen_ai.output.messages', output.flatMap(messagesOf));
   usage(chat, body['usage']);
   for (const item of output) addHosted(run, item, chat, session);
-  for (const item of input) if (member(item, 'type') === 'function_call_output') addResult(run, item, input, session);
   return run.document('openai');
+}
+
+function idsOf(item: unknown): readonly string[] {
+  return [member(item, 'id'), member(item, 'call_id')].flatMap((id) => identifier(id) ?? []);
+}
+
+/** What was asked: a text, or items. */
+function inputOf(given: unknown): readonly unknown[] {
+  return typeof given === 'string' ? [{ role: 'user', content: given }] : list(given);
+}
+
+/** Outputs that this call is told for the first time: they stand at the end. Those before are history, which a client without `previous_response_id` sends again. */
+function answers(input: readonly unknown[]): readonly unknown[] {
+  const last = input.findLastIndex((item) => member(item, 'type') !== 'function_call_output');
+  return input.slice(last + 1);
 }
 
 function totalOf(output: readonly unknown[]): Readonly<Record<string, number>> {
