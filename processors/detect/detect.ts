@@ -219,13 +219,18 @@ class Detect implements Component, Consumer {
   /** Takes over the windows of the instance that a reload replaces, so that no state is lost. */
   adopt(old: Component): void {
     if (!(old instanceof Detect)) return;
-    const taken = old.detectors;
-    const mine = this.detectors;
     this.account = old.account;
     this.heir = undefined;
     old.heir = this;
     this.outbox = [...old.outbox, ...this.outbox];
     old.outbox = [];
+    this.takeWindows(old);
+    if (this.host && this.pressure !== old.pressure) this.yieldTo(old.pressure, this.host);
+  }
+
+  private takeWindows(old: Detect): void {
+    const taken = old.detectors;
+    const mine = this.detectors;
     if (this.pool !== undefined && old.pool !== undefined && this.sameWorkers(old)) {
       const mineToo = this.pool;
       this.pool = old.pool;
@@ -250,7 +255,7 @@ class Detect implements Component, Consumer {
     const engine = detectors ?? pool;
     if (batch.signal !== 'traces' || !engine || !this.emit || !this.host) return this.next.consume(batch);
     const pressure = this.host.pressure();
-    if (pressure !== this.pressure) this.yieldTo(pressure, engine, this.host);
+    if (pressure !== this.pressure) this.yieldTo(pressure, this.host);
     if (pressure === 3) {
       engine.passOver(batch.items);
       return this.options.output === 'all' ? this.next.consume(batch) : undefined;
@@ -318,12 +323,13 @@ class Detect implements Component, Consumer {
   }
 
   /** Under pressure embeddings stop first, then text, then detection; forwarding last of all (DESIGN §8). */
-  private yieldTo(pressure: Pressure, engine: Pick<DetectorHost, 'leaveOutText'>, host: Host): void {
+  private yieldTo(pressure: Pressure, host: Host): void {
     const said = ['looks at everything again', 'leaves out embeddings', 'leaves out text', 'passes spans on unread'];
     host.logger.log(pressure > this.pressure ? 'warn' : 'info', `Under pressure ${pressure} of 3: detection ${said[pressure]}.`);
     this.pressure = pressure;
     this.embeddings.want(this, this.options.embedding && pressure === 0);
-    engine.leaveOutText(pressure >= 2);
+    this.detectors?.leaveOutText(pressure >= 2);
+    this.pool?.leaveOut({ text: pressure >= 2, embeddings: pressure > 0 });
     const ok: Status = { state: 'ok' };
     host.status(pressure < 2 ? ok : { state: 'degraded', reason: `The process is behind; detection ${said[pressure]}.` });
   }

@@ -30,6 +30,7 @@ export interface WorkerSetup {
 export interface WorkerData {
   readonly setup: WorkerSetup;
   readonly cell: SharedArrayBuffer;
+  readonly leftOut: LeftOut;
   /** Detectors that are off from the start: in all windows, or in one. */
   readonly off: readonly string[];
   readonly offIn: readonly OffIn[];
@@ -37,16 +38,26 @@ export interface WorkerData {
   readonly lost: readonly string[];
 }
 
-export type ToWorker = { readonly nowMs: number } & (
+/** What the detectors go without while the process is behind. */
+export interface LeftOut {
+  readonly text: boolean;
+  readonly embeddings: boolean;
+}
+
+/** With every message: the time, and when spans were last passed on unread; Unix ms. */
+export interface Times {
+  readonly nowMs: number;
+  readonly passedMs: number;
+}
+
+export type ToWorker =
   | { readonly kind: 'spans'; readonly tenant: string; readonly body: Uint8Array; readonly shed: readonly string[] }
   | { readonly kind: 'give'; readonly tenant: string; readonly traceId: string }
   | { readonly kind: 'receive'; readonly tenant: string; readonly traceId: string; readonly given: Given }
   | { readonly kind: 'off'; readonly detector: string }
-  /** `passed`: spans were passed on unread since the last. */
-  | { readonly kind: 'tick'; readonly passed: boolean }
-  | { readonly kind: 'text'; readonly off: boolean }
-  | { readonly kind: 'end'; readonly reason: EndReason }
-);
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'leave_out'; readonly leftOut: LeftOut }
+  | { readonly kind: 'end'; readonly reason: EndReason };
 
 /** A run without a session on its way to the worker that has its session. */
 export interface Given {
@@ -77,9 +88,8 @@ export interface Answer {
 export function serve(shipped: readonly ShippedDetector[], embeddingTable?: () => Uint8Array): void {
   const port = parentPort;
   if (!port) throw new Error('The worker of detect is no program of its own: `detect: {workers: N}` starts it.');
-  const inside = new Inside(workerData as WorkerData, shipped);
-  if ((workerData as WorkerData).setup.embedding) provideEmbedding(embeddingTable);
-  port.on('message', (message: ToWorker) => {
+  const inside = new Inside(workerData as WorkerData, shipped, embeddingTable);
+  port.on('message', (message: ToWorker & Times) => {
     const answer = inside.answer(message);
     port.postMessage(answer, answer.given ? [answer.given.body.buffer as ArrayBuffer] : []);
   });
@@ -89,12 +99,19 @@ export function serve(shipped: readonly ShippedDetector[], embeddingTable?: () =
 class Inside {
   private readonly host: DetectorHost;
   private readonly watch: Watch;
+  private readonly table: (() => Uint8Array) | undefined;
   private nowMs = 0;
+  private passedMs = Number.NEGATIVE_INFINITY;
   private forgotten = new Set<string>();
   private errors: Answer['errors'][number][] = [];
   private readonly tally = new Tally();
 
-  constructor({ setup, cell, off, offIn, lost }: WorkerData, shipped: readonly ShippedDetector[]) {
+  constructor(
+    { setup, cell, leftOut, off, offIn, lost }: WorkerData,
+    shipped: readonly ShippedDetector[],
+    embeddingTable: (() => Uint8Array) | undefined,
+  ) {
+    this.table = setup.embedding ? embeddingTable : undefined;
     const { active } = activate(shipped, { tiers: setup.tiers, detectors: setup.detectors });
     const ids = active.map(({ detector }) => detector.meta.id);
     this.watch = new Watch({ overrunMs: setup.overrunMs, monotonic: () => performance.now(), cell, ids });
@@ -117,9 +134,14 @@ class Inside {
         }),
     });
     this.host.miss(lost, 'restarted' satisfies Missed);
+    this.leaveOut(leftOut);
   }
 
-  answer(message: ToWorker): Answer {
+  answer(message: ToWorker & Times): Answer {
+    if (message.passedMs > this.passedMs) {
+      this.passedMs = this.nowMs = message.passedMs;
+      this.host.passOver(0);
+    }
     this.nowMs = message.nowMs;
     let given: Given | undefined;
     let emissions: readonly Emission[] = [];
@@ -158,17 +180,21 @@ class Inside {
         this.watch.turnOff(message.detector);
         return [];
       case 'tick': {
-        if (message.passed) host.passOver(0);
-        const found = host.tick(message.nowMs);
+        const found = host.tick(this.nowMs);
         this.work();
         return found;
       }
-      case 'text':
-        host.leaveOutText(message.off);
+      case 'leave_out':
+        this.leaveOut(message.leftOut);
         return [];
       case 'end':
         return host.end(message.reason);
     }
+  }
+
+  private leaveOut({ text, embeddings }: LeftOut): void {
+    this.host.leaveOutText(text);
+    provideEmbedding(embeddings ? undefined : this.table);
   }
 
   private give(tenant: string, traceId: string): Given | undefined {

@@ -17,7 +17,7 @@ import { extractSpans } from '../../src/otlp/extract.ts';
 import type { TraceIndex } from '../../src/otlp/traces.ts';
 import type { Ended, Seen } from './account.ts';
 import { type Move, type Part, Shards, type Share } from './shards.ts';
-import type { Answer, Given, ToWorker, WorkerData, WorkerSetup } from './worker.ts';
+import type { Answer, Given, LeftOut, Times, ToWorker, WorkerData, WorkerSetup } from './worker.ts';
 
 /** Bytes that may wait for one worker: with all detectors on, less than a second's work. */
 const QUEUE_BYTES = 8 * 1024 * 1024;
@@ -133,8 +133,8 @@ export class WorkerPool {
   /** What workers that are gone had counted. */
   private past: HostCounts | undefined;
   private passedOver = 0;
-  /** Whether spans were passed on unread since the workers were told. */
-  private passed = false;
+  private passedMs = Number.NEGATIVE_INFINITY;
+  private leftOut: LeftOut = { text: false, embeddings: false };
   /** Detectors that did not come back: once in a window, or off everywhere. */
   private readonly off = new Set<string>();
   private readonly offIn: OffIn[] = [];
@@ -190,12 +190,11 @@ export class WorkerPool {
     this.places.forEach((place, i) => {
       if (place.ticking || !place.ready) return;
       place.ticking = true;
-      this.post(i, { kind: 'tick', passed: this.passed, nowMs: this.options.now() }, (answer, number) => {
+      this.post(i, { kind: 'tick' }, (answer, number) => {
         place.ticking = false;
         this.late([place], answer, number);
       });
     });
-    this.passed = false;
   }
 
   /** Waits for all answers, closes every window and returns what they say last. The workers stay. */
@@ -204,7 +203,7 @@ export class WorkerPool {
     const last: Emission[] = [];
     this.places.forEach((place, i) => {
       if (place.worker === undefined) return;
-      this.post(i, { kind: 'end', reason, nowMs: this.options.now() }, (answer) => last.push(...(answer?.emissions ?? [])));
+      this.post(i, { kind: 'end', reason }, (answer) => last.push(...(answer?.emissions ?? [])));
     });
     await this.drained();
     return last;
@@ -242,15 +241,17 @@ export class WorkerPool {
     return this.shards.counts.own;
   }
 
-  /** Spans that are not looked at; the workers are told with the next tick. */
+  /** Spans that are not looked at; the workers are told with the next message. */
   passOver(spans: number): void {
     this.passedOver += spans;
-    this.passed = true;
+    this.passedMs = this.options.now();
   }
 
-  leaveOutText(off: boolean): void {
+  /** Of all workers, and of those that come after them. */
+  leaveOut(leftOut: LeftOut): void {
+    this.leftOut = leftOut;
     this.places.forEach((place, i) => {
-      if (place.worker !== undefined) this.post(i, { kind: 'text', off, nowMs: this.options.now() }, () => undefined);
+      if (place.worker !== undefined) this.post(i, { kind: 'leave_out', leftOut }, () => undefined);
     });
   }
 
@@ -269,7 +270,7 @@ export class WorkerPool {
     place.shed.clear();
     waiting.open++;
     waiting.places.push(place);
-    const message: ToWorker = { kind: 'spans', nowMs: this.options.now(), tenant, body, shed };
+    const message: ToWorker = { kind: 'spans', tenant, body, shed };
     const number = this.post(i, message, (answer, sent) => this.gather(waiting, place, answer, sent), {
       shares,
       steps: rows.length,
@@ -325,14 +326,14 @@ export class WorkerPool {
   }
 
   private move({ tenant, traceId, from, to }: Move): void {
-    this.post(from, { kind: 'give', nowMs: this.options.now(), tenant, traceId }, (answer) => {
+    this.post(from, { kind: 'give', tenant, traceId }, (answer) => {
       if (answer?.given) this.receive(to, tenant, traceId, answer.given);
     });
   }
 
   private receive(to: number, tenant: string, traceId: string, given: Given): void {
     this.movedRuns++;
-    const message: ToWorker = { kind: 'receive', nowMs: this.options.now(), tenant, traceId, given };
+    const message: ToWorker = { kind: 'receive', tenant, traceId, given };
     const number = this.post(to, message, (answer, sent) => this.late(this.places, answer, sent), {
       shares: [],
       steps: 0,
@@ -357,7 +358,8 @@ export class WorkerPool {
     if (place.sent.length === 0) place.silent = 0;
     place.sent.push({ number, bytes, steps: load?.steps ?? 0, shares: load?.shares ?? [], done });
     place.bytes += bytes;
-    place.worker.postMessage(message, load ? [load.body.buffer as ArrayBuffer] : []);
+    const times: Times = { nowMs: this.options.now(), passedMs: this.passedMs };
+    place.worker.postMessage({ ...message, ...times }, load ? [load.body.buffer as ArrayBuffer] : []);
     return number;
   }
 
@@ -396,7 +398,7 @@ export class WorkerPool {
   ): void {
     place.cell = new SharedArrayBuffer(CELL_BYTES);
     const { setup, entry } = this.options;
-    const data: WorkerData = { setup, cell: place.cell, off: [...this.off], offIn: this.offIn, lost };
+    const data: WorkerData = { setup, cell: place.cell, leftOut: this.leftOut, off: [...this.off], offIn: this.offIn, lost };
     const worker = new Worker(entry, { workerData: data });
     place.worker = worker;
     place.ready = false;
@@ -479,7 +481,7 @@ export class WorkerPool {
     else {
       this.off.add(detector);
       this.places.forEach((other, i) => {
-        if (other.worker !== undefined) this.post(i, { kind: 'off', detector, nowMs: this.options.now() }, () => undefined);
+        if (other.worker !== undefined) this.post(i, { kind: 'off', detector }, () => undefined);
       });
     }
     return { detector, window, everywhere };
