@@ -103,9 +103,11 @@ function poolOf(workers: number, active: readonly ActiveDetector[]): WorkerPool 
       detectors: active,
       deadlineMs: 60_000,
       now: () => Date.now(),
+      store: undefined,
     },
     {
       onLate: () => undefined,
+      onUnreadable: () => undefined,
       onCoverage: () => undefined,
       onError: (detector, _, message) => {
         throw new Error(`${detector}: ${message}`);

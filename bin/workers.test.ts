@@ -26,12 +26,16 @@ beforeAll(async () => {
         detectors: active,
         deadlineMs: 60_000,
         now: () => T0,
+        store: undefined,
       },
       {
         onLate: (emissions) => take(emissions),
         onCoverage: () => undefined,
         onError: (detector, window, message) => {
           throw new Error(`${detector} in ${window}: ${message}`);
+        },
+        onUnreadable: (message) => {
+          throw new Error(message);
         },
         onLost: ({ reason }) => {
           throw new Error(reason);

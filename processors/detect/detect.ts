@@ -34,6 +34,7 @@ import { Hold } from './hold.ts';
 import { type Counters, countersOf, observeDetect } from './meters.ts';
 import { type DetectOptions, detectOptions } from './options.ts';
 import { isSuppressed } from './suppress.ts';
+import { WorkerStore } from './worker-store.ts';
 import { type Lost, type PoolOwner, WorkerPool } from './workers.ts';
 
 /** Findings that wait for downstream to accept again. Beyond it the oldest are dropped and counted. */
@@ -73,8 +74,10 @@ export function detectFactory(
   };
 }
 
-/** Who is told what became of findings: a host whose windows outlive the process, or nobody. */
-type Findings = Pick<DetectorHost, 'handed' | 'answered' | 'abandoned' | 'journal'>;
+/** Who is told what became of findings: whoever keeps them in a storage, or nobody. */
+type Findings = Pick<DetectorHost, 'handed' | 'answered' | 'abandoned'> & {
+  readonly journal: Pick<Journal, 'storage'> | undefined;
+};
 
 const unrecorded: Findings = { handed() {}, answered() {}, abandoned() {}, journal: undefined };
 
@@ -160,14 +163,19 @@ class Detect implements Component, Consumer {
     this.steadyNow = () => wallMs + host.clock.monotonic();
     this.emit = { version: host.buildVersion, markError: new Set(options.mark_error), openinference: options.openinference };
     this.storage = options.storage === undefined ? undefined : storageOf(options.storage, host.extension(options.storage));
-    const journal = this.storage === undefined ? undefined : this.claim(this.storage);
+    const mine = this.storage !== undefined && this.claim(this.storage);
     const { active } = activate(this.shipped, { tiers: options.tiers, detectors: options.detectors as DetectorConfig });
     if (options.workers > 0) {
-      this.pool = this.newPool(host, active);
+      this.pool = this.newPool(host, active, mine);
+      const left = mine ? await this.pool.store?.left(this.unreadable) : undefined;
+      this.outbox.push(...this.above(left ?? []));
       await this.pool.start();
-    } else this.detectors = new DetectorHost(this.hostOptions(host, active, journal));
+    } else {
+      const journal = this.storage !== undefined && mine ? new Journal(this.storage, this.stream) : undefined;
+      this.detectors = new DetectorHost(this.hostOptions(host, active, journal));
+    }
     if (options.hold > 0 || this.storage !== undefined) this.hold = this.holdOf(host, this.storage);
-    if (this.detectors !== undefined && journal !== undefined) await this.restore(this.detectors, host);
+    if (this.detectors?.journal !== undefined) await this.restore(this.detectors, host);
     this.counters = countersOf(host.meter, this.settings.id);
     const read = { seen: () => this.seen(), outbox: () => this.outbox.length, hold: () => this.hold, pool: () => this.pool };
     observeDetect(host.meter, this.settings.id, read, options.workers > 0);
@@ -204,16 +212,30 @@ class Detect implements Component, Consumer {
 
   /** Findings go over to the heir with their windows. */
   private findingsOf(): Findings {
-    return this.heir?.findingsOf() ?? this.detectors ?? unrecorded;
+    return this.heir?.findingsOf() ?? this.detectors ?? this.pool?.store ?? unrecorded;
   }
 
   /** What an earlier process kept back goes on, with the findings that it left. */
   private async resume(host: Host): Promise<void> {
+    if (this.detectors?.journal !== undefined) await this.followWorkers(this.detectors, host);
     await this.hold?.restore((error) => {
       const message = error instanceof Error ? error.message : String(error);
       host.logger.log('error', 'Stored spans cannot be read; they are lost.', { error: message });
     });
     if (this.hold !== undefined) this.outbox = this.hold.claim(this.outbox);
+  }
+
+  /** An earlier process had workers: what waited for them is looked at here, what they had found is handed on. */
+  private async followWorkers(detectors: DetectorHost, host: Host): Promise<void> {
+    const store = new WorkerStore(this.storage as Storage, this.stream, 1, true);
+    for (const { key, tenant, body } of await store.waiting(this.unreadable)) {
+      this.outbox.push(...this.above(detectors.process(walkTraces(body, dialectKeys), tenant)));
+      store.over(key);
+    }
+    const left = this.above(await store.left(this.unreadable), store);
+    if (left.length === 0) return;
+    // Refused, they are the next process's.
+    await this.send(this.ofCarriers(left, host.clock.now()), left, store, () => {})?.catch(() => undefined);
   }
 
   /** Takes over the windows of the instance that a reload replaces, so that no state is lost. */
@@ -236,6 +258,7 @@ class Detect implements Component, Consumer {
       this.pool = old.pool;
       this.pool.owner = this.poolOwner(this.host as Host);
       old.pool = mineToo;
+      this.own();
       return;
     }
     if (!taken || !mine || !this.host) return;
@@ -247,7 +270,20 @@ class Detect implements Component, Consumer {
       JSON.stringify([old.options.tiers, old.options.detectors]) === JSON.stringify([this.options.tiers, this.options.detectors]);
     taken.reconfigure(this.hostOptions(this.host, same ? taken.detectors : mine.detectors, journal));
     this.detectors = taken;
+    this.own();
+  }
+
+  /** What the predecessor had in the storage is this one's. */
+  private own(): void {
     if (this.storage !== undefined) owners.get(this.storage)?.set(this.stream, this);
+  }
+
+  /** The predecessor has ended its windows and leaves the storage: those of this one go there. */
+  private inherit(): void {
+    const { detectors, pool, storage, host } = this;
+    if (storage === undefined || host === undefined || !this.claim(storage)) return;
+    pool?.store?.begin();
+    detectors?.reconfigure(this.hostOptions(host, detectors.detectors, new Journal(storage, this.stream)));
   }
 
   consume(batch: Batch): Promise<void> | undefined {
@@ -286,6 +322,8 @@ class Detect implements Component, Consumer {
 
   /** As `consume`, with the detectors elsewhere: the batch waits for them, at most `wait`. */
   private share(batch: Batch, pool: WorkerPool, host: Host): Promise<void> | undefined {
+    const { store } = pool;
+    if (store?.storage.fits(3 * batch.bytes) === false) return Promise.reject(unstored('it is full'));
     const hold = this.options.hold > 0 ? this.hold : undefined;
     if (hold?.room(batch.bytes) === false) return Promise.reject(held(hold.bytes));
     const index = this.walk(batch);
@@ -294,11 +332,18 @@ class Detect implements Component, Consumer {
     const go = (found: readonly Emission[]): Promise<void> | undefined => {
       const emissions = [...this.outbox, ...this.above(found)];
       this.outbox = [];
-      if (wanted) return this.keepBack(hold as Hold, batch, index, emissions, unrecorded);
-      return this.hand(batch, index, hold?.claim(emissions) ?? emissions, unrecorded, host);
+      if (wanted) return this.keepBack(hold as Hold, batch, index, emissions, this.findingsOf());
+      return this.hand(batch, index, hold?.claim(emissions) ?? emissions, this.findingsOf(), host);
     };
-    const pending = pool.process(index, batch.tenant, wanted ? 0 : this.options.wait);
-    return pending === undefined ? go([]) : pending.then(go);
+    let pending: Promise<readonly Emission[]> | undefined;
+    try {
+      store?.settle();
+      pending = pool.process(index, batch.tenant, wanted ? 0 : this.options.wait);
+    } catch (error) {
+      return Promise.reject(unstored(error));
+    }
+    const answer = pending === undefined ? go([]) : pending.then(go);
+    return store === undefined ? answer : bothOf(answer, store.storage.committed());
   }
 
   private keepBack(
@@ -365,27 +410,32 @@ class Detect implements Component, Consumer {
     };
   }
 
-  /** With a storage windows stay open there for the next start; without one they end here. */
+  /** With a storage windows stay open there for the next start; without one they end here, and where the heir cannot go on with them. */
   async shutdown(signal: AbortSignal): Promise<void> {
     if (this.timer) clearInterval(this.timer);
     this.timer = undefined;
-    const { detectors } = this;
+    const { detectors, pool } = this;
+    const open = this.storage !== undefined && this.heir === undefined;
     if (detectors) {
-      const found = detectors.journal === undefined ? this.above(detectors.end('shutdown')) : [];
+      const found = open && detectors.journal !== undefined ? [] : this.above(detectors.end('shutdown'), detectors);
       await this.carry(this.hold?.claim(found) ?? found, detectors);
     }
-    const { pool } = this;
     if (pool !== undefined) {
-      const found = this.above(await pool.end('shutdown'));
-      await this.carry(this.hold?.claim(found) ?? found, unrecorded);
-      this.pool = undefined;
+      // What is not answered by then is stored.
+      if (open) await within(signal, pool.drained());
+      const found = open ? [] : this.above(await pool.end('shutdown'), pool.store);
+      await this.carry(this.hold?.claim(found) ?? found, pool.store ?? unrecorded);
+      await pool.store?.storage.committed().catch(() => undefined);
       await pool.stop();
     }
     await this.hold?.end(signal);
-    await detectors?.journal?.committed().catch(() => undefined);
+    await this.storage?.committed().catch(() => undefined);
     this.detectors = undefined;
-    if (this.storage !== undefined && owners.get(this.storage)?.get(this.stream) === this)
+    this.pool = undefined;
+    if (this.storage !== undefined && owners.get(this.storage)?.get(this.stream) === this) {
       owners.get(this.storage)?.delete(this.stream);
+      this.heir?.inherit();
+    }
     this.embeddings.want(this, true);
   }
 
@@ -393,13 +443,13 @@ class Detect implements Component, Consumer {
     return `detect ${this.settings.id} ${this.settings.pipeline ?? ''}`;
   }
 
-  /** The journal in `storage`, unless a predecessor still works on it and will hand it over. */
-  private claim(storage: Storage): Journal | undefined {
+  /** False while a predecessor still works on the streams; it will hand them over. */
+  private claim(storage: Storage): boolean {
     const names = owners.get(storage) ?? new Map<string, Detect>();
     owners.set(storage, names);
-    if (names.has(this.stream)) return undefined;
+    if (names.has(this.stream)) return false;
     names.set(this.stream, this);
-    return new Journal(storage, this.stream);
+    return true;
   }
 
   private reportError(detector: string, window: string, error: string): void {
@@ -410,8 +460,9 @@ class Detect implements Component, Consumer {
     this.host?.logger.log('error', message, { window, error });
   }
 
-  private newPool(host: Host, active: HostOptions['detectors']): WorkerPool {
-    const { options } = this;
+  /** `mine`: the streams of the storage are free. */
+  private newPool(host: Host, active: HostOptions['detectors'], mine: boolean): WorkerPool {
+    const { options, storage } = this;
     return new WorkerPool(
       {
         workers: options.workers,
@@ -427,6 +478,7 @@ class Detect implements Component, Consumer {
         detectors: active,
         deadlineMs: options.deadline,
         now: () => this.steadyNow(),
+        store: storage === undefined ? undefined : new WorkerStore(storage, this.stream, options.workers, mine),
       },
       this.poolOwner(host),
     );
@@ -437,13 +489,15 @@ class Detect implements Component, Consumer {
       onLate: (emissions) => {
         const all = this.above(emissions);
         const found = this.hold?.claim(all) ?? all;
-        if (found.length > 0) void this.carry(found, unrecorded);
+        if (this.timer === undefined) this.outbox.push(...found);
+        else if (found.length > 0) void this.carry(found, this.findingsOf());
       },
+      onUnreadable: this.unreadable,
       onCoverage: (ended) => this.count(ended),
       onError: (detector, window, message) => this.reportError(detector, window, message),
       onLost: (lost) => {
         if (lost.detector !== undefined) this.account.failed(lost.detector, lost.reason);
-        host.logger.log('error', lostMessage(lost), {
+        host.logger.log('error', lostMessage(lost, this.storage !== undefined), {
           ...(lost.detector === undefined ? {} : { detector: lost.detector, window: lost.window }),
           windows: lost.runs,
           steps: lost.steps,
@@ -469,7 +523,7 @@ class Detect implements Component, Consumer {
     }: DetectOptions) =>
       JSON.stringify([
         ...[workers, deadline, tiers, detectors, idle, grace, lateness, max_age, max_windows, max_bytes],
-        ...[rest.cooldown, rest.overrun, rest.embedding],
+        ...[rest.cooldown, rest.overrun, rest.embedding, rest.storage],
       ]);
     return of(before) === of(this.options);
   }
@@ -490,17 +544,21 @@ class Detect implements Component, Consumer {
     };
   }
 
-  private async restore(detectors: DetectorHost, host: Host): Promise<void> {
-    const lost = host.meter.counter(
-      'misstep_detect_unreadable_records',
-      { processor: this.settings.id },
-      'Stored records of windows that could not be read.',
-    );
-    const found = await detectors.restore((error) => {
-      lost.add(1);
-      host.logger.log('error', 'A stored record of a window cannot be read; what it held is lost.', { error: error.message });
+  private readonly unreadable = (error: Error | string): void => {
+    this.host?.meter
+      .counter(
+        'misstep_detect_unreadable_records',
+        { processor: this.settings.id },
+        'Stored records of windows that could not be read.',
+      )
+      .add(1);
+    this.host?.logger.log('error', 'A stored record of a window cannot be read; what it held is lost.', {
+      error: typeof error === 'string' ? error : error.message,
     });
-    this.outbox.push(...this.above(found));
+  };
+
+  private async restore(detectors: DetectorHost, host: Host): Promise<void> {
+    this.outbox.push(...this.above(await detectors.restore(this.unreadable)));
     if (detectors.openRuns > 0) host.logger.log('info', 'Windows go on where they were.', { windows: detectors.openRuns });
   }
 
@@ -530,7 +588,7 @@ class Detect implements Component, Consumer {
     );
   }
 
-  private above(emissions: readonly Emission[]): readonly Emission[] {
+  private above(emissions: readonly Emission[], findings = this.findingsOf()): readonly Emission[] {
     const nowMs = this.host?.clock.now() ?? 0;
     const kept = emissions.filter(({ finding }) => {
       if (finding.confidence < this.options.emit_above) {
@@ -544,7 +602,7 @@ class Detect implements Component, Consumer {
       return false;
     });
     if (kept.length < emissions.length)
-      this.detectors?.answered(
+      findings.answered(
         emissions.filter((one) => !kept.includes(one)),
         true,
       );
@@ -582,7 +640,7 @@ class Detect implements Component, Consumer {
     const { detectors, pool } = this;
     if (pool !== undefined) {
       pool.tick();
-      if (this.outbox.length > 0) void this.carry([], unrecorded);
+      if (this.outbox.length > 0) void this.carry([], this.findingsOf());
       return;
     }
     if (!detectors || !this.host) return;
@@ -708,9 +766,22 @@ function windowsOf(options: DetectOptions, shares: number): Partial<WindowOption
   };
 }
 
-function lostMessage({ reason, detector, everywhere }: Lost): string {
+function lostMessage({ reason, detector, everywhere, runs, steps }: Lost, stored: boolean): string {
   const off = detector === undefined ? '' : ` Detector ${detector} is off ${everywhere ? 'in all windows' : 'in that window'}.`;
-  return `A worker of detect ${reason} and was replaced; its windows are lost.${off}`;
+  const windows = stored && runs + steps === 0 ? 'go on from the storage' : 'are lost';
+  return `A worker of detect ${reason} and was replaced; its windows ${windows}.${off}`;
+}
+
+/** Until it is done or `signal` aborts. */
+async function within(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  let over = (): void => {};
+  const aborted = new Promise<void>((resolve) => {
+    over = resolve;
+  });
+  if (signal.aborted) over();
+  signal.addEventListener('abort', over);
+  await Promise.race([work, aborted]);
+  signal.removeEventListener('abort', over);
 }
 
 function unstored(error: unknown): Refused {

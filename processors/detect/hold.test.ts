@@ -5,7 +5,8 @@ import { type Consumer, Permanent, Refused } from '../../src/component/component
 import { until } from '../../src/component/testing.ts';
 import { defineDetector } from '../../src/detector/detector.ts';
 import { detectFactory } from './detect.ts';
-import { call, counts, findingsOf, here, killed, open, sent, signal, start } from './testing/rig.ts';
+import { counts } from './testing/counts.ts';
+import { call, findingsOf, here, killed, open, sent, signal, start } from './testing/rig.ts';
 
 /** Blames the first call of a tool when the second comes, and takes it back when `undo` runs. */
 const first = defineDetector({
@@ -43,7 +44,7 @@ function collector(): Consumer & { readonly got: Batch[]; refusal: Error | undef
 }
 
 test('a finding about a span of an earlier request is written on that span', async () => {
-  const { detect, got } = await start(here(), { hold: '50ms' }, undefined, first);
+  const { detect, got } = await start(here(), { hold: '50ms' }, undefined, [{ detector: first }]);
   await detect.consume(call('s', 1));
   await detect.consume(call('s', 2));
   await until(() => got.length === 2);
@@ -51,7 +52,7 @@ test('a finding about a span of an earlier request is written on that span', asy
 });
 
 test('without `hold` the same finding goes on a carrier', async () => {
-  const { detect, got } = await start(here(), {}, undefined, first);
+  const { detect, got } = await start(here(), {}, undefined, [{ detector: first }]);
   await detect.consume(call('s', 1));
   await detect.consume(call('s', 2));
   await until(() => got.length === 2);
@@ -60,7 +61,7 @@ test('without `hold` the same finding goes on a carrier', async () => {
 
 test('a finding that is taken back while its span is kept back is never said', async () => {
   const next = collector();
-  const { detect, stop } = await start(here(), LONG, next, first);
+  const { detect, stop } = await start(here(), LONG, next, [{ detector: first }]);
   await detect.consume(call('s', 1));
   await detect.consume(call('s', 2));
   await detect.consume(call('s', 3, 'undo'));
@@ -70,38 +71,38 @@ test('a finding that is taken back while its span is kept back is never said', a
 });
 
 test('what is kept back outlives kill -9 with the findings about it, once', async () => {
-  const one = await start(here(), LONG, undefined, first);
+  const one = await start(here(), LONG, undefined, [{ detector: first }]);
   await one.detect.consume(call('s', 1));
   await one.detect.consume(call('s', 2));
   expect(one.got).toEqual([]);
   expect(one.host.metric('misstep_detect_held_spans')).toBe(2);
-  const two = await start(killed(), LONG, undefined, first);
+  const two = await start(killed(), LONG, undefined, [{ detector: first }]);
   await until(() => two.got.length === 2);
   expect(two.got.flatMap(findingsOf)).toEqual([expect.stringMatching(/ 0 event$/)]);
   await sent(two);
   await until(() => two.host.metric('misstep_detect_held_spans') === 0);
   await two.storage.committed();
-  const three = await start(killed(), LONG, undefined, first);
+  const three = await start(killed(), LONG, undefined, [{ detector: first }]);
   expect(three.host.metric('misstep_detect_outbox_size')).toBe(0);
   expect(three.host.metric('misstep_detect_held_spans')).toBe(0);
 });
 
 test('what was kept back goes on although the next start no longer says `hold`', async () => {
-  const one = await start(here(), LONG, undefined, first);
+  const one = await start(here(), LONG, undefined, [{ detector: first }]);
   await one.detect.consume(call('s', 1));
-  const two = await start(killed(), {}, undefined, first);
+  const two = await start(killed(), {}, undefined, [{ detector: first }]);
   await until(() => two.got.length === 1);
 });
 
 test('SIGTERM hands on what is kept back; refused, it waits in the storage for the next start', async () => {
   const next = collector();
   next.refusal = new Refused('full', 'full', 60_000);
-  const one = await start(here(), LONG, next, first);
+  const one = await start(here(), LONG, next, [{ detector: first }]);
   await one.detect.consume(call('s', 1));
   await one.stop();
   expect(next.got).toEqual([]);
   next.refusal = undefined;
-  const two = await start(here(), LONG, next, first);
+  const two = await start(here(), LONG, next, [{ detector: first }]);
   await until(() => next.got.length === 1);
   await two.stop();
   expect(next.got).toHaveLength(1);
@@ -131,7 +132,7 @@ test('refused, it stays and is offered again, and takes findings until then', as
       return next.consume(batch);
     },
   };
-  const { detect } = await start(here(), { hold: '1ms' }, counting, first);
+  const { detect } = await start(here(), { hold: '1ms' }, counting, [{ detector: first }]);
   await detect.consume(call('s', 1));
   await until(() => offers > 0);
   await detect.consume(call('s', 2));
@@ -142,7 +143,7 @@ test('refused, it stays and is offered again, and takes findings until then', as
 
 test('refused for good, it is dropped and counted; its finding goes on a carrier', async () => {
   const next = collector();
-  const { detect, host } = await start(here(), { hold: '1ms' }, next, first);
+  const { detect, host } = await start(here(), { hold: '1ms' }, next, [{ detector: first }]);
   next.refusal = new Permanent('no');
   await detect.consume(call('s', 1));
   await until(() => host.metric('misstep_detect_held_dropped') === 1);
@@ -163,7 +164,7 @@ test('spans that no finding can be about are not kept back', async () => {
 });
 
 test('a reload hands on what is kept back; findings about it go on', async () => {
-  const one = await start(here(), LONG, undefined, first);
+  const one = await start(here(), LONG, undefined, [{ detector: first }]);
   await one.detect.consume(call('s', 1));
   const factory = detectFactory([{ detector: first }]);
   const next = collector();

@@ -83,7 +83,7 @@ export function detectOptions(shipped: readonly ShippedDetector[], threads: bool
         'With workers: how long a batch waits for what they find in it. What comes later goes as carriers.',
       ),
       deadline: duration('5s', { min: '100ms' }).describe(
-        'With workers: one in which nothing moves for this long is ended and replaced; its windows are lost, and the detector that ran last is off.',
+        'With workers: one in which nothing moves for this long is ended and replaced, and the detector that ran last is off. Its windows go on from `storage`; without one they are lost.',
       ),
       openinference: z
         .boolean()
@@ -93,10 +93,6 @@ export function detectOptions(shipped: readonly ShippedDetector[], threads: bool
     .superRefine((value, context) => {
       if (value.workers > 0 && !threads) {
         context.addIssue({ code: 'custom', path: ['workers'], message: 'must be 0 here: no module for workers was given.' });
-      }
-      if (value.workers > 0 && value.storage !== undefined) {
-        const message = 'windows in workers do not outlive the process: leave `storage` out, or `workers`.';
-        context.addIssue({ code: 'custom', path: ['workers'], message });
       }
       for (const message of holdProblems(value)) context.addIssue({ code: 'custom', path: ['hold'], message });
       const { problems } = activate(shipped, { tiers: value.tiers, detectors: value.detectors as DetectorConfig });

@@ -4,7 +4,8 @@
  * it in a `DetectorHost`: the last step that names one.
  */
 
-import { sessionKey } from '../../src/detector/run.ts';
+import type { BoundTrace } from '../../src/detector/host.ts';
+import { sessionKey, sessionOfKey } from '../../src/detector/run.ts';
 import { rowId } from '../../src/dialects/keys.ts';
 import { sessionOfStep } from '../../src/dialects/normalise.ts';
 import { type SpanReader, spanReader } from '../../src/otlp/span.ts';
@@ -52,6 +53,9 @@ export interface Routed {
   readonly parts: readonly (Part | undefined)[];
   readonly moves: readonly Move[];
 }
+
+/** As if a first message had brought it. */
+const RESTORED = 1;
 
 export class Shards {
   readonly counts = { spans: 0, agentSpans: 0, own: 0 };
@@ -115,6 +119,27 @@ export class Shards {
   /** Nothing of these was sent after all. */
   unsent(traces: Iterable<string>): void {
     for (const trace of traces) if (this.places.get(trace)?.sent === 0) this.places.delete(trace);
+  }
+
+  /** The worker that has a run, by its key. */
+  shardOfRun(key: string): number {
+    const sessionId = sessionOfKey(key);
+    if (sessionId === undefined) return this.shardOf(key.slice('trace:'.length));
+    const tenant = key.slice(key.indexOf(':', 'session:'.length) + 1, key.length - sessionId.length - 1);
+    return this.shardOf(`${tenant}|${sessionId}`);
+  }
+
+  /** A worker has taken up this trace. A move is due if another has the rest of it. */
+  restore({ trace, sessionId }: BoundTrace, shard: number): Move | undefined {
+    const place = this.places.get(trace);
+    if (place === undefined || (place.sessionId === undefined && sessionId !== undefined)) {
+      this.places.set(trace, { shard, sessionId, sent: RESTORED });
+    }
+    const to = this.places.get(trace)?.shard as number;
+    const from = to === shard ? (place?.shard ?? shard) : shard;
+    if (from === to) return undefined;
+    const at = trace.lastIndexOf('|');
+    return { tenant: trace.slice(0, at), traceId: trace.slice(at + 1), from, to };
   }
 
   /** The runs of a worker that is gone. Its traces are forgotten. */

@@ -4,7 +4,8 @@ import type { Batch } from '../../src/batch/batch.ts';
 import type { Consumer } from '../../src/component/component.ts';
 import { until } from '../../src/component/testing.ts';
 import { detectFactory } from './detect.ts';
-import { call, counts, findingsOf, here, killed, open, sent, signal, start } from './testing/rig.ts';
+import { counts } from './testing/counts.ts';
+import { call, findingsOf, here, killed, open, sent, signal, start } from './testing/rig.ts';
 
 test('claim 16: windows go on where they were after kill -9', async () => {
   const first = await start(here());

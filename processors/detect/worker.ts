@@ -2,7 +2,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { EndReason, Tier } from '../../src/detector/detector.ts';
 import type { Timing } from '../../src/detector/fold.ts';
-import { DetectorHost, type Emission, type HostCounts } from '../../src/detector/host.ts';
+import { type BoundTrace, DetectorHost, type Emission, type HostCounts, noCounts } from '../../src/detector/host.ts';
+import { Journal, type Numbers } from '../../src/detector/journal.ts';
 import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
 import type { Missed, Said } from '../../src/detector/run.ts';
 import { type OffIn, Watch } from '../../src/detector/watch.ts';
@@ -12,6 +13,7 @@ import { walkTraces } from '../../src/otlp/traces.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import type { WindowOptions } from '../../src/window/options.ts';
 import { type Ended, openOf, Tally } from './account.ts';
+import { type Changes, Recorder, type StoredRecord } from './recorder.ts';
 
 /** Of one turn, for packing: messages that come meanwhile wait no longer. */
 const SLICE_MS = 2;
@@ -36,6 +38,8 @@ export interface WorkerData {
   readonly offIn: readonly OffIn[];
   /** Runs that were lost with the worker before. */
   readonly lost: readonly string[];
+  /** Of its journal; absent if its windows end with it. */
+  readonly numbers: Numbers | undefined;
 }
 
 /** What the detectors go without while the process is behind. */
@@ -51,6 +55,7 @@ export interface Times {
 }
 
 export type ToWorker =
+  | { readonly kind: 'restore'; readonly records: readonly StoredRecord[] }
   | { readonly kind: 'spans'; readonly tenant: string; readonly body: Uint8Array; readonly shed: readonly string[] }
   | { readonly kind: 'give'; readonly tenant: string; readonly traceId: string }
   | { readonly kind: 'receive'; readonly tenant: string; readonly traceId: string; readonly given: Given }
@@ -70,6 +75,7 @@ export interface Given {
 
 export interface Answer {
   readonly emissions: readonly Emission[];
+  readonly changes: Changes | undefined;
   readonly given: Given | undefined;
   /** Traces that it no longer knows. */
   readonly forgotten: readonly string[];
@@ -79,6 +85,9 @@ export interface Answer {
   readonly openRuns: number;
   readonly keptBytes: number;
   readonly packedRuns: number;
+  /** Only of `restore`: the traces of its runs, and what could not be read. */
+  readonly bound?: readonly BoundTrace[] | undefined;
+  readonly unreadable?: readonly string[] | undefined;
   /** Only of a tick. */
   readonly open?: readonly Ended[] | undefined;
   readonly timings?: readonly Timing[] | undefined;
@@ -89,15 +98,22 @@ export function serve(shipped: readonly ShippedDetector[], embeddingTable?: () =
   const port = parentPort;
   if (!port) throw new Error('The worker of detect is no program of its own: `detect: {workers: N}` starts it.');
   const inside = new Inside(workerData as WorkerData, shipped, embeddingTable);
+  const say = (answer: Answer): void => {
+    const buffers = (answer.changes?.puts ?? []).map(({ bytes }) => bytes.buffer as ArrayBuffer);
+    if (answer.given) buffers.push(answer.given.body.buffer as ArrayBuffer);
+    port.postMessage(answer, buffers);
+  };
+  // Whoever sends a `restore` sends nothing more before it is answered.
   port.on('message', (message: ToWorker & Times) => {
-    const answer = inside.answer(message);
-    port.postMessage(answer, answer.given ? [answer.given.body.buffer as ArrayBuffer] : []);
+    if (message.kind === 'restore') void inside.restore(message).then(say);
+    else say(inside.answer(message));
   });
   port.postMessage('ready');
 }
 
 class Inside {
   private readonly host: DetectorHost;
+  private readonly recorder = new Recorder();
   private readonly watch: Watch;
   private readonly table: (() => Uint8Array) | undefined;
   private nowMs = 0;
@@ -107,7 +123,7 @@ class Inside {
   private readonly tally = new Tally();
 
   constructor(
-    { setup, cell, leftOut, off, offIn, lost }: WorkerData,
+    { setup, cell, leftOut, off, offIn, lost, numbers }: WorkerData,
     shipped: readonly ShippedDetector[],
     embeddingTable: (() => Uint8Array) | undefined,
   ) {
@@ -124,6 +140,7 @@ class Inside {
       now: () => this.nowMs,
       monotonic: () => performance.now(),
       watch: this.watch,
+      ...(numbers === undefined ? {} : { journal: new Journal(this.recorder, 'windows', numbers) }),
       onForgotten: (trace) => this.forgotten.add(trace),
       onCoverage: (one) => this.tally.add(one),
       onError: (detector, window, error) =>
@@ -137,20 +154,43 @@ class Inside {
     this.leaveOut(leftOut);
   }
 
-  answer(message: ToWorker & Times): Answer {
-    if (message.passedMs > this.passedMs) {
-      this.passedMs = this.nowMs = message.passedMs;
+  answer(message: Exclude<ToWorker, { readonly kind: 'restore' }> & Times): Answer {
+    this.setTime(message);
+    if (message.kind === 'give') return this.answerOf([], { given: this.give(message.tenant, message.traceId) });
+    const emissions = this.act(message);
+    const { host } = this;
+    return this.answerOf(emissions, message.kind === 'tick' ? { open: openOf(host), timings: host.timings } : {});
+  }
+
+  /** Takes up the runs of the worker before. They were counted there. */
+  async restore(message: Extract<ToWorker, { readonly kind: 'restore' }> & Times): Promise<Answer> {
+    this.setTime(message);
+    const { host } = this;
+    const unreadable: string[] = [];
+    this.recorder.load(message.records);
+    const emissions = await host.restore((error) => unreadable.push(error.message));
+    this.recorder.load([]);
+    Object.assign(host.counts, noCounts(), { restored: host.counts.restored });
+    return this.answerOf(emissions, { bound: [...host.bound()], unreadable });
+  }
+
+  private setTime({ nowMs, passedMs }: Times): void {
+    if (passedMs > this.passedMs) {
+      this.passedMs = this.nowMs = passedMs;
       this.host.passOver(0);
     }
-    this.nowMs = message.nowMs;
-    let given: Given | undefined;
-    let emissions: readonly Emission[] = [];
-    if (message.kind === 'give') given = this.give(message.tenant, message.traceId);
-    else emissions = this.act(message);
+    this.nowMs = nowMs;
+  }
+
+  private answerOf(emissions: readonly Emission[], more: Partial<Answer>): Answer {
     const { host } = this;
+    // The main thread has them as soon as it has the records that say so.
+    host.handed(emissions);
+    host.answered(emissions, true);
     const answer: Answer = {
       emissions: emissions.map(alone(new Map())),
-      given,
+      changes: host.journal === undefined ? undefined : this.recorder.take(),
+      given: undefined,
       forgotten: [...this.forgotten].filter((trace) => !host.knows(trace)),
       coverage: this.tally.take(),
       errors: this.errors,
@@ -158,14 +198,14 @@ class Inside {
       openRuns: host.openRuns,
       keptBytes: host.keptBytes,
       packedRuns: host.packedRuns,
-      ...(message.kind === 'tick' ? { open: openOf(host), timings: host.timings } : {}),
+      ...more,
     };
     this.forgotten = new Set();
     this.errors = [];
     return answer;
   }
 
-  private act(message: Exclude<ToWorker, { readonly kind: 'give' }>): readonly Emission[] {
+  private act(message: Exclude<ToWorker, { readonly kind: 'give' | 'restore' }>): readonly Emission[] {
     const { host } = this;
     switch (message.kind) {
       case 'spans': {

@@ -5,19 +5,24 @@
  * Law:
  * - What waits for a worker is bounded; what does not fit is not looked at, counted, and its windows say so. Forwarding never waits.
  * - Findings come out in the order in which a worker says them: what is said of one that is held for a batch is held behind it.
- * - Messages of one worker are answered in order. One that was with a worker when it ended is lost and never sent again.
+ * - Messages of one worker are answered in order. Without a store those that were with a worker when it ended are lost, and its windows.
+ * - With a store a new worker goes on where the last answer left it, and gets what is not answered again: nothing is lost but a message
+ *   with which `MAX_TRIES` workers have ended.
  * - Nothing a detector does holds the main thread for longer than taking an answer.
  */
 import { Worker } from 'node:worker_threads';
 import type { EndReason } from '../../src/detector/detector.ts';
 import type { ActiveDetector, Timing } from '../../src/detector/fold.ts';
-import { DetectorHost, type Emission, type HostCounts } from '../../src/detector/host.ts';
+import { type Emission, type HostCounts, noCounts } from '../../src/detector/host.ts';
 import { CELL_BYTES, type OffIn, readCell } from '../../src/detector/watch.ts';
+import { dialectKeys } from '../../src/dialects/keys.ts';
 import { extractSpans } from '../../src/otlp/extract.ts';
-import type { TraceIndex } from '../../src/otlp/traces.ts';
+import { type TraceIndex, walkTraces } from '../../src/otlp/traces.ts';
 import type { Ended, Seen } from './account.ts';
+import type { StoredRecord } from './recorder.ts';
 import { type Move, type Part, Shards, type Share } from './shards.ts';
 import type { Answer, Given, LeftOut, Times, ToWorker, WorkerData, WorkerSetup } from './worker.ts';
+import type { WorkerStore } from './worker-store.ts';
 
 /** Bytes that may wait for one worker: with all detectors on, less than a second's work. */
 const QUEUE_BYTES = 8 * 1024 * 1024;
@@ -32,6 +37,13 @@ const LOOKS = 5;
 /** Between the end of a worker and the next one, if it did not live to answer; doubled each time. */
 const RESTART_MS = 100;
 const MAX_RESTART_MS = 30_000;
+/**
+ * Workers that may end with the same message: with the first the detector that ran is off in its window, with the second in all; what ends a third
+ * is none of these.
+ */
+const MAX_TRIES = 3;
+/** For a worker to load and say that it is ready: a hundred times what it takes here. */
+const LOAD_MS = 60_000;
 
 export interface PoolOptions {
   readonly workers: number;
@@ -44,6 +56,8 @@ export interface PoolOptions {
   readonly deadlineMs: number;
   /** Unix ms. */
   readonly now: () => number;
+  /** Where its windows and what waits outlive the workers and the process. */
+  readonly store: WorkerStore | undefined;
 }
 
 /** Whoever has the pool. May change by a reload. */
@@ -52,6 +66,8 @@ export interface PoolOwner {
   onLate(emissions: readonly Emission[]): void;
   onCoverage(ended: Ended): void;
   onError(detector: string, window: string, message: string): void;
+  /** A stored record cannot be read; what it held is lost. */
+  onUnreadable(message: string): void;
   /** A worker is gone. `detector` ran last in it, in `window`; `undefined` if none did. */
   onLost(lost: Lost): void;
 }
@@ -62,6 +78,7 @@ export interface Lost {
   readonly window: string;
   /** The detector is now off in all windows, not in this one alone. */
   readonly everywhere: boolean;
+  /** Lost with it. */
   readonly runs: number;
   readonly steps: number;
 }
@@ -88,11 +105,27 @@ interface Waiting {
 
 interface Sent {
   readonly number: number;
+  readonly message: ToWorker;
+  /** With a worker. */
+  posted: boolean;
+  /** Workers that have ended while it was the one to be answered. */
+  tries: number;
+  /** In the store, of what it is about. */
+  readonly request: number | undefined;
   readonly bytes: number;
   readonly steps: number;
   readonly shares: readonly Share[];
   /** `undefined`: the worker is gone. */
   readonly done: (answer: Answer | undefined, number: number) => void;
+}
+
+/** What a worker that ended took with it. */
+interface Gone {
+  readonly sent: readonly Sent[];
+  /** Runs that lack steps from now on. */
+  readonly missed: readonly string[];
+  /** Windows of so many runs are gone. */
+  readonly runs: number;
 }
 
 class Place {
@@ -114,6 +147,8 @@ class Place {
   timings: readonly Timing[] = [];
   calls = 0;
   silent = 0;
+  /** Looks at one that is not ready. */
+  loading = 0;
   ticking = false;
   failures = 0;
   retry: NodeJS.Timeout | undefined;
@@ -147,19 +182,67 @@ export class WorkerPool {
     this.places = Array.from({ length: options.workers }, () => new Place());
   }
 
-  /** Resolves when every worker is ready; rejects with what keeps one from it. */
+  /** Resolves when every worker is ready and has taken up what is stored; rejects with what keeps one from it. */
   async start(): Promise<void> {
-    const launched = this.places.map(
-      (place) => new Promise<void>((resolve, reject) => this.launch(place, [], { resolve, reject })),
-    );
+    const { store } = this;
+    await store?.assign((key) => this.shards.shardOfRun(key), this.unreadable);
+    const launched = this.places.map(async (place, i) => {
+      const records = (await store?.records(i, this.unreadable)) ?? [];
+      const restored = records.length === 0 ? undefined : this.restore(i, records, true);
+      await new Promise<void>((resolve, reject) => this.launch(place, [], { resolve, reject }));
+      await restored;
+    });
+    this.looks = setInterval(() => this.look(), this.options.deadlineMs / LOOKS);
+    this.looks.unref();
     try {
       await Promise.all(launched);
     } catch (error) {
       await this.stop();
       throw error;
     }
-    this.looks = setInterval(() => this.look(), this.options.deadlineMs / LOOKS);
-    this.looks.unref();
+    for (const { key, tenant, body } of (await store?.waiting(this.unreadable)) ?? []) {
+      try {
+        void this.process(walkTraces(body, dialectKeys), tenant, 0);
+      } catch (error) {
+        this.unreadable(error);
+      }
+      store?.over(key);
+    }
+  }
+
+  get store(): WorkerStore | undefined {
+    return this.options.store;
+  }
+
+  private readonly unreadable = (error: unknown): void => this.owner.onUnreadable(text(error));
+
+  /** The first thing that the next worker there is told. Resolves when it is answered. */
+  private restore(i: number, records: readonly StoredRecord[], bind: boolean): Promise<void> {
+    const place = this.places[i] as Place;
+    return new Promise((resolve) => {
+      const done: Sent['done'] = (answer, number) => {
+        for (const message of answer?.unreadable ?? []) this.owner.onUnreadable(message);
+        for (const one of bind ? (answer?.bound ?? []) : []) {
+          const move = this.shards.restore(one, i);
+          if (move !== undefined) this.move(move);
+        }
+        this.late([place], answer, number);
+        resolve();
+      };
+      const bytes = MESSAGE_BYTES;
+      place.bytes += bytes;
+      place.sent.unshift({
+        number: ++this.number,
+        message: { kind: 'restore', records },
+        posted: false,
+        tries: 0,
+        request: undefined,
+        bytes,
+        steps: 0,
+        shares: [],
+        done,
+      });
+    });
   }
 
   /** What the workers say of these spans within `waitMs`; what they say later goes to `onLate`. `undefined`: nothing to wait for. */
@@ -195,6 +278,11 @@ export class WorkerPool {
         this.late([place], answer, number);
       });
     });
+  }
+
+  /** Waits until every message is answered. */
+  async drained(): Promise<void> {
+    while (this.places.some(({ sent }) => sent.length > 0)) await new Promise<void>((resolve) => this.idle.push(resolve));
   }
 
   /** Waits for all answers, closes every window and returns what they say last. The workers stay. */
@@ -263,7 +351,7 @@ export class WorkerPool {
   private hand(i: number, part: Part, index: TraceIndex, tenant: string, waiting: Waiting): void {
     const place = this.places[i] as Place;
     const shares = [...part.shares.values()].filter((share) => this.fits(place, share));
-    if (place.worker === undefined || (shares.length === 0 && part.links.length === 0)) return;
+    if (!this.takes(place) || (shares.length === 0 && part.links.length === 0)) return;
     const rows = shares.flatMap((share) => share.rows).sort((a, b) => a - b);
     const body = extractSpans(index, rows, part.links);
     const shed = [...place.shed];
@@ -275,6 +363,7 @@ export class WorkerPool {
       shares,
       steps: rows.length,
       body,
+      request: this.store?.wait(tenant, body),
     });
     for (const share of shares) this.shards.sent(share.traces, number);
   }
@@ -284,7 +373,7 @@ export class WorkerPool {
     const held = place.byRun.get(share.run) ?? 0;
     const full = place.bytes + share.bytes > QUEUE_BYTES && place.bytes > 0;
     const greedy = place.bytes > QUEUE_BYTES / 2 && held + share.bytes > QUEUE_BYTES / RUN_SHARE;
-    if (place.worker !== undefined && !full && !greedy) {
+    if (this.takes(place) && !full && !greedy) {
       place.byRun.set(share.run, held + share.bytes);
       return true;
     }
@@ -292,6 +381,11 @@ export class WorkerPool {
     if (place.shed.size < MAX_SHED_RUNS) place.shed.add(share.run);
     this.shards.unsent(share.traces);
     return false;
+  }
+
+  /** With a store what waits is for the next worker. */
+  private takes(place: Place): boolean {
+    return !this.ended && (place.worker !== undefined || this.store !== undefined);
   }
 
   private gather(waiting: Waiting, place: Place, answer: Answer | undefined, number: number): void {
@@ -327,18 +421,22 @@ export class WorkerPool {
 
   private move({ tenant, traceId, from, to }: Move): void {
     this.post(from, { kind: 'give', tenant, traceId }, (answer) => {
-      if (answer?.given) this.receive(to, tenant, traceId, answer.given);
+      if (!answer?.given) return;
+      const removes = answer.changes?.removes ?? [];
+      this.store?.leave(from, removes);
+      this.receive(to, tenant, traceId, answer.given, removes);
     });
   }
 
-  private receive(to: number, tenant: string, traceId: string, given: Given): void {
+  /** `removes`: what the worker that gave it has of it in the store, until this one has it there. */
+  private receive(to: number, tenant: string, traceId: string, given: Given, removes: readonly number[]): void {
     this.movedRuns++;
     const message: ToWorker = { kind: 'receive', tenant, traceId, given };
-    const number = this.post(to, message, (answer, sent) => this.late(this.places, answer, sent), {
-      shares: [],
-      steps: 0,
-      body: given.body,
-    });
+    const done: Sent['done'] = (answer, sent) => {
+      this.store?.keep(to, { puts: [], removes }, [], undefined);
+      this.late(this.places, answer, sent);
+    };
+    const number = this.post(to, message, done, { shares: [], steps: 0, body: given.body, request: undefined });
     this.shards.sent([`${tenant}|${traceId}`], number);
   }
 
@@ -346,21 +444,40 @@ export class WorkerPool {
     i: number,
     message: ToWorker,
     done: Sent['done'],
-    load?: { readonly shares: readonly Share[]; readonly steps: number; readonly body: Uint8Array },
+    load?: {
+      readonly shares: readonly Share[];
+      readonly steps: number;
+      readonly body: Uint8Array;
+      readonly request: number | undefined;
+    },
   ): number {
     const place = this.places[i] as Place;
     const number = ++this.number;
-    if (place.worker === undefined) {
+    if (!this.takes(place)) {
       done(undefined, number);
       return number;
     }
     const bytes = MESSAGE_BYTES + (load?.body.length ?? 0);
     if (place.sent.length === 0) place.silent = 0;
-    place.sent.push({ number, bytes, steps: load?.steps ?? 0, shares: load?.shares ?? [], done });
+    const { shares, steps, request } = load ?? { shares: [], steps: 0, request: undefined };
+    place.sent.push({ number, message, posted: false, tries: 0, request, bytes, steps, shares, done });
     place.bytes += bytes;
-    const times: Times = { nowMs: this.options.now(), passedMs: this.passedMs };
-    place.worker.postMessage({ ...message, ...times }, load ? [load.body.buffer as ArrayBuffer] : []);
+    this.postAll(place);
     return number;
+  }
+
+  /** What is not with the worker yet. It takes up what is stored before anything else. */
+  private postAll(place: Place): void {
+    const { worker, ready, sent } = place;
+    if (worker === undefined || (this.store !== undefined && !ready)) return;
+    const restoring = sent[0]?.message.kind === 'restore';
+    const times: Times = { nowMs: this.options.now(), passedMs: this.passedMs };
+    for (const one of restoring ? sent.slice(0, 1) : sent) {
+      if (one.posted) continue;
+      one.posted = true;
+      // Without a store nobody asks for it again: it may take the bytes with it.
+      worker.postMessage({ ...one.message, ...times }, this.store === undefined ? buffersOf(one.message) : []);
+    }
   }
 
   private answered(i: number, answer: Answer): void {
@@ -375,10 +492,15 @@ export class WorkerPool {
     place.packedRuns = answer.packedRuns;
     place.open = answer.open ?? place.open;
     place.timings = answer.timings ?? place.timings;
+    if (answer.changes !== undefined) {
+      const { puts, removes } = answer.changes;
+      this.store?.keep(i, { puts, removes: answer.given ? [] : removes }, answer.emissions, sent.request);
+    }
     for (const trace of answer.forgotten) this.shards.forget(trace, i, sent.number);
     for (const ended of answer.coverage) this.owner.onCoverage(ended);
     for (const { detector, window, message } of answer.errors) this.owner.onError(detector, window, message);
     sent.done(answer, sent.number);
+    if (sent.message.kind === 'restore') this.postAll(place);
     this.wake();
   }
 
@@ -398,12 +520,21 @@ export class WorkerPool {
   ): void {
     place.cell = new SharedArrayBuffer(CELL_BYTES);
     const { setup, entry } = this.options;
-    const data: WorkerData = { setup, cell: place.cell, leftOut: this.leftOut, off: [...this.off], offIn: this.offIn, lost };
+    const i = this.places.indexOf(place);
+    const data: WorkerData = {
+      setup,
+      cell: place.cell,
+      leftOut: this.leftOut,
+      off: [...this.off],
+      offIn: this.offIn,
+      lost,
+      numbers: this.store?.numbers(i),
+    };
     const worker = new Worker(entry, { workerData: data });
     place.worker = worker;
     place.ready = false;
     place.silent = 0;
-    const i = this.places.indexOf(place);
+    place.loading = 0;
     worker.on('message', (message: 'ready' | Answer) => {
       if (place.worker !== worker) return;
       if (message !== 'ready') {
@@ -411,7 +542,9 @@ export class WorkerPool {
         return;
       }
       place.ready = true;
+      place.loading = 0;
       first?.resolve();
+      this.postAll(place);
     });
     let failure: unknown;
     worker.on('error', (error) => {
@@ -426,7 +559,13 @@ export class WorkerPool {
   /** Ends workers in which nothing moves. */
   private look(): void {
     this.places.forEach((place, i) => {
-      if (!place.worker || !place.ready || place.sent.length === 0) return;
+      if (!place.worker) return;
+      if (!place.ready) {
+        const looks = (LOAD_MS / this.options.deadlineMs) * LOOKS;
+        if (++place.loading >= looks) this.lose(i, `was not ready after ${LOAD_MS} ms`);
+        return;
+      }
+      if (place.sent.length === 0) return;
       const { calls } = readCell(place.cell);
       place.silent = calls === place.calls ? place.silent + 1 : 0;
       place.calls = calls;
@@ -438,37 +577,69 @@ export class WorkerPool {
     const place = this.places[i] as Place;
     const { worker } = place;
     place.worker = undefined;
+    place.ready = false;
     if (this.ended) {
       for (const sent of place.sent.splice(0)) sent.done(undefined, sent.number);
       this.wake();
       return;
     }
     void worker?.terminate();
-    const runs = this.shards.lose(i);
     const blamed = this.blame(place);
-    let steps = 0;
-    const waiting = place.sent.splice(0);
-    for (const sent of waiting) {
-      steps += sent.steps;
-      this.free(place, sent);
-    }
     if (place.counts !== undefined) this.past = addCounts(this.past, place.counts);
     place.counts = undefined;
+    const gone = this.store === undefined ? this.loseAll(i) : this.loseNothing(i);
     place.openRuns = place.keptBytes = place.packedRuns = 0;
     place.open = [];
+    const steps = gone.sent.reduce((sum, one) => sum + one.steps, 0);
     this.counts.lostSteps += steps;
-    this.counts.lostRuns += runs.size;
+    this.counts.lostRuns += gone.runs;
     this.counts.restarts++;
-    this.owner.onLost({ reason, ...blamed, runs: runs.size, steps });
-    const again = (): void => this.launch(place, [...runs]);
+    this.owner.onLost({ reason, ...blamed, runs: gone.runs, steps });
     // One that has never answered since it was started would be started without end.
-    if (place.failures++ === 0) again();
+    if (place.failures++ === 0) void this.again(i, gone.missed);
     else {
-      place.retry = setTimeout(again, Math.min(RESTART_MS * 2 ** place.failures, MAX_RESTART_MS));
+      const waitMs = Math.min(RESTART_MS * 2 ** place.failures, MAX_RESTART_MS);
+      place.retry = setTimeout(() => void this.again(i, gone.missed), waitMs);
       place.retry.unref();
     }
-    for (const { done, number } of waiting) done(undefined, number);
+    for (const { done, number } of gone.sent) done(undefined, number);
     this.wake();
+  }
+
+  private async again(i: number, missed: readonly string[]): Promise<void> {
+    const place = this.places[i] as Place;
+    if (this.store !== undefined && place.sent[0]?.message.kind !== 'restore') {
+      const records = await this.store.records(i, this.unreadable);
+      if (records.length > 0) void this.restore(i, records, false);
+    }
+    if (!this.ended) this.launch(place, missed);
+  }
+
+  /** Its windows and everything that was with it. */
+  private loseAll(i: number): Gone {
+    const place = this.places[i] as Place;
+    const missed = [...this.shards.lose(i)];
+    const sent = place.sent.splice(0);
+    for (const one of sent) this.free(place, one);
+    return { sent, missed, runs: missed.length };
+  }
+
+  /** What is not answered is for the next one, but a message with which too many have ended. */
+  private loseNothing(i: number): Gone {
+    const place = this.places[i] as Place;
+    const [first] = place.sent;
+    if (first?.posted) first.tries++;
+    for (const one of place.sent) one.posted = false;
+    if (first === undefined || first.tries < MAX_TRIES) return { sent: [], missed: [], runs: 0 };
+    place.sent.shift();
+    this.free(place, first);
+    if (first.message.kind === 'restore') {
+      this.store?.drop(i);
+      const missed = [...this.shards.lose(i)];
+      return { sent: [first], missed, runs: missed.length };
+    }
+    if (first.request !== undefined) this.store?.over(first.request);
+    return { sent: [first], missed: first.shares.map(({ run }) => run), runs: 0 };
   }
 
   /** Switches off the detector that ran last: in its window, or, if it did so before, in all. */
@@ -487,17 +658,15 @@ export class WorkerPool {
     return { detector, window, everywhere };
   }
 
-  private async drained(): Promise<void> {
-    while (this.places.some(({ sent }) => sent.length > 0)) await new Promise<void>((resolve) => this.idle.push(resolve));
-  }
-
   private wake(): void {
     for (const resolve of this.idle.splice(0)) resolve();
   }
 }
 
-function noCounts(): HostCounts {
-  return new DetectorHost({ detectors: [] }).counts;
+/** The bytes that go with a message. */
+function buffersOf(message: ToWorker): ArrayBuffer[] {
+  if (message.kind === 'spans') return [message.body.buffer as ArrayBuffer];
+  return message.kind === 'receive' ? [message.given.body.buffer as ArrayBuffer] : [];
 }
 
 /** Member by member. */

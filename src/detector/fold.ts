@@ -416,6 +416,13 @@ export class Fold {
     return this.off?.get(`${window.key} ${i}`) ?? (this.overranAll(i) ? 'overran' : undefined);
   }
 
+  /** The detector is off in the window of its finding: it neither says more nor takes anything back. */
+  isSilent({ detector, scope, windowKey }: Pick<Finding, 'detector' | 'scope' | 'windowKey'>): boolean {
+    const window = this.windows.get(slotOf(scope, windowKey));
+    const i = this.detectors.findIndex(({ detector: { meta } }) => meta.id === detector);
+    return window !== undefined && i >= 0 && this.isOff(window, i);
+  }
+
   private isOff(window: Window, i: number): boolean {
     if (this.off === undefined) return this.overranAll(i);
     return this.whyOff(window, i) !== undefined;
@@ -476,6 +483,7 @@ export class Fold {
         if (at !== undefined) this.turnOff(window, at, why);
       }
       for (const i of indexes) if (origin.lost(i)) this.turnOff(window, i, 'restarted');
+      this.turnOffFrom(window);
       for (const [i, state] of states) {
         const at = origin.placeOf(i);
         if (at === undefined || this.isOff(window, at)) continue;
@@ -626,12 +634,17 @@ export class Fold {
         steps: 0,
       };
       this.put(slot, window);
-      for (const id of this.hooks.watch?.offIn(this.tenant, key) ?? []) {
-        const i = this.detectors.findIndex(({ detector }) => detector.meta.id === id);
-        if (this.plan.scopes[scope].includes(i)) this.turnOff(window, i, 'overran');
-      }
+      this.turnOffFrom(window);
     }
     return window;
+  }
+
+  /** What is off in this window from its start. */
+  private turnOffFrom(window: Window): void {
+    for (const id of this.hooks.watch?.offIn(this.tenant, window.key) ?? []) {
+      const i = this.detectors.findIndex(({ detector }) => detector.meta.id === id);
+      if (this.plan.scopes[window.scope].includes(i)) this.turnOff(window, i, 'overran');
+    }
   }
 
   private checkTime(watch: Watch, k: number, { detector }: ActiveDetector, window: Window): void {

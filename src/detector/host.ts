@@ -40,6 +40,7 @@ import {
   type Said,
   type SavedSaid,
   sessionKey,
+  sessionOfKey,
   stepsOf,
   type Target,
   type Times,
@@ -116,6 +117,12 @@ const CHECKPOINT_BYTES = 64 * 1024;
 /** A packed run has one place to fold again from: that of a `Fold` lies at most so far back. */
 const MAX_PACKED_ROWS = 64;
 
+/** `trace` is `<tenant>|<trace id>`. */
+export interface BoundTrace {
+  readonly trace: string;
+  readonly sessionId: string | undefined;
+}
+
 interface Replay {
   at: number | undefined;
   run: number | undefined;
@@ -126,12 +133,9 @@ interface Replay {
   readonly open: Set<string>;
 }
 
-function sameTarget(a: Target, b: Target): boolean {
-  return a.flags === b.flags && a.traceState === b.traceState && Buffer.compare(a.resource, b.resource) === 0;
-}
-
-export class DetectorHost {
-  readonly counts: HostCounts = {
+/** Nothing counted yet. */
+export function noCounts(): HostCounts {
+  return {
     spans: 0,
     agentSpans: 0,
     steps: 0,
@@ -147,6 +151,14 @@ export class DetectorHost {
     passedOver: 0,
     closed: { root: 0, idle: 0, age: 0, size: 0, evicted: 0, shutdown: 0, end_of_input: 0 },
   };
+}
+
+function sameTarget(a: Target, b: Target): boolean {
+  return a.flags === b.flags && a.traceState === b.traceState && Buffer.compare(a.resource, b.resource) === 0;
+}
+
+export class DetectorHost {
+  readonly counts: HostCounts = noCounts();
   private options: HostOptions;
   private limits: WindowOptions;
   private runs: LRUCache<string, Run | PackedRun>;
@@ -643,6 +655,7 @@ export class DetectorHost {
     old.movedTo = run;
     run.unanswered += old.unanswered;
     run.records.push(...old.records);
+    run.took.push(old.id, ...old.took);
     run.logged += old.logged;
     this.replay?.keys.set(old.id, run.key);
     for (const step of old.rows) this.add(run, step, old.targets.get(step.traceId) ?? noTarget);
@@ -665,8 +678,7 @@ export class DetectorHost {
     const open = this.peek(key);
     if (open && this.believed(step.startMs) - open.lastEndMs > this.limits.idleMs) this.close(open, 'idle');
     this.runOfTrace.set(traceKey, key);
-    const session = key.startsWith('session:') ? key.slice(sessionKey(tenant, '').length) : undefined;
-    const run = this.open(tenant, key, session, step.startMs);
+    const run = this.open(tenant, key, sessionOfKey(key), step.startMs);
     run.traces.add(step.traceId);
     return run;
   }
@@ -888,7 +900,7 @@ export class DetectorHost {
       this.emit(run, finding, 'fail');
     }
     for (const [id, { emission }] of run.said ?? []) {
-      if (emission.label !== 'fail' || fold.findings.has(id)) continue;
+      if (emission.label !== 'fail' || fold.findings.has(id) || fold.isSilent(emission.finding)) continue;
       if (emission.finding.tier < 3 || !fold.withoutText) this.emit(run, emission.finding, 'withdrawn');
     }
   }
@@ -927,7 +939,12 @@ export class DetectorHost {
     this.options.onForgotten?.(traceKey);
   }
 
-  // For hosts that share the work: a trace whose session lives in another host moves there. Without a journal.
+  // For hosts that share the work: a trace whose session lives in another host moves there.
+
+  /** Every trace that is bound to a run. */
+  *bound(): Generator<BoundTrace> {
+    for (const [trace, key] of this.runOfTrace) yield { trace, sessionId: sessionOfKey(key) };
+  }
 
   /** True if the trace (`<tenant>|<trace id>`) is bound to a run. */
   knows(trace: string): boolean {
@@ -945,6 +962,7 @@ export class DetectorHost {
     const spans = run.rows.flatMap(({ body }) => body ?? []);
     this.release(run);
     run.closed = true;
+    this.options.journal?.forget(run);
     return { spans, links: run.resolver.links(), seen: [...run.seen], said: [...(run.said?.values() ?? [])] };
   }
 
@@ -964,6 +982,8 @@ export class DetectorHost {
     for (const link of links) this.note(run, run.resolver.addLink(...link));
     for (const id of seen) run.seen.add(id);
     this.foldRun(run);
+    // What was said elsewhere is in no record of this journal.
+    this.checkpoint(run);
     return [...emissions, ...this.flush()];
   }
 
@@ -971,8 +991,10 @@ export class DetectorHost {
   miss(keys: readonly string[], why: Missed): void {
     for (const key of keys) {
       const run = this.peek(key);
-      if (run) run.missed ??= why;
-      else if (this.missed.size < this.limits.maxRuns) this.missed.set(key, why);
+      if (run) {
+        run.missed ??= why;
+        this.checkpoint(run);
+      } else if (this.missed.size < this.limits.maxRuns) this.missed.set(key, why);
     }
   }
 

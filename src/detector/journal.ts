@@ -25,6 +25,8 @@ interface StepsHead {
   /** The host's clock when they came. Unix ms. */
   readonly at?: number | undefined;
   readonly links?: readonly Link[] | undefined;
+  /** Numbers of runs that turned out to be of this one: their records are its records. */
+  readonly took?: readonly number[] | undefined;
 }
 
 interface StateHead {
@@ -54,26 +56,50 @@ export type Recorded =
       readonly spans: Uint8Array;
     };
 
+/** Numbers of a journal that shares its stream with others: `first`, `first + step`, … */
+export interface Numbers {
+  readonly first: number;
+  readonly step: number;
+}
+
+/** One above all numbers that are in use there. */
+export function nextNumber(stream: Stream): number {
+  let next = 1;
+  for (const [key] of stream.entries()) next = Math.max(next, key + 1);
+  return next;
+}
+
 export class Journal {
   readonly storage: Storage;
   private readonly stream: Stream;
-  private nextKey = 1;
+  private readonly step: number;
+  private next: number;
 
-  constructor(storage: Storage, name: string) {
+  constructor(storage: Storage, name: string, numbers?: Numbers) {
     this.storage = storage;
     this.stream = storage.stream(name);
-    for (const [key] of this.stream.entries()) this.nextKey = Math.max(this.nextKey, key + 1);
+    this.next = numbers?.first ?? nextNumber(this.stream);
+    this.step = numbers?.step ?? 1;
   }
 
   /** A number that no run and no record of this journal has had. */
   number(): number {
-    return this.nextKey++;
+    const number = this.next;
+    this.next += this.step;
+    return number;
   }
 
   /** Spans are not copied and must not change until committed. Throws `StorageError`. */
   steps(run: Run, spans: readonly Uint8Array[], at: number | undefined): void {
     const { id, key, tenant } = run;
-    const head: StepsHead = { run: id, key, tenant, at, links: run.links.length === 0 ? undefined : [...run.links] };
+    const head: StepsHead = {
+      run: id,
+      key,
+      tenant,
+      at,
+      links: run.links.length === 0 ? undefined : [...run.links],
+      took: run.took.length === 0 ? undefined : run.took.splice(0),
+    };
     run.logged += this.put(run, TAG.steps, head, spans);
   }
 
@@ -189,6 +215,20 @@ export class Journal {
       if (!(error instanceof StorageError)) throw error;
     }
   }
+}
+
+/** Of which run a record is, and which runs that one took in. Throws for what cannot be read. */
+export function runIn(
+  tag: number,
+  bytes: Buffer,
+): { readonly run: number; readonly key: string | undefined; readonly took: readonly number[] } {
+  if (tag === TAG.state) {
+    const { run } = readRecord(bytes).state as StateHead;
+    return { run: run.id, key: run.key, took: [] };
+  }
+  const record = recordOf(0, tag, bytes);
+  if (record.kind === 'steps') return { run: record.run, key: record.key, took: record.took ?? [] };
+  return { run: (record as { readonly run: number }).run, key: undefined, took: [] };
 }
 
 /** Whatever is wrong with a record, it never stops a start. */

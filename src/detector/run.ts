@@ -54,6 +54,13 @@ export function sessionKey(tenant: string, sessionId: string): string {
   return `session:${tenant.length}:${tenant}|${sessionId}`;
 }
 
+/** The session that a run's key names. */
+export function sessionOfKey(key: string): string | undefined {
+  if (!key.startsWith('session:')) return undefined;
+  const colon = key.indexOf(':', 'session:'.length);
+  return key.slice(colon + 2 + Number(key.slice('session:'.length, colon)));
+}
+
 /** Who a run is. */
 export interface RunIdentity {
   /** Its number in the journal; 0 without one. */
@@ -113,6 +120,8 @@ export class Run implements RunIdentity, Times, Ledger {
   records: number[] = [];
   logged = 0;
   saved = 0;
+  /** Numbers of runs that became part of this one since its last record. */
+  readonly took: number[] = [];
   /** Emissions that nobody has answered for; only with a journal. */
   unanswered = 0;
   closed = false;

@@ -12,37 +12,12 @@ import { createBudget } from '../../../src/component/budget.ts';
 import type { Component, Consumer } from '../../../src/component/component.ts';
 import { createSender } from '../../../src/component/sender.ts';
 import { type TestHost, testHost, until } from '../../../src/component/testing.ts';
-import { type Detector, defineDetector } from '../../../src/detector/detector.ts';
+import type { ShippedDetector } from '../../../src/detector/options.ts';
 import { protobufToDocument } from '../../../src/otlp/json.ts';
 import { writeTraces } from '../../../src/otlp/write.ts';
 import { openStorage, type Storage } from '../../../src/storage/storage.ts';
 import { detectFactory } from '../detect.ts';
-
-/** Says when a tool has run `often` times in a session, and at its end how often each has run. */
-export const counts = defineDetector({
-  meta: {
-    id: 'counts',
-    family: 'execution',
-    scope: 'session',
-    version: 1,
-    stateVersion: 1,
-    needs: ['tool.name'],
-    summary: 'Counts tools.',
-    docs: { what: '', why: '', fix: '', limits: '', sources: [] },
-    options: { often: { type: 'integer', text: 't', default: 3, min: 1, max: 9, source: 's' } },
-    messages: {
-      often: { text: "'{{tool}}' ran {{count}} times.", tier: 1, severity: 'high', impact: '', action: '', taxonomy: {} },
-    },
-  },
-  init: () => ({}) as Record<string, number>,
-  onStep(state, step, ctx) {
-    const tool = step.tool?.name;
-    if (tool === undefined) return state;
-    const count = (state?.[tool] ?? 0) + 1;
-    if (count >= ctx.options.often) ctx.report('often', { at: step, key: tool, score: 0.9, data: { tool, count } });
-    return { ...state, [tool]: count };
-  },
-});
+import { counts } from './counts.ts';
 
 const T0 = 1_790_000_000_000;
 export const signal = new AbortController().signal;
@@ -128,7 +103,8 @@ export async function start(
   directory: string,
   options: object = {},
   next?: Consumer,
-  detector: Detector = counts,
+  shipped: readonly ShippedDetector[] = [{ detector: counts }],
+  workerEntry = new URL('./counts-worker.mjs', import.meta.url),
 ): Promise<Running> {
   const quiet = { damaged() {}, missing() {}, failed() {}, working() {} };
   const storage = await openStorage(
@@ -152,7 +128,7 @@ export async function start(
     close() {},
   }));
   await exporter.start(host);
-  const factory = detectFactory([{ detector }]);
+  const factory = detectFactory(shipped, undefined, workerEntry);
   const parsed = factory.options.parse({ storage: 'file_storage', ...options });
   const detect = factory.create({ id: 'detect', signal: 'traces', pipeline: 'traces' }, parsed, next ?? exporter);
   await detect.start(host);
