@@ -1,23 +1,27 @@
 // What workers take from the main thread: `node dist/bench/workers.js [rounds] [workers ...]` after a build; 0, 1 and 2 workers if
-// none is named. Every detector, steps with 4 KB of text that was never seen before, requests of 10 steps of as many sessions.
+// none is named. `2s` has their windows in a storage (interval sync). Every detector, steps with 4 KB of text that was never seen before, requests of 10 steps of as many sessions.
 //
 // steps/s: wall time until everything is found, as fast as it goes, 32 requests at once. main µs: CPU of the main thread a step (walk, copies,
 // messages; with 0 workers the detectors). all µs: CPU of the process a step. The best of the rounds each.
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { shippedDetectors } from '../bin/detectors.ts';
+import { WorkerStore } from '../processors/detect/worker-store.ts';
 import { WorkerPool } from '../processors/detect/workers.ts';
 import type { ActiveDetector } from '../src/detector/fold.ts';
 import { DetectorHost } from '../src/detector/host.ts';
 import { activate } from '../src/detector/options.ts';
 import { dialectKeys } from '../src/dialects/keys.ts';
 import { walkTraces } from '../src/otlp/traces.ts';
+import { openStorage, type Storage } from '../src/storage/storage.ts';
 import { attribute, hex, prose, requestOf } from './bodies.ts';
 
 const REQUESTS = 400;
 const STEPS = 10;
 const AT_ONCE = 32;
 const rounds = Number(process.argv[2] ?? 3);
-const named = process.argv.slice(3).map(Number);
+const named = process.argv.slice(3);
 
 function step(i: number, session: string): Parameters<typeof requestOf>[0][number] {
   const isModel = i % 2 === 0;
@@ -57,12 +61,19 @@ function processUs(): number {
   return user + system;
 }
 
-async function measure(workers: number): Promise<void> {
+async function measure(name: string): Promise<void> {
+  const workers = Number.parseInt(name, 10);
+  const directory = name.endsWith('s') ? mkdtempSync(join(tmpdir(), 'misstep-workers-')) : undefined;
+  const quiet = { damaged() {}, missing() {}, failed() {}, working() {} };
+  const storage =
+    directory === undefined
+      ? undefined
+      : await openStorage({ directory, sync: 'interval', syncIntervalMs: 200, segmentBytes: 1 << 26, maxBytes: 2 ** 32 }, quiet);
   const { active } = activate(shippedDetectors, {});
   let rate = 0;
   let main = Number.POSITIVE_INFINITY;
   let all = Number.POSITIVE_INFINITY;
-  const pool = workers === 0 ? undefined : poolOf(workers, active);
+  const pool = workers === 0 ? undefined : poolOf(workers, active, storage);
   await pool?.start();
   // The first round warms up.
   for (let round = 0; round <= rounds; round++) {
@@ -77,7 +88,10 @@ async function measure(workers: number): Promise<void> {
     if (pool) {
       let next = 0;
       const lane = async (): Promise<void> => {
-        while (next < bodies.length) await pool.process(walkTraces(bodies[next++] as Uint8Array, dialectKeys), 'default', 60_000);
+        while (next < bodies.length) {
+          const answer = pool.process(walkTraces(bodies[next++] as Uint8Array, dialectKeys), 'default', 60_000);
+          await Promise.all([answer, storage?.committed()]);
+        }
       };
       await Promise.all(Array.from({ length: AT_ONCE }, lane));
     } else for (const body of bodies) host.process(walkTraces(body, dialectKeys), 'default');
@@ -89,12 +103,12 @@ async function measure(workers: number): Promise<void> {
     if (pool && pool.counts.shedSteps + pool.counts.lostSteps > 0) throw new Error('steps were not looked at');
   }
   await pool?.stop();
-  console.log(
-    `${String(workers).padEnd(8)} ${rate.toFixed(0).padStart(8)} ${main.toFixed(1).padStart(9)} ${all.toFixed(1).padStart(9)}`,
-  );
+  await storage?.close();
+  if (directory !== undefined) rmSync(directory, { recursive: true });
+  console.log(`${name.padEnd(8)} ${rate.toFixed(0).padStart(8)} ${main.toFixed(1).padStart(9)} ${all.toFixed(1).padStart(9)}`);
 }
 
-function poolOf(workers: number, active: readonly ActiveDetector[]): WorkerPool {
+function poolOf(workers: number, active: readonly ActiveDetector[], storage: Storage | undefined): WorkerPool {
   return new WorkerPool(
     {
       workers,
@@ -103,7 +117,7 @@ function poolOf(workers: number, active: readonly ActiveDetector[]): WorkerPool 
       detectors: active,
       deadlineMs: 60_000,
       now: () => Date.now(),
-      store: undefined,
+      store: storage === undefined ? undefined : new WorkerStore(storage, 'detect', workers, true),
     },
     {
       onLate: () => undefined,
@@ -120,4 +134,4 @@ function poolOf(workers: number, active: readonly ActiveDetector[]): WorkerPool 
 }
 
 console.log(`${'workers'.padEnd(8)} ${'steps/s'.padStart(8)} ${'main µs'.padStart(9)} ${'all µs'.padStart(9)}`);
-for (const workers of named.length > 0 ? named : [0, 1, 2]) await measure(workers);
+for (const workers of named.length > 0 ? named : ['0', '1', '2', '1s', '2s']) await measure(workers);

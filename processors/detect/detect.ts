@@ -30,7 +30,7 @@ import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import type { WindowOptions } from '../../src/window/options.ts';
 import { Account, type Ended, type Seen, seenOf } from './account.ts';
-import { Hold } from './hold.ts';
+import { atEndOfTurn, Hold } from './hold.ts';
 import { type Counters, countersOf, observeDetect } from './meters.ts';
 import { type DetectOptions, detectOptions } from './options.ts';
 import { isSuppressed } from './suppress.ts';
@@ -83,11 +83,6 @@ const unrecorded: Findings = { handed() {}, answered() {}, abandoned() {}, journ
 
 /** Who works on a stream of a storage. Over a reload the heir finds its predecessor here, and takes over what that has. */
 const owners = new WeakMap<Storage, Map<string, Detect>>();
-
-/** When everything that this turn brings about at once has been, and before the storage writes what was put in it. */
-function atEndOfTurn(act: () => void): void {
-  queueMicrotask(() => process.nextTick(act));
-}
 
 /** The table is one for the process, so all instances must want it. */
 class Embeddings {
@@ -197,6 +192,7 @@ class Detect implements Component, Consumer {
       holdMs: options.hold,
       maxBytes: options.hold_bytes,
       store: storage === undefined ? undefined : new QueueStore(storage, `${this.stream} hold`, 'traces'),
+      together: storage !== undefined && this.next.keepsIn === storage,
       now: () => host.clock.monotonic(),
       walk: (batch) => this.walk(batch),
       send: (batch, index, shown, answered) =>

@@ -191,3 +191,20 @@ test('needs a storage, or says that it is at risk; nothing to write on with `out
   expect(problems({ hold: '2s', hold_at_risk: true })).toBeUndefined();
   expect(problems({ hold: '2s', storage: 'x', output: 'detections' })).toEqual([expect.stringMatching(/^hold: with `output/)]);
 });
+
+test('a request is in the storage once at any time: kept back or in the queue downstream', async () => {
+  const { detect, storage, backend } = await start(here(), { hold: '20ms' });
+  backend.away = true;
+  const entries = (name: string): number => [...storage.stream(name).entries()].length;
+  await detect.consume(call('s', 1));
+  const seen = new Set<string>();
+  const look = (): boolean => {
+    const [held, queued] = [entries('detect detect traces hold'), entries('exporter otlp_http traces')];
+    seen.add(`${held} ${queued}`);
+    return queued === 1;
+  };
+  for (const end = performance.now() + 5_000; !look() && performance.now() < end; ) {
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  expect([...seen]).toEqual(['1 0', '0 1']);
+});

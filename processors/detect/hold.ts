@@ -16,6 +16,11 @@ import type { Emission } from '../../src/detector/host.ts';
 import { type SpanReader, spanReader } from '../../src/otlp/span.ts';
 import type { TraceIndex } from '../../src/otlp/traces.ts';
 
+/** When everything that this turn brings about at once has been, and before the storage writes what was put in it. */
+export function atEndOfTurn(act: () => void): void {
+  queueMicrotask(() => process.nextTick(act));
+}
+
 /** At the end what was refused is offered again this often at the least: the process must not outlive its grace for a long Retry-After. */
 const RETRY_MS = 1_000;
 
@@ -23,6 +28,8 @@ export interface HoldSettings {
   readonly holdMs: number;
   readonly maxBytes: number;
   readonly store: QueueStore | undefined;
+  /** True if downstream puts a batch into the storage of `store` in the turn in which it gets it. */
+  readonly together: boolean;
   readonly now: () => number;
   readonly walk: (batch: Batch) => TraceIndex;
   /**
@@ -221,6 +228,8 @@ export class Hold {
       this.done(one);
       return Promise.resolve();
     }
+    // One group takes it here and puts it there: a kill finds it in one of the two.
+    if (this.settings.together) atEndOfTurn(() => this.unstore(one));
     return answer.then(
       () => this.done(one),
       (error: unknown) => this.refused(one, error),
@@ -229,7 +238,13 @@ export class Hold {
 
   private done(one: Held): void {
     this.drop(one);
-    if (one.stored !== undefined) this.settings.store?.done(one.stored.key);
+    this.unstore(one);
+  }
+
+  private unstore(one: Held): void {
+    if (!one.going || one.stored === undefined) return;
+    this.settings.store?.done(one.stored.key);
+    one.stored = undefined;
   }
 
   private refused(one: Held, error: unknown): void {
@@ -238,11 +253,24 @@ export class Hold {
       return;
     }
     one.going = false;
+    this.storeAgain(one);
     one.dueMs = this.settings.now() + Math.max(error.retryAfterMs, 1);
     this.held.delete(one);
     this.held.add(one);
     this.show(one);
     this.schedule();
+  }
+
+  /** Downstream's group was not written after all. */
+  private storeAgain(one: Held): void {
+    const { store } = this.settings;
+    if (store === undefined || one.stored !== undefined) return;
+    const { items, bytes } = one.batch;
+    try {
+      one.stored = { key: store.put(one.batch), items, bytes };
+    } catch {
+      // It is full, or closed. In memory it is still here, and offered again.
+    }
   }
 
   private giveUp(one: Held, error: unknown): void {

@@ -1,6 +1,7 @@
 // Claim 17, on real processes: misstep with a storage is killed (-9) at random while sessions are sent, and every finding of the
-// reference run must have arrived once by (id, revision) of its last word. `node dist/scripts/faults/findings.js [kills] [seed] [hold]`
-// after a build; 10 kills take less than a minute. With `hold` (a duration) the killed one keeps spans back, the reference does not. Exit code 1 if a finding or span is missing, is another, or came more often than the
+// reference run must have arrived once by (id, revision) of its last word. `node dist/scripts/faults/findings.js [kills] [seed] [hold] [workers]`
+// after a build; 10 kills take less than a minute. With `hold` (a duration) the killed one keeps spans back, with `workers` its detectors are in threads;
+// the reference does neither. Exit code 1 if a finding or span is missing, is another, or came more often than the
 // request that bore it was sent again.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,6 +19,7 @@ import { seeded } from '../../src/otlp/testing/encode.ts';
 const kills = Number(process.argv[2] ?? 10);
 const seed = Number(process.argv[3] ?? 7);
 const hold = process.argv[4] ?? '0s';
+const threads = Number(process.argv[5] ?? 0);
 const program = fileURLToPath(new URL('../../bin/misstep.js', import.meta.url));
 const random = seeded(seed);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -93,7 +95,7 @@ interface Result {
   readonly ms: number;
 }
 
-async function play(requests: readonly Uint8Array[], killings: number, holding: string): Promise<Result> {
+async function play(requests: readonly Uint8Array[], killings: number, holding: string, workers: number): Promise<Result> {
   const directory = mkdtempSync(join(tmpdir(), 'misstep-faults-'));
   const began = performance.now();
   const sink = new Sink();
@@ -103,7 +105,7 @@ async function play(requests: readonly Uint8Array[], killings: number, holding: 
   writeFileSync(
     config,
     `receivers: {otlp: {protocols: {http: {endpoint: '127.0.0.1:${port}'}}}}
-processors: {detect: {storage: file_storage, idle: 6s, grace: 6s, lateness: 5s, emit_above: 0, hold: ${holding}}}
+processors: {detect: {storage: file_storage, idle: 6s, grace: 6s, lateness: 5s, emit_above: 0, hold: ${holding}, workers: ${workers}}}
 exporters: {otlp_http: {endpoint: 'http://127.0.0.1:${backend}', sending_queue: {storage: file_storage}, retry_on_failure: {initial_interval: 50ms, max_interval: 100ms}}}
 extensions: {file_storage: {directory: '${join(directory, 'storage')}'}}
 service:
@@ -167,8 +169,8 @@ service:
 const spans = makeRuns({ seed, runs: 12, spans: 30 });
 const requests: Uint8Array[] = [];
 for (let i = 0; i < spans.length; i += 3) requests.push(requestOf(spans.slice(i, i + 3)));
-const reference = await play(requests, 0, '0s');
-const subject = await play(requests, kills, hold);
+const reference = await play(requests, 0, '0s', 0);
+const subject = await play(requests, kills, hold, threads);
 
 const expected = reference.sink.last;
 const missing = [...expected].filter(([name]) => !subject.sink.last.has(name));
@@ -178,7 +180,7 @@ const twice = [...subject.sink.places].filter(([, places]) => places.size > 1);
 console.log(
   `${spans.length} spans in ${requests.length} requests, ${subject.kills} kills, ${Math.round((reference.ms + subject.ms) / 1_000)} s: ` +
     `${expected.size} findings expected, ${subject.sink.last.size} arrived, ${missing.length} missing, ${other.length} with another last revision, ${twice.length} said twice, ` +
-    `${lost.length} spans missing; on their spans ${reference.sink.inPlace} in the reference, ${subject.sink.inPlace} with hold ${hold}`,
+    `${lost.length} spans missing; on their spans ${reference.sink.inPlace} in the reference, ${subject.sink.inPlace} with hold ${hold} and ${threads} workers`,
 );
 for (const [name] of missing.slice(0, 5)) console.log(`missing: ${name}`);
 for (const [name, revision] of other.slice(0, 5)) console.log(`other: ${name} ${revision}, expected ${expected.get(name)}`);

@@ -99,8 +99,8 @@ export interface HostOptions {
 /** Spans of it are carriers that came back in; they are counted, never examined. Annotated spans are counted, and known by their id. */
 const OWN_SCOPE = 'misstep';
 const ownMark = rowId('misstep.detections');
-/** Traces of one session whose resource is remembered for carriers. */
-const MAX_TARGETS = 1_000;
+/** Traces of one session; the next one begins a new window. Each keeps about 50 KB of states: a session takes no more than a run may. */
+const MAX_TRACES = 1_000;
 /**
  * A run whose disorder makes it fold more than this many steps again for each one it has, loses its tail: its cost stays
  * linear, and what comes out of order after that is folded at the end and counted as late. 8: a trace of depth 8 that is
@@ -578,7 +578,6 @@ export class DetectorHost {
   private add(run: Run, step: NormalisedSpan, target: Target): void {
     if (run.seen.size >= this.limits.maxSeen) run.seen.delete(run.seen.values().next().value as string);
     run.seen.add(step.spanId);
-    if (run.targets.size >= MAX_TARGETS) run.targets.delete(run.targets.keys().next().value as string);
     run.targets.set(step.traceId, target);
     this.note(run, run.resolver.add(step));
     if (step.endMs < run.finalMs) this.counts.late++;
@@ -647,6 +646,9 @@ export class DetectorHost {
     const old = former === undefined ? undefined : this.peek(former);
     if (!old || old.sessionId !== undefined) return;
     // The trace was a run of its own until now: what it kept moves, what it said is said anew or taken back.
+    const full = this.peek(key);
+    if (full && full.traces.size >= MAX_TRACES) this.close(full, 'size');
+    this.runOfTrace.set(traceKey, key);
     const run = this.open(tenant, key, sessionId, startMs);
     this.runs.delete(old.key);
     this.wheel.cancel(old.key);
@@ -677,6 +679,7 @@ export class DetectorHost {
     }
     const open = this.peek(key);
     if (open && this.believed(step.startMs) - open.lastEndMs > this.limits.idleMs) this.close(open, 'idle');
+    else if (open && open.traces.size >= MAX_TRACES && !open.traces.has(step.traceId)) this.close(open, 'size');
     this.runOfTrace.set(traceKey, key);
     const run = this.open(tenant, key, sessionOfKey(key), step.startMs);
     run.traces.add(step.traceId);

@@ -209,3 +209,28 @@ describe('a 10,000-span trace without a session', () => {
     expect(large.kept).toBeLessThanOrEqual(1.1 * small.kept);
   });
 });
+
+describe('a session of 2,500 traces', () => {
+  const traces = Array.from({ length: 2_500 }, (_, i) => i + 1);
+  const call = (trace: number, nth: number, session?: string): Call => ({
+    id: 2 * trace + nth,
+    trace,
+    ...(session === undefined ? {} : { session }),
+  });
+  test.each([
+    ['named at once', 's'],
+    ['named by the last span of each', undefined],
+  ])('%s: its window ends at 1,000 of them, each step is in one', (_, first) => {
+    const one = watched({ now: () => T0 });
+    for (const trace of traces) {
+      one.send([call(trace, 0, first)]);
+      one.send([call(trace, 1, 's')]);
+    }
+    expect(one.host.counts.closed.size).toBe(2);
+    expect(one.host.openRuns).toBe(1);
+    expect(one.host.counts.steps).toBe(5_000);
+    one.end();
+    const ends = one.emissions().filter(({ label }) => label === 'fail');
+    expect(ends.map(({ finding }) => finding.data['count'])).toEqual([1_000]);
+  });
+});
