@@ -27,9 +27,11 @@ const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 /** Spans by id with the findings they bear; a span that comes again (a request whose answer was lost) is the same one. */
 class Sink {
   readonly last = new Map<string, number>();
-  /** Places at which one (id, revision) was seen: more than one is a finding that was said twice. */
+  /** Places at which one (id, revision) was seen since it was last taken back: more than one is a finding that was said twice. */
   readonly places = new Map<string, Set<string>>();
   readonly spans = new Set<string>();
+  /** By finding, what was said of it in the order in which it came: `<revision> <label> <span>`. */
+  readonly said = new Map<string, string[]>();
   inPlace = 0;
   private readonly server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -74,9 +76,13 @@ class Sink {
     if (id === undefined) return;
     const name = `${value('gen_ai.evaluation.name')?.stringValue} ${id}`;
     const revision = Number(value('misstep.detection.revision')?.intValue);
-    if (value('gen_ai.evaluation.score.label')?.stringValue === 'withdrawn') this.last.delete(name);
-    else this.last.set(name, Math.max(revision, this.last.get(name) ?? 0));
-    const one = `${name} ${revision} ${value('gen_ai.evaluation.score.label')?.stringValue}`;
+    const label = value('gen_ai.evaluation.score.label')?.stringValue;
+    if (label === 'withdrawn') {
+      this.last.delete(name);
+      this.places.delete(`${name} ${revision} fail`);
+    } else this.last.set(name, Math.max(revision, this.last.get(name) ?? 0));
+    this.said.set(name, [...(this.said.get(name) ?? []), `${revision} ${label} ${place}`]);
+    const one = `${name} ${revision} ${label}`;
     this.places.set(one, (this.places.get(one) ?? new Set()).add(place));
   }
 }
@@ -184,5 +190,10 @@ console.log(
 );
 for (const [name] of missing.slice(0, 5)) console.log(`missing: ${name}`);
 for (const [name, revision] of other.slice(0, 5)) console.log(`other: ${name} ${revision}, expected ${expected.get(name)}`);
-for (const [name, places] of twice.slice(0, 5)) console.log(`twice: ${name} at ${[...places].join(' ')}`);
+if (s.length !== reference.sink.said.get(n)?.length) console.log(n, s, reference.sink.said.get(n));
+for (const [name] of twice.slice(0, 5)) {
+  const finding = name.split(' ').slice(0, 2).join(' ');
+  const [of, before] = [subject, reference].map(({ sink }) => sink.said.get(finding)?.join(', '));
+  console.log(`twice: ${name}: ${of}; in the reference ${before}`);
+}
 process.exitCode = missing.length + other.length + twice.length + lost.length === 0 && expected.size > 0 ? 0 : 1;
