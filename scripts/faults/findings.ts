@@ -190,7 +190,6 @@ console.log(
 );
 for (const [name] of missing.slice(0, 5)) console.log(`missing: ${name}`);
 for (const [name, revision] of other.slice(0, 5)) console.log(`other: ${name} ${revision}, expected ${expected.get(name)}`);
-if (s.length !== reference.sink.said.get(n)?.length) console.log(n, s, reference.sink.said.get(n));
 for (const [name] of twice.slice(0, 5)) {
   const finding = name.split(' ').slice(0, 2).join(' ');
   const [of, before] = [subject, reference].map(({ sink }) => sink.said.get(finding)?.join(', '));
