@@ -1,6 +1,10 @@
 // Claim 3: the same input gives the same findings at window close, whatever the number of workers. Shipped detectors, real threads.
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { WorkerStore } from '../processors/detect/worker-store.ts';
 import { WorkerPool } from '../processors/detect/workers.ts';
 import { DetectorHost, type Emission } from '../src/detector/host.ts';
 import { activate } from '../src/detector/options.ts';
@@ -8,6 +12,7 @@ import { dialectKeys } from '../src/dialects/keys.ts';
 import type { Value } from '../src/otlp/span.ts';
 import { walkTraces } from '../src/otlp/traces.ts';
 import { type NewSpan, writeTraces } from '../src/otlp/write.ts';
+import { openStorage } from '../src/storage/storage.ts';
 import { shippedDetectors } from './detectors.ts';
 
 const T0 = 1_790_000_000_000;
@@ -16,32 +21,36 @@ const pools: WorkerPool[] = [];
 /** Where findings go that no batch waits for. */
 let take: (emissions: readonly Emission[]) => void = () => undefined;
 
+function poolOf(workers: number, store: WorkerStore | undefined): WorkerPool {
+  return new WorkerPool(
+    {
+      workers,
+      entry: new URL('../processors/detect/testing/shipped-worker.mjs', import.meta.url),
+      setup: { tiers: [1, 2, 3], detectors: {}, windows: {}, cooldownMs: 0, overrunMs: 60_000, embedding: false },
+      detectors: active,
+      deadlineMs: 60_000,
+      now: () => T0,
+      store,
+    },
+    {
+      onLate: (emissions) => take(emissions),
+      onCoverage: () => undefined,
+      onError: (detector, window, message) => {
+        throw new Error(`${detector} in ${window}: ${message}`);
+      },
+      onUnreadable: (message) => {
+        throw new Error(message);
+      },
+      onLost: ({ reason }) => {
+        throw new Error(reason);
+      },
+    },
+  );
+}
+
 beforeAll(async () => {
   for (const workers of [1, 2, 4]) {
-    const pool = new WorkerPool(
-      {
-        workers,
-        entry: new URL('../processors/detect/testing/shipped-worker.mjs', import.meta.url),
-        setup: { tiers: [1, 2, 3], detectors: {}, windows: {}, cooldownMs: 0, overrunMs: 60_000, embedding: false },
-        detectors: active,
-        deadlineMs: 60_000,
-        now: () => T0,
-        store: undefined,
-      },
-      {
-        onLate: (emissions) => take(emissions),
-        onCoverage: () => undefined,
-        onError: (detector, window, message) => {
-          throw new Error(`${detector} in ${window}: ${message}`);
-        },
-        onUnreadable: (message) => {
-          throw new Error(message);
-        },
-        onLost: ({ reason }) => {
-          throw new Error(reason);
-        },
-      },
-    );
+    const pool = poolOf(workers, undefined);
     await pool.start();
     pools.push(pool);
   }
@@ -169,4 +178,82 @@ test('claim 3: findings at window close are the same for 0, 1, 2 and 4 workers',
   // A property over nothing proves nothing.
   expect(found).toBeGreaterThan(100);
   expect(moved).toBeGreaterThan(20);
+});
+
+/** A process over the storage in `directory`: what it hands on is told to the storage, as `detect` does. */
+async function lifeOf(directory: string, workers: number, said: Emission[]) {
+  const quiet = { damaged() {}, missing() {}, failed() {}, working() {} };
+  const storage = await openStorage(
+    { directory, sync: 'none', syncIntervalMs: 200, segmentBytes: 1 << 20, maxBytes: 2 ** 30 },
+    quiet,
+  );
+  const store = new WorkerStore(storage, 'detect', workers, true);
+  const handOn = (emissions: readonly Emission[]): void => {
+    said.push(...emissions);
+    store.handed(emissions);
+  };
+  const unreadable = (error: Error): void => {
+    throw error;
+  };
+  handOn(await store.left(unreadable));
+  const pool = poolOf(workers, store);
+  take = handOn;
+  await pool.start();
+  return { pool, storage, handOn };
+}
+
+test('claim 3: the same after kill -9 in the middle, whatever the number of workers before and after it', {
+  timeout: 300_000,
+}, async () => {
+  let found = 0;
+  const workers = fc.integer({ min: 1, max: 3 });
+  await fc.assert(
+    fc.asyncProperty(
+      runsArbitrary,
+      workers,
+      workers,
+      fc.nat(100),
+      fc.constantFrom(0, 60_000),
+      async (runs, one, two, at, waitMs) => {
+        const bodies = requests(runs);
+        const reference = inline(bodies);
+        found += reference.length;
+        const cut = Math.round((bodies.length * at) / 100);
+        const root = mkdtempSync(join(tmpdir(), 'misstep-workers-'));
+        const said: Emission[] = [];
+        const before = await lifeOf(join(root, 'one'), one, said);
+        for (const body of bodies.slice(0, cut)) {
+          const answer = before.pool.process(walkTraces(body, dialectKeys), 'default', waitMs);
+          void answer?.then(before.handOn);
+          // It is acknowledged when it is stored; with a wait of 0 most is not looked at when the kill comes.
+          await Promise.all([before.storage.committed(), waitMs > 0 ? answer : undefined]);
+        }
+        take = () => undefined;
+        // What is handed on after this turn is another life's.
+        cpSync(join(root, 'one'), join(root, 'two'), { recursive: true, filter: (file) => !file.endsWith('lock') });
+        const known = said.length;
+        await before.pool.stop();
+        await before.storage.close();
+        said.length = known;
+        const after = await lifeOf(join(root, 'two'), two, said);
+        // The sender has no answer for the last one, and sends it again.
+        for (const body of bodies.slice(Math.max(cut - 1, 0))) {
+          void after.pool.process(walkTraces(body, dialectKeys), 'default', 0);
+        }
+        const last = await after.pool.end('end_of_input');
+        expect(standing([...said, ...last])).toEqual(reference);
+        await after.storage.committed();
+        after.handOn(last);
+        await after.storage.committed();
+        for (const name of ['detect', 'detect requests', 'detect findings']) {
+          expect([name, ...after.storage.stream(name).entries()]).toEqual([name]);
+        }
+        await after.pool.stop();
+        await after.storage.close();
+        rmSync(root, { recursive: true });
+      },
+    ),
+    { seed: 11, numRuns: 15 },
+  );
+  expect(found).toBeGreaterThan(20);
 });
