@@ -21,7 +21,9 @@ export function checkTraps<F extends ConfigFactory>(
     for (const [id, factory] of section.defined) {
       const path = [section.name, id];
       if (extension ? service.started.includes(id) : used.has(id)) {
-        if (container) for (const at of localEndpoints(nodeAt(loaded.root, path), path)) warn(at, localhost(section.name));
+        const listens = section.name !== 'exporters';
+        if (container)
+          for (const at of localEndpoints(nodeAt(loaded.root, path), path, listens)) warn(at, localhost(section.name));
       } else if (factory !== undefined && service.pipelines.length > 0) {
         const where = extension ? 'service.extensions' : 'a pipeline';
         warn(path, `defined but not used, so it is not started. Name it in ${where} or remove it.`, 'key');
@@ -59,13 +61,15 @@ function localhost(section: string): string {
     : 'localhost is reachable only from this container or pod. Write 0.0.0.0 to be reached from outside.';
 }
 
-function localEndpoints(node: Node | undefined, path: Path): Path[] {
-  if (node?.kind === 'list') return node.items.flatMap((item, i) => localEndpoints(item, [...path, i]));
+/** Where `listens`, a URL is no place to listen: whoever it names is within this process. */
+function localEndpoints(node: Node | undefined, path: Path, listens: boolean): Path[] {
+  if (node?.kind === 'list') return node.items.flatMap((item, i) => localEndpoints(item, [...path, i], listens));
   if (node?.kind !== 'map') return [];
   return [...node.entries].flatMap(([key, { value }]) => {
     const at = [...path, key];
-    if (value.kind !== 'scalar') return localEndpoints(value, at);
-    const local = /^(https?:\/\/)?(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/.test(String(value.value));
+    if (value.kind !== 'scalar') return localEndpoints(value, at, listens);
+    const [, scheme] = /^(https?:\/\/)?(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::|\/|$)/.exec(String(value.value)) ?? [null];
+    const local = scheme !== null && !(listens && scheme !== undefined);
     return local && (key === 'endpoint' || key.endsWith('_endpoint')) ? [at] : [];
   });
 }

@@ -170,6 +170,15 @@ test('the Collector warns nobody of batch before a stored queue; here it is said
   expect(lines.join('\n')).toContain("warning: batch stands before 'otlp_http', whose queue is stored");
 });
 
+test.each([
+  ['localhost:13133', true],
+  ['http://localhost:4320', false],
+])('in a container an extension that listens on %s is warned of: %s', (endpoint, warned) => {
+  const sets = [`extensions.health_check.endpoint=${endpoint}`, 'service.extensions=[health_check]'];
+  const { lines } = check(['agents.good.yaml'], { sets, container: true });
+  expect(lines.some((line) => line.includes('extensions.health_check.endpoint: warning: localhost'))).toBe(warned);
+});
+
 test.each(['default.yaml', 'container.yaml'])('the shipped %s is valid', (file) => {
   const { config, lines } = check([`${here}${file}`]);
   expect(lines).toEqual([]);
