@@ -68,8 +68,8 @@ function localEndpoints(node: Node | undefined, path: Path, listens: boolean): P
   return [...node.entries].flatMap(([key, { value }]) => {
     const at = [...path, key];
     if (value.kind !== 'scalar') return localEndpoints(value, at, listens);
-    const [, scheme] = /^(https?:\/\/)?(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::|\/|$)/.exec(String(value.value)) ?? [null];
-    const local = scheme !== null && !(listens && scheme !== undefined);
+    const found = /^(https?:\/\/)?(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/.exec(String(value.value));
+    const local = found !== null && !(listens && found[1] !== undefined);
     return local && (key === 'endpoint' || key.endsWith('_endpoint')) ? [at] : [];
   });
 }
