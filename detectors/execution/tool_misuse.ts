@@ -179,7 +179,7 @@ function fromTool(former: State | undefined, step: Step, ctx: Ctx): State {
   if (ctx.wants('refused')) refusals(state, step, ctx);
   if (state.checked.length > 0 && state.checked.includes(callHash(name, args))) return state;
   if (state.tools !== null) {
-    if (!state.tools.includes(nameHash(name))) unknown(step, name, state.tools.length, ctx);
+    if (!state.tools.includes(nameHash(name)) && !isLabel(step.name, name)) unknown(step, name, state.tools.length, ctx);
     return state;
   }
   const { traceId, spanId } = step;
@@ -242,6 +242,11 @@ function weight({ kind }: Violation): number {
 
 function unknown(at: SpanRef, name: string, known: number, ctx: Ctx): void {
   ctx.report('unknown_tool', { at, key: `${at.spanId}:${name}`, score: 0.9, data: { tool: name, known } });
+}
+
+/** A tool without a stated name has that of its span. What no model API takes as a name was never called: it labels an event or a handoff. */
+function isLabel(spanName: string, name: string): boolean {
+  return name === spanName && !/^[\w-]{1,128}$/.test(name);
 }
 
 function callHash(name: string, args: string | undefined): string {
