@@ -12,6 +12,15 @@ test('a message of some length, and the final answer', () => {
 
 test.each<[string, StepLike]>([
   ['a question', llm('They left today.', { input: [user('Where are my lamps?')] })],
+  [
+    'a question, and how to answer it',
+    llm('It is red.', {
+      input: [
+        user(`What colour is it? ${'Respond with the field that was asked for and then with the marker of the end. '.repeat(2)}`),
+      ],
+    }),
+  ],
+  ['an object for a program', llm('{"topic": "lamps", "score": 5}', { input })],
   ['a page', llm('They left today.', { input: [user(long.repeat(20))] })],
   ['an answer without text', llm('', { input })],
   ['a call of a tool', llm([{ role: 'assistant', text: 'I look.', toolCalls: [{ name: 'x' }] }], { input })],
