@@ -42,13 +42,21 @@ testDetector(
         name: 'what an acronym stands for',
         nearMiss: true,
         steps: [
-          answer('The company has a CRM (Customer Relationship Manager) and was founded in 2020.', `${source} It has a CRM.`),
+          answer(
+            'It is a great CRM (Customer Relationship Manager) that was verified and works everywhere for all customers, with fast support, low prices and regular updates.',
+            `${source} It has a CRM.`,
+          ),
         ],
       },
       {
         name: 'cells of a table',
         nearMiss: true,
-        steps: [answer('| Field | Kind |\n|---|---|\n| 2020 | Year |\n| San Francisco | Place |')],
+        steps: [
+          answer(
+            'The excellent results are verified:\n\n| What | Kind |\n|---|---|\n| growth | Strong |\n| staff | Happy |\n| offices | Modern |\n| prices | Low |',
+            `${source} It has a CRM.`,
+          ),
+        ],
       },
       { name: 'no sources', steps: [llm(invented, { input: [user('Tell me of the company.')] })] },
       { name: 'a small count', steps: [answer('The company was founded by 1 person, in 1 city, in 2020.')] },
