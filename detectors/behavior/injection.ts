@@ -124,7 +124,7 @@ export default defineDetector({
     needs: ['messages.input'],
     summary: 'Finds text that gives the model orders it should not take, and calls that obey it.',
     docs: {
-      what: 'Tool results and retrieved documents, sentence by sentence, and user messages as a whole, after Unicode normalisation and one level of decoding, scored by wording rules, and user messages also by boosted trees over them and by single words; lines that agents of the session wrote themselves are left out; and a later tool call whose arguments or name come from a suspicious sentence, or the first use of a sensitive tool after it.',
+      what: 'Tool results and retrieved documents, sentence by sentence, and user messages as a whole, after Unicode normalisation and one level of decoding, scored by wording rules, and user messages also by boosted trees over them and by single words; lines that agents of the session wrote themselves, and clauses that the instructions of the same call have too, are left out; an object as the input of an agent counts as data; and a later tool call whose arguments or name come from a suspicious sentence, or the first use of a sensitive tool after it.',
       why: 'A model does not tell data from orders. The text alone is a suspicion; the call that follows is the harm.',
       fix: 'Mark untrusted text as data, drop tool scopes after it, confirm sensitive calls, and keep secrets out of reach of the model.',
       limits:

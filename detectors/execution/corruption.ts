@@ -64,7 +64,7 @@ export default defineDetector({
       why: 'A node that overwrites instead of merging, or a model that writes JSON by hand, loses data silently.',
       fix: 'Check the state against a schema at each node, write updates instead of whole states, and keep numbers as numbers.',
       limits:
-        'A deliberate reset looks like damage. Whether a new value of the same type is right is not judged. States over 512 fields are compared in part; states over 6 KB are compared within one span only.',
+        'A deliberate reset of a list of several items looks like damage; the loss of the only item of a list does not. Whether a new value of the same type is right is not judged. States over 512 fields are compared in part; states over 6 KB are compared within one span only.',
       sources: ['https://arxiv.org/abs/2503.13657'],
     },
     options,

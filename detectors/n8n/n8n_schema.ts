@@ -96,7 +96,7 @@ export default defineDetector({
     needs: ['graph'],
     summary: 'Finds data that does not fit where it goes in n8n workflows.',
     docs: {
-      what: 'Expressions of the drawn nodes against the nodes of the workflow, and against the fields that a manual trigger (none), an agent and a model chain give; in an execution, the fields that a node reads against those of the item it got; and errors that speak of the form of the data.',
+      what: 'Expressions of the drawn nodes (what stands in their braces, and the code of Code nodes) against the nodes of the workflow, and against the fields that a manual trigger (none), an agent and a model chain give; in an execution, the fields that a node reads against those of the item it got; and errors that speak of the form of the data.',
       why: 'An expression that finds nothing is empty, not an error.',
       fix: 'Name fields in a Set node, and check them where they enter.',
       limits:

@@ -58,7 +58,7 @@ export default defineDetector({
     needs: ['messages.input', 'messages.output'],
     summary: 'Finds answers with names and numbers that nothing in the run holds.',
     docs: {
-      what: 'Answers of model calls that were given sources (tool results, documents, a context in the instructions): names and numbers that occur nowhere in the session so far; where there are any, the words, pairs, names and numbers of the sources against the answer, as a fitted score. A text after which the same agent acts without a word of the user (notes, plans) is taken back.',
+      what: 'Answers of model calls that were given sources (tool results, documents, a context in the instructions): names and numbers that occur nowhere in the session so far; where there are any, the words, pairs, names and numbers of the sources against the answer, as a fitted score. Literals within code, words that open a cell and what an acronym stands for are no such facts. A text after which the same agent acts without a word of the user (notes, plans) is taken back.',
       why: 'A made-up number looks like any other.',
       fix: 'Cite or abstain; recompute numbers with tools; check names against the sources.',
       limits:
