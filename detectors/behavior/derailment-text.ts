@@ -22,12 +22,20 @@ export function leavesTask(step: Step): string | undefined {
   // "affected by the way the page is read" is no aside.
   if (at >= 0 && /^by the way (?:the|that|it|its|we|you|they|he|she|this|these|in|of|to)\b/i.test(text.slice(at, at + 24)))
     return undefined;
+  // Who is asked to choose leaves nothing by choosing.
+  if (at >= 0 && /^better choice/i.test(text.slice(at, at + 13)) && asksToChoose(lastUserText(step) ?? '')) return undefined;
   return at < 0
     ? undefined
     : text
         .slice(at, at + 24)
         .split(/[.,;!?\n]/)[0]
         ?.trim();
+}
+
+function asksToChoose(request: string): boolean {
+  return /\b(?:which|better|best|choose|choice|prefer|compare|recommend|should (?:i|we)|where should)\b/i.test(
+    request.slice(0, MAX_REQUEST),
+  );
 }
 
 /**

@@ -23,6 +23,16 @@ testDetector(
   {
     quiet: [
       {
+        name: 'a choice that was asked for',
+        nearMiss: true,
+        steps: [
+          ask(
+            'Where should I go, to the mountains or to the city?',
+            'For museums the city would be a better choice than the hills.',
+          ),
+        ],
+      },
+      {
         name: 'what is announced is called',
         nearMiss: true,
         steps: [acts('I will use web_search.', 'print(web_search("bridge"))')],
@@ -136,6 +146,11 @@ testDetector(
           ),
         ],
         expect: [{ message: 'tangent', data: { words: 'Speaking of courses' } }],
+      },
+      {
+        name: 'another way than the one asked for',
+        steps: [ask('Write the parser in Java, please.', 'Rust would be a better choice for a parser; here is one in Rust.')],
+        expect: [{ message: 'tangent', data: { words: 'better choice for a pars' } }],
       },
       {
         name: 'something else was answered',

@@ -6,6 +6,7 @@ import type { Step } from '../../src/step/step.ts';
 import { codesOf } from '../../src/text/codes.ts';
 import { FNV_PRIME, FNV_START, mix32 } from '../../src/text/hash.ts';
 import { leafText } from '../../src/text/json.ts';
+import { wordShingles } from '../../src/text/shingles.ts';
 
 /** Shorter lines ("Thanks.", "---") are anybody's. */
 const MIN_LINE = 20;
@@ -45,6 +46,25 @@ export function withoutOwn(own: readonly number[], text: string): string {
     from = end;
   });
   return from === 0 ? text : kept.join('') + text.slice(from);
+}
+
+/** Clauses are cut here; a shorter one is left. */
+const MIN_PAIRS = 3;
+/** Share of a clause's word pairs that the instructions have too. */
+const SAID = 0.6;
+const MAX_SYSTEM = 8_192;
+
+/**
+ * The text without clauses that the instructions of the same call have in nearly the same words ("your job depends on it" beside "my job depends
+ * on it"): whoever wrote both does not set aside what he says himself.
+ */
+export function withoutSaid(text: string, system: string | undefined): string {
+  if (system === undefined || system === '') return text;
+  const said = new Set(wordShingles(system.slice(0, MAX_SYSTEM), 2));
+  return text.replace(/[^.,;!?\n]{12,400}[.,;!?]*/g, (clause) => {
+    const pairs = wordShingles(clause, 2);
+    return pairs.length >= MIN_PAIRS && pairs.filter((pair) => said.has(pair)).length >= SAID * pairs.length ? '' : clause;
+  });
 }
 
 function remembered(own: number[], lines: readonly number[]): number[] {

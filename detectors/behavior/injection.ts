@@ -10,10 +10,10 @@ import { decodeCandidates } from '../../src/text/decode.ts';
 import { contentHash, hashText } from '../../src/text/hash.ts';
 import { type History, newMessages } from '../../src/text/history.ts';
 import { higher, type Scored, scoreData, scoreDirect, TEXT_LIMIT } from '../../src/text/injection-score.ts';
-import { leafText } from '../../src/text/json.ts';
+import { leafText, parseObject } from '../../src/text/json.ts';
 import { normalise } from '../../src/text/normalise.ts';
 import { wordShingles } from '../../src/text/shingles.ts';
-import { append, learnOwn, learnText, withoutOwn } from './injection-own.ts';
+import { append, learnOwn, learnText, withoutOwn, withoutSaid } from './injection-own.ts';
 
 import { nameWords, targetsOf, traces } from './injection-traces.ts';
 
@@ -124,7 +124,7 @@ export default defineDetector({
     needs: ['messages.input'],
     summary: 'Finds text that gives the model orders it should not take, and calls that obey it.',
     docs: {
-      what: 'Tool results and retrieved documents, sentence by sentence, and user messages as a whole, after Unicode normalisation and one level of decoding, scored by wording rules, and user messages also by boosted trees over them and by single words; lines that agents of the session wrote themselves are left out; and a later tool call whose arguments or name come from a suspicious sentence, or the first use of a sensitive tool after it.',
+      what: 'Tool results and retrieved documents, sentence by sentence, and user messages as a whole, after Unicode normalisation and one level of decoding, scored by wording rules, and user messages also by boosted trees over them and by single words; lines that agents of the session wrote themselves, and clauses that the instructions of the same call have too, are left out; an object as the input of an agent counts as data; and a later tool call whose arguments or name come from a suspicious sentence, or the first use of a sensitive tool after it.',
       why: 'A model does not tell data from orders. The text alone is a suspicion; the call that follows is the harm.',
       fix: 'Mark untrusted text as data, drop tool scopes after it, confirm sensitive calls, and keep secrets out of reach of the model.',
       limits:
@@ -149,7 +149,10 @@ export default defineDetector({
     if (step.kind !== 'llm' && step.kind !== 'agent') return state;
     for (const message of newMessages(state.histories, step.input)) {
       for (const result of message.toolResults) fromData(state, step, result.name ?? 'tool', result.text, ctx);
-      if (message.role === 'user') fromUser(state, step, message.text, ctx);
+      // An object is what a function got, and may hold what anybody wrote; a user speaks in sentences.
+      if (message.role === 'user' && step.kind === 'agent' && isObjectText(message.text))
+        fromData(state, step, step.name, message.text, ctx);
+      else if (message.role === 'user') fromUser(state, step, message.text, ctx);
       if (message.role === 'tool' && message.toolResults.length === 0)
         fromData(state, step, message.name ?? 'tool', message.text, ctx);
     }
@@ -175,7 +178,8 @@ function fromUser(state: State, step: Step, text: string, ctx: Ctx): void {
   const clean = normalise(text, TEXT_LIMIT);
   append(state.asked, wordShingles(clean.text, 2), MAX_ASKED);
   let best = ofUser(clean.text);
-  if (best.score >= ctx.options.suspect_at) best = unlessOwn(state, clean.text, best, ofUser);
+  if (best.score >= ctx.options.suspect_at)
+    best = unlessOwn(state, clean.text, best, ofUser, withoutSaid(clean.text, step.system));
   state.own = learnText(state.own, clean.text);
   if (best.score < ctx.options.suspect_at) return;
   ctx.report('user_override', { at: ref(step), key: hashText(text), score: best.score, data: { signs: signs(best) } });
@@ -187,9 +191,13 @@ function ofUser(text: string): Scored {
   return best;
 }
 
+function isObjectText(text: string): boolean {
+  return text.charCodeAt(0) === 0x7b && parseObject(text) !== undefined;
+}
+
 /** The score of what is left of a text without lines that agents wrote or that were judged before. */
-function unlessOwn({ own }: State, text: string, whole: Scored, score: (text: string) => Scored): Scored {
-  const rest = withoutOwn(own, text);
+function unlessOwn({ own }: State, text: string, whole: Scored, score: (text: string) => Scored, left = text): Scored {
+  const rest = withoutOwn(own, left);
   if (rest === text) return whole;
   return rest.trim().length < MIN_REST ? { score: 0, rules: [], unit: '' } : score(rest);
 }

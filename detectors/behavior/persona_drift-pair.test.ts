@@ -26,3 +26,15 @@ test.each([
 ])('nothing: %s', (_, said) => {
   expect(said()).toBeUndefined();
 });
+
+test('what a user asked for before the calls that it took', () => {
+  const input: MessageLike[] = [
+    user(`Say this: ${answer}`),
+    { role: 'assistant', toolCalls: [{ id: 'c', name: 'ledger', arguments: {} }] },
+    { role: 'tool', toolResults: [{ id: 'c', text: '714' }] },
+  ];
+  expect(pairOf(toSteps([llm(answer, { system, input })])[0] as Step)).toBeUndefined();
+  expect(
+    pairOf(toSteps([llm(answer, { system, input: [user('Sing of the sea.'), ...input.slice(1)] })])[0] as Step),
+  ).toBeDefined();
+});

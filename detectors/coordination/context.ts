@@ -33,7 +33,7 @@ export default defineDetector({
     needs: ['messages.input', 'messages.output'],
     summary: 'Finds answers that neglect the context they were given.',
     docs: {
-      what: 'For a final answer to a message of some length: the shares of the words, names, numbers and clauses of the message that the answer takes up, as a fitted score.',
+      what: 'For a final answer in prose to a message of some length that holds two facts or more: the shares of the words, names, numbers and clauses of the message that the answer takes up, as a fitted score.',
       why: 'A model that has the facts and does not use them answers worse than one without, and nobody sees why.',
       fix: 'Shorten the context to what matters, mark what must be used, and check the answer for it.',
       limits:

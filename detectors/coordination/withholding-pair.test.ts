@@ -3,7 +3,8 @@ import { agent, llm, type MessageLike, type StepLike, toSteps, user } from '../.
 import type { Step } from '../../src/step/step.ts';
 import { pairOf } from './withholding-pair.ts';
 
-const report = 'Three of the five pumps failed the pressure test, and the fourth leaks; only one may be used.';
+const report =
+  'Three of the five pumps failed the pressure test, and the fourth leaks; only one may be used until the spare parts have come.';
 const told = (...texts: string[]): MessageLike[] => [
   user('How are the pumps?'),
   { role: 'tool', toolResults: texts.map((text) => ({ text })) },
@@ -18,6 +19,10 @@ test('the results since the model last spoke, and its answer', () => {
 
 test.each<[string, StepLike]>([
   ['a short result', llm(answer, { input: told('ok') })],
+  [
+    'a result without a figure, a name or a warning',
+    llm(answer, { input: told('the list was saved and you may go on. '.repeat(4)) }),
+  ],
   ['a page', llm(answer, { input: told(report.repeat(30)) })],
   ['no result', llm(answer, { input: [user(report)] })],
   ['a result that was answered before', llm(answer, { input: [...told(report), { role: 'assistant', text: 'Hm.' }] })],

@@ -21,6 +21,26 @@ testDetector(
   {
     quiet: [
       { name: 'an answer that says it all', nearMiss: true, steps: [answer(told)] },
+      {
+        name: 'a result that only says to go on',
+        nearMiss: true,
+        steps: [
+          answer(
+            'Great! Now I start with the first part and update our progress.',
+            'The list was saved. Go on to use the list to follow your progress, and please proceed with the task at hand if that is applicable to it.',
+          ),
+        ],
+      },
+      {
+        name: 'the line of a commit',
+        nearMiss: true,
+        steps: [
+          answer(
+            'Done! It works now and is saved.',
+            '[main 1a2b3c4] Add subtract and mend tests\n 2 files changed, 10 insertions(+), 1 deletion(-)',
+          ),
+        ],
+      },
       { name: 'a short result', steps: [answer(hidden, 'ok')] },
       { name: 'no tool was asked', steps: [llm(hidden, { input: [user('Report what you found.')] })] },
       { name: 'a higher mark', options: { report_at: 1 }, steps: [answer(hidden)] },

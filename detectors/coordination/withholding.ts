@@ -33,7 +33,7 @@ export default defineDetector({
     needs: ['messages.input', 'messages.output'],
     summary: 'Finds answers that keep back warnings, failures or findings that the agent saw.',
     docs: {
-      what: 'Tool results since the model last spoke against its final answer: numbers, names and clauses lost, warnings and failures without an echo, praise in their place; as a fitted score; near a finding embeddings too.',
+      what: 'Tool results since the model last spoke that hold a figure, a name or a warning, against its final answer: numbers, names and clauses lost, warnings and failures without an echo, praise in their place; as a fitted score; near a finding embeddings too.',
       why: 'An agent that hides what went wrong is worse than one that fails.',
       fix: 'Make reports structured, with fields for failures and limits.',
       limits:

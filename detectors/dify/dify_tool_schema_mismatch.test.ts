@@ -20,6 +20,21 @@ testDetector(
   {
     quiet: [
       { name: 'a call as defined', steps: [asks({ n: 1 })] },
+      {
+        name: 'a definition that no call can meet',
+        nearMiss: true,
+        steps: [
+          llm([{ role: 'assistant', toolCalls: [{ name: 'count', arguments: { n: 1 } }] }], {
+            tools: [
+              {
+                name: 'count',
+                description: undefined,
+                parameters: { required: ["'n'"], properties: { n: { type: 'integer' } }, additionalProperties: false },
+              },
+            ],
+          }),
+        ],
+      },
       { name: 'another framework has its own', steps: [asks({ n: 'one' }, { 'run.format': 'langgraph' })] },
       { name: 'a node that works', steps: [node(tool('count', { n: 1 }, { result: '1' }), { 'node.inputs': { n: 1 } })] },
       { name: 'an error of another kind', nearMiss: true, steps: [node(tool('count', { n: 1 }, { error: 'connection reset' }))] },

@@ -3,7 +3,7 @@
  * that the node states, by what the tool answered, or because a required value is empty.
  */
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
-import { checkSchema } from '../../src/schema/check.ts';
+import { checkSchema, fitsNothing } from '../../src/schema/check.ts';
 import { isRecord } from '../../src/schema/value.ts';
 import type { Step, ToolDefinition } from '../../src/step/step.ts';
 import { parseObject } from '../../src/text/json.ts';
@@ -130,6 +130,7 @@ function model(step: Step, ctx: Ctx): void {
 }
 
 function judge(at: SpanRef, { name, parameters }: ToolDefinition, value: unknown, ctx: Ctx): void {
+  if (fitsNothing(parameters)) return;
   const [first] = checkSchema(parameters, value, { closed: true }).violations;
   if (first === undefined) return;
   const { path, expected, seen } = first;

@@ -20,6 +20,26 @@ testDetector(
       },
       { name: 'a value arrives', steps: [changed({ note: 'gift' })] },
       { name: 'a queue gives up its first item', nearMiss: true, steps: [changed({ items: order.items.slice(1) })] },
+      {
+        name: 'the only item of a plan is worked off',
+        nearMiss: true,
+        steps: [node({ ...order, plan: ['look it up'] }, { ...order, plan: [], notes: ['found'] })],
+      },
+      {
+        name: 'a node gives an update of the state it got',
+        nearMiss: true,
+        steps: [node({ messages: ['a'], private: { calls: 1 }, call: { name: 'search' } }, { messages: ['b'] })],
+      },
+      {
+        name: 'an object in is the arguments, an object out the result',
+        nearMiss: true,
+        steps: [
+          agent('writer', {
+            input: '{"agent":{"role":"x"},"context":"","tools":[]}',
+            output: '{"raw":"text","agent":"writer","name":null}',
+          }),
+        ],
+      },
       { name: 'an error is cleared', steps: [node({ last_error: 'timeout', n: 1 }, { last_error: null, n: 2 })] },
       { name: 'a number grows tenfold', nearMiss: true, steps: [changed({ total: 4_505 })] },
       { name: 'an update with other keys', steps: [node(order, { answer: 'yes' })] },
@@ -51,6 +71,16 @@ testDetector(
       {
         name: 'a list is emptied',
         steps: [changed({ items: [] })],
+        expect: [{ message: 'damaged', data: { damage: 'emptied' } }],
+      },
+      {
+        name: 'an object out lacks one of the fields of the object in',
+        steps: [agent('pricer', { input: '{"seats":12,"id":"x","fare":9}', output: '{"seats":"12","id":"x"}' })],
+        expect: [{ message: 'damaged', data: { path: 'seats', damage: 'type' } }],
+      },
+      {
+        name: 'a list of two is emptied',
+        steps: [changed({ items: [] })].map((one) => ({ ...one, stateBefore: { ...order, items: order.items.slice(1) } })),
         expect: [{ message: 'damaged', data: { damage: 'emptied' } }],
       },
       {

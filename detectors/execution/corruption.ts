@@ -64,7 +64,7 @@ export default defineDetector({
       why: 'A node that overwrites instead of merging, or a model that writes JSON by hand, loses data silently.',
       fix: 'Check the state against a schema at each node, write updates instead of whole states, and keep numbers as numbers.',
       limits:
-        'A deliberate reset looks like damage. Whether a new value of the same type is right is not judged. States over 512 fields are compared in part; states over 6 KB are compared within one span only.',
+        'A deliberate reset of a list of several items looks like damage; the loss of the only item of a list does not. Whether a new value of the same type is right is not judged. States over 512 fields are compared in part; states over 6 KB are compared within one span only.',
       sources: ['https://arxiv.org/abs/2503.13657'],
     },
     options,
@@ -79,7 +79,7 @@ export default defineDetector({
     if (!isRecord(after)) return state;
     const node = `${step.agent ?? ''}/${step.name}`.slice(0, 120);
     const last = state?.find((one) => one.node === node);
-    const before = step.stateBefore ?? inputState(step) ?? (last === undefined ? undefined : parseObject(last.json));
+    const before = step.stateBefore ?? inputState(step, after) ?? (last === undefined ? undefined : parseObject(last.json));
     if (isRecord(before)) report(compareStates(before, after), step, last, ctx);
     else handedOn(state?.at(-1), after, step, ctx);
     return keep(state, node, after, step);
@@ -90,15 +90,22 @@ export default defineDetector({
 function handedOn(last: Kept | undefined, after: Readonly<Record<string, unknown>>, step: Step, ctx: Ctx): void {
   const before = last === undefined ? undefined : parseObject(last.json);
   if (!isRecord(before)) return;
-  const names = Object.keys(after);
-  const shared = names.filter((name) => name in before).length;
-  if (shared < MIN_SHARED || shared * 3 < names.length * 2) return;
+  if (!sameShape(before, after)) return;
   report(
     compareStates(before, after).filter(({ damage }) => damage === 'type'),
     step,
     last,
     ctx,
   );
+}
+
+function sameShape(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): boolean {
+  const shared = overlap(before, after);
+  return shared >= MIN_SHARED && shared * 3 >= Object.keys(after).length * 2;
+}
+
+function overlap(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): number {
+  return Object.keys(after).filter((name) => Object.hasOwn(before, name)).length;
 }
 
 function report(changes: readonly Change[], step: Step, last: Kept | undefined, ctx: Ctx): void {
@@ -128,7 +135,9 @@ function stateAfter(step: Step): unknown {
   return text.charCodeAt(0) === 0x7b && text.length <= MAX_TEXT ? parseObject(text) : undefined;
 }
 
-function inputState(step: Step): unknown {
+/** An input that is an object is the state before only if the output is one of its kind; else it holds a function's arguments. */
+function inputState(step: Step, after: Readonly<Record<string, unknown>>): unknown {
   const text = step.input.length === 1 ? (step.input[0]?.text ?? '') : '';
-  return text.charCodeAt(0) === 0x7b && text.length <= MAX_TEXT ? parseObject(text) : undefined;
+  const given = text.charCodeAt(0) === 0x7b && text.length <= MAX_TEXT ? parseObject(text) : undefined;
+  return isRecord(given) && overlap(given, after) * 2 >= Object.keys(given).length ? given : undefined;
 }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { llm, type StepLike, toSteps } from '../../src/detector/testing/builders.ts';
+import { agent, llm, type StepLike, toSteps } from '../../src/detector/testing/builders.ts';
 import { emptyOutputs, foldOutput } from './loop-outputs.ts';
 
 const text = 'I will look for the report in the archive of last year and then read its summary.';
@@ -9,6 +9,13 @@ const calling = (name: string) => llm([{ role: 'assistant', text, toolCalls: [{ 
 test.each<[string, readonly StepLike[], number | undefined]>([
   ['one output stands alone', [llm(text)], undefined],
   ['three that say the same', [llm(text), llm(text), llm(text)], 3],
+  [
+    'an agent that hands on what its model said',
+    [llm(text), agent('a', { output: text }), agent('b', { output: text })],
+    undefined,
+  ],
+  ['a model after such an agent', [llm(text), agent('a', { output: text }), llm(text)], 2],
+  ['agents without model calls', [agent('a', { output: text }), agent('a', { output: text })], 2],
   ['another between them', [llm(text), llm(other), llm(text)], undefined],
   ['an output without text neither counts nor breaks', [llm(text), llm(undefined), llm(text)], 2],
   ['short ones are alike by nature', [llm('Done.'), llm('Done.')], undefined],

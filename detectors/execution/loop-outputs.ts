@@ -15,13 +15,15 @@ export interface Outputs {
   second: Spot | null;
   /** Hash of the last tool calls asked for and of the state left behind: the same words with another action or effect are progress. */
   asked: string;
+  /** True if the last was of a model call. */
+  model: boolean;
 }
 
 /** Shorter outputs ("Done.", "OK, next.") are alike by nature. */
 const MIN_WORD_SHINGLES = 6;
 
 export function emptyOutputs(): Outputs {
-  return { last: [], count: 0, likeness: 1, first: null, second: null, asked: '' };
+  return { last: [], count: 0, likeness: 1, first: null, second: null, asked: '', model: false };
 }
 
 /** Adds a model call; the run it now belongs to, or `undefined` if it stands alone. */
@@ -32,6 +34,9 @@ export function foldOutput(outputs: Outputs, step: Step, similarity: number, tok
   const asked = hashText([...calls, stateText(step) ?? ''].join('\n'));
   const here: Spot = { traceId: step.traceId, spanId: step.spanId, tokens, cost };
   const like = shingles.length >= MIN_WORD_SHINGLES && asked === outputs.asked ? jaccard(outputs.last, shingles) : 0;
+  // An agent's answer is that of its last model call, said once.
+  if (step.kind === 'agent' && outputs.model && like === 1) return undefined;
+  outputs.model = step.kind === 'llm';
   outputs.asked = asked;
   outputs.last = shingles;
   if (like < similarity || outputs.first === null) {

@@ -126,7 +126,7 @@ export default defineDetector({
     family: 'execution',
     scope: 'agent',
     version: 1,
-    stateVersion: 3,
+    stateVersion: 4,
     needs: ['tool.name', 'tool.arguments', { fact: 'tool.result', settled: true }],
     summary: 'Finds an agent that repeats itself without progress.',
     docs: {

@@ -35,6 +35,34 @@ testDetector(
       { name: 'a call as defined', steps: [asks('forecast', { city: 'Lyon', days: 3, unit: 'C' })] },
       { name: 'only what is required', steps: [asks('forecast', { city: 'Lyon' })] },
       { name: 'a bound just kept', nearMiss: true, steps: [asks('forecast', { city: 'Lyon', days: 14 })] },
+      {
+        name: 'a definition that no call can meet',
+        nearMiss: true,
+        steps: [
+          asks(
+            'fetch',
+            { url: 'a' },
+            {
+              tools: [
+                {
+                  name: 'fetch',
+                  description: undefined,
+                  parameters: { type: 'object', required: ["'url'"], properties: { url: 'text' }, additionalProperties: false },
+                },
+              ],
+            },
+          ),
+        ],
+      },
+      {
+        name: 'a span that labels an event or a handoff',
+        nearMiss: true,
+        steps: [
+          asks('forecast', { city: 'Lyon' }),
+          { ...tool('tool.forecast.start-12', { city: 'Lyon' }), name: 'tool.forecast.start-12' },
+          { ...tool('handoff to reviewer', { from: 'planner' }), name: 'handoff to reviewer' },
+        ],
+      },
       { name: 'no definitions', steps: [llm([{ role: 'assistant', toolCalls: [{ name: 'anything', arguments: { x: 1 } }] }])] },
       {
         name: 'a definition without a schema',

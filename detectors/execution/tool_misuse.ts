@@ -4,7 +4,7 @@
  * states definitions, what the same tool took before stands in for them, and the finding says so.
  */
 import { type Context, defineDetector, type SpanRef } from '../../src/detector/detector.ts';
-import { checkSchema, type Violation } from '../../src/schema/check.ts';
+import { checkSchema, fitsNothing, type Violation } from '../../src/schema/check.ts';
 import type { Step, ToolDefinition } from '../../src/step/step.ts';
 import { hashText } from '../../src/text/hash.ts';
 import { parseObject } from '../../src/text/json.ts';
@@ -178,6 +178,7 @@ function fromTool(former: State | undefined, step: Step, ctx: Ctx): State {
   const { name, arguments: args } = step.tool as { name: string; arguments: string | undefined };
   if (ctx.wants('refused')) refusals(state, step, ctx);
   if (state.checked.length > 0 && state.checked.includes(callHash(name, args))) return state;
+  if (isLabel(step.name, name)) return state;
   if (state.tools !== null) {
     if (!state.tools.includes(nameHash(name))) unknown(step, name, state.tools.length, ctx);
     return state;
@@ -207,7 +208,7 @@ function refusals(state: State, step: Step, ctx: Ctx): void {
 function check(at: SpanRef, name: string, args: string | undefined, definitions: readonly ToolDefinition[], ctx: Ctx): void {
   const definition = definitions.find((one) => one.name === name);
   if (definition === undefined) unknown(at, name, definitions.length, ctx);
-  if (definition?.parameters === undefined) return;
+  if (definition?.parameters === undefined || fitsNothing(definition.parameters)) return;
   const text = args?.trim() ?? '';
   const value = text === '' ? {} : parseObject(text);
   const key = `${at.spanId}:${callHash(name, args)}`;
@@ -242,6 +243,11 @@ function weight({ kind }: Violation): number {
 
 function unknown(at: SpanRef, name: string, known: number, ctx: Ctx): void {
   ctx.report('unknown_tool', { at, key: `${at.spanId}:${name}`, score: 0.9, data: { tool: name, known } });
+}
+
+/** A tool without a stated name has that of its span. What no model API takes as a name was never called: it labels an event or a handoff. */
+function isLabel(spanName: string, name: string): boolean {
+  return name === spanName && !/^[\w-]{1,128}$/.test(name);
 }
 
 function callHash(name: string, args: string | undefined): string {

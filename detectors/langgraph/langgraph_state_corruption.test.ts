@@ -25,6 +25,11 @@ testDetector(
         nearMiss: true,
         steps: [node('a', 0, { 'state.delta': { n: 2 } }), snaps({ n: 1 }, { n: 2 })],
       },
+      {
+        name: 'a plan is worked off, one step at a time',
+        nearMiss: true,
+        steps: [snaps({ plan: ['a', 'b'], done: [] }, { plan: ['b'], done: ['a'] }, { plan: [], done: ['a', 'b'] })],
+      },
       { name: 'one message is exchanged', nearMiss: true, steps: [snaps({ messages: ['a'] }, { messages: ['b'] })] },
       { name: 'a higher mark', options: { min_score: 0.99 }, steps: [snaps({ n: 1 }, { n: 'one' })] },
     ],
@@ -33,6 +38,11 @@ testDetector(
         name: 'another type',
         steps: [snaps({ n: 1 }, { n: 'one' })],
         expect: [{ message: 'damaged', data: { path: 'n', superstep: 1 } }],
+      },
+      {
+        name: 'a plan is lost',
+        steps: [snaps({ plan: ['a', 'b'], done: [] }, { plan: [], done: [] })],
+        expect: [{ message: 'damaged', data: { path: 'plan', damage: 'emptied' } }],
       },
       {
         name: 'messages are lost',

@@ -11,6 +11,25 @@ testDetector(
         nearMiss: true,
         steps: [flow([node('A', 'set'), node('B', 'set', { parameters: { value: "={{ $('A').item.json.x }}" } })])],
       },
+      {
+        name: 'a script for a browser in the body of a request',
+        nearMiss: true,
+        steps: [
+          flow([
+            node('A', 'set'),
+            node('B', 'httpRequest', {
+              parameters: { jsonBody: `={ "url": "{{ $('A').item.json.url }}", "script": "const t = $('title').text();" }` },
+            }),
+          ]),
+        ],
+      },
+      {
+        name: 'a Code node with a $ of its own',
+        nearMiss: true,
+        steps: [
+          flow([node('B', 'code', { parameters: { jsCode: "const $ = cheerio.load(html);\nreturn $('title').text();" } })]),
+        ],
+      },
       { name: 'a computed name', steps: [flow([node('B', 'set', { parameters: { value: '={{ $(`{{x}}`).item }}' } })])] },
       {
         name: 'a field that is there',
@@ -83,6 +102,16 @@ testDetector(
       {
         name: 'a node that is not there',
         steps: [flow([node('B', 'set', { parameters: { value: "={{ $('Gone').item.json.x }}" } })])],
+        expect: [{ message: 'missing_node', at: 1, data: { target: 'Gone' } }],
+      },
+      {
+        name: 'a node that is not there, beside text in an expression',
+        steps: [flow([node('B', 'set', { parameters: { value: `=Dear $('you'), {{ $('Gone').item.json.x }}` } })])],
+        expect: [{ message: 'missing_node', at: 1, data: { target: 'Gone' } }],
+      },
+      {
+        name: 'a node that is not there, in code',
+        steps: [flow([node('B', 'code', { parameters: { jsCode: "return $('Gone').all();" } })])],
         expect: [{ message: 'missing_node', at: 1, data: { target: 'Gone' } }],
       },
       {

@@ -67,6 +67,7 @@ type Ctx = Context<typeof options, typeof messages>;
 const MAX_OUTPUTS = 64;
 const MAX_FIELDS = 40;
 const MAX_TEXT = 65_536;
+const MAX_DEPTH = 24;
 const signs = [
   'cannot read propert',
   'undefined',
@@ -95,7 +96,7 @@ export default defineDetector({
     needs: ['graph'],
     summary: 'Finds data that does not fit where it goes in n8n workflows.',
     docs: {
-      what: 'Expressions of the drawn nodes against the nodes of the workflow, and against the fields that a manual trigger (none), an agent and a model chain give; in an execution, the fields that a node reads against those of the item it got; and errors that speak of the form of the data.',
+      what: 'Expressions of the drawn nodes (what stands in their braces, and the code of Code nodes) against the nodes of the workflow, and against the fields that a manual trigger (none), an agent and a model chain give; in an execution, the fields that a node reads against those of the item it got; and errors that speak of the form of the data.',
       why: 'An expression that finds nothing is empty, not an error.',
       fix: 'Name fields in a Set node, and check them where they enter.',
       limits:
@@ -139,9 +140,9 @@ function firstItems(outputs: unknown): readonly Record<string, unknown>[] {
 function references({ nodes }: Workflow, step: Step, ctx: Ctx): void {
   const names = new Set(nodes.map(({ name }) => name));
   let left = ctx.options.max_missing;
-  for (const { name, parameters, disabled } of nodes) {
+  for (const { name, kind, parameters, disabled } of nodes) {
     if (disabled || left === 0) continue;
-    const text = JSON.stringify(parameters).slice(0, MAX_TEXT);
+    const text = evaluated(kind, parameters);
     if (!text.includes('$')) continue;
     for (const match of text.matchAll(/\$(?:node|items)?\s*[([]\s*\\?["'`]([^"'`\\]{1,80})\\?["'`]\s*[)\]]/g)) {
       const target = match[1] as string;
@@ -150,6 +151,31 @@ function references({ nodes }: Workflow, step: Step, ctx: Ctx): void {
       if (--left === 0) return;
     }
   }
+}
+
+/**
+ * What n8n evaluates of a node's parameters: the braces of its expressions, and the code of a Code node unless that binds `$` itself. Other
+ * texts are sent as they stand: a script for a browser may well call its own `$`.
+ */
+function evaluated(kind: string, parameters: Node['parameters']): string {
+  const code = kind === 'code' || kind === 'function' || kind === 'functionItem';
+  const parts: string[] = [];
+  let left = MAX_TEXT;
+  const visit = (value: unknown, depth: number): void => {
+    if (left <= 0 || depth > MAX_DEPTH || value === null) return;
+    if (typeof value === 'object') {
+      for (const one of Object.values(value)) visit(one, depth + 1);
+      return;
+    }
+    if (typeof value !== 'string' || !value.includes('$')) return;
+    const text = value.slice(0, left);
+    left -= text.length;
+    if (code && !/\b(?:const|let|var) +\$ *=/.test(text)) parts.push(text);
+    else if (text.includes('{{')) for (const [, inner = ''] of text.matchAll(/\{\{([\s\S]{1,4096}?)\}\}/g)) parts.push(inner);
+    else if (text.startsWith('=')) parts.push(text);
+  };
+  visit(parameters, 0);
+  return parts.join('\n');
 }
 
 /** `$json.field` of a node with one node before it that ran. */

@@ -2,11 +2,11 @@
 import { type Context, defineDetector } from '../../src/detector/detector.ts';
 import type { Step } from '../../src/step/step.ts';
 import { actionOf, acts } from '../../src/text/action.ts';
-import { type TextFacts, textFacts } from '../../src/text/facts.ts';
+import { type NameFact, type TextFacts, textFacts } from '../../src/text/facts.ts';
 import { hashText } from '../../src/text/hash.ts';
 import { judgeOf, reportAt } from '../../src/text/judge.ts';
 import { addSeen, emptySeen, hasSeen, type Seen } from '../../src/text/seen.ts';
-import { CAPITAL, NUMBER } from '../../src/text/tokens.ts';
+import { CAPITAL, NUMBER, UPPER } from '../../src/text/tokens.ts';
 import { newInput } from '../../src/text/turn.ts';
 import fit from './hallucination.fit.json' with { type: 'json' };
 import { pairOf } from './hallucination-pair.ts';
@@ -58,7 +58,7 @@ export default defineDetector({
     needs: ['messages.input', 'messages.output'],
     summary: 'Finds answers with names and numbers that nothing in the run holds.',
     docs: {
-      what: 'Answers of model calls that were given sources (tool results, documents, a context in the instructions): names and numbers that occur nowhere in the session so far; where there are any, the words, pairs, names and numbers of the sources against the answer, as a fitted score. A text after which the same agent acts without a word of the user (notes, plans) is taken back.',
+      what: 'Answers of model calls that were given sources (tool results, documents, a context in the instructions): names and numbers that occur nowhere in the session so far; where there are any, the words, pairs, names and numbers of the sources against the answer, as a fitted score. Literals within code, words that open a cell and what an acronym stands for are no such facts. A text after which the same agent acts without a word of the user (notes, plans) is taken back.',
       why: 'A made-up number looks like any other.',
       fix: 'Cite or abstain; recompute numbers with tools; check names against the sources.',
       limits:
@@ -116,7 +116,8 @@ function remember(former: Seen | undefined, step: Step): Seen | undefined {
       ? [step.tool?.result ?? '']
       : [
           step.system ?? '',
-          ...newInput(step).flatMap(({ role, text, toolResults }) =>
+          // A session may be seen from its middle on: then its first call holds what was said before.
+          ...(former === undefined ? step.input : newInput(step)).flatMap(({ role, text, toolResults }) =>
             role === 'assistant' ? [] : [text, ...toolResults.map((one) => one.text)],
           ),
         ];
@@ -133,17 +134,46 @@ function remember(former: Seen | undefined, step: Step): Seen | undefined {
   return seen;
 }
 
-/** Names and numbers of the answer that were never seen. A name is seen if any of its words is. */
-function unseen({ tokens, names, numbers }: TextFacts, seen: Seen): number {
-  let count = 0;
-  for (const { from, to } of names) {
-    let known = false;
-    for (let i = from; i < to && !known; i++) known = hasSeen(seen, tokens.word[i] as number);
-    if (!known) count++;
+/**
+ * How many names and numbers of the answer were never seen, each once. A name is seen if any of its words is. Code is written, not looked up;
+ * the words that an acronym stands for are no fact of their own.
+ */
+function unseen(facts: TextFacts, seen: Seen): number {
+  const { tokens, names, numbers } = facts;
+  const missing = new Set<number>();
+  for (const name of names) {
+    let known = beginsCell(facts, name) || spellsOut(facts, name);
+    for (let i = name.from; i < name.to && !known; i++) known = hasSeen(seen, tokens.word[i] as number);
+    if (!known) missing.add(tokens.word[name.from] as number);
   }
-  for (const { token, value } of numbers) {
+  for (const { token, value, at } of numbers) {
+    const word = tokens.word[token] as number;
     // Small counts are made, not looked up.
-    if (value > 10 && !hasSeen(seen, tokens.word[token] as number)) count++;
+    if (value > 10 && !hasSeen(seen, word) && !inCall(facts.text, at)) missing.add(word);
   }
-  return count;
+  return missing.size;
+}
+
+/** True within backticks after a bracket or an equals sign on the same line: `retry(delay=60)`. A bare `60` is a value like any other. */
+function inCall(text: string, at: number): boolean {
+  const line = text.slice(Math.max(text.lastIndexOf('\n', at) + 1, at - 200), at);
+  const parts = line.split('`');
+  return parts.length % 2 === 0 && /[(=]/.test(parts[parts.length - 1] as string);
+}
+
+/** A lone word that begins a cell of a table is capitalised for that, as at the start of a sentence. */
+function beginsCell({ text, tokens }: TextFacts, { start, from, to }: NameFact): boolean {
+  if (to - from > 1 || ((tokens.flags[from] as number) & UPPER) !== 0) return false;
+  let before = start - 1;
+  while (text[before] === ' ') before--;
+  return text[before] === '|';
+}
+
+/** "LLM (Large Language Models)", in either order. */
+function spellsOut({ text, tokens }: TextFacts, { start, end, from, to }: NameFact): boolean {
+  if (to - from < 2) return false;
+  let initials = '';
+  for (let i = from; i < to; i++) initials += text[tokens.start[i] as number];
+  const around = [text.slice(Math.max(0, start - initials.length - 3), start), text.slice(end, end + initials.length + 3)];
+  return around[0]?.endsWith(`${initials} (`) === true || around[1]?.startsWith(` (${initials})`) === true;
 }

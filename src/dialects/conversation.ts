@@ -7,7 +7,7 @@ import { readHistory } from './history.ts';
 import { firstMember, isObject, type Json, member, read, text } from './json.ts';
 import { rowId } from './keys.ts';
 import { readMarked } from './markers.ts';
-import { readMessages } from './messages.ts';
+import { holdsMessages, readMessages } from './messages.ts';
 import { find } from './pass.ts';
 
 const rows = {
@@ -25,6 +25,7 @@ const rows = {
   completions: rowId('gen_ai.completion.'),
   entityInput: rowId('traceloop.entity.input'),
   entityOutput: rowId('traceloop.entity.output'),
+  requestData: rowId('request_data'),
   request: rowId('gcp.vertex.agent.llm_request'),
   response: rowId('gcp.vertex.agent.llm_response'),
 };
@@ -54,7 +55,10 @@ function onlyPlain(messages: readonly Message[]): boolean {
 
 function inputOf(reader: SpanReader, value: Value, row: number): readonly Message[] {
   if (prefixes.has(row)) return readMessages(readFlat(reader, row).items, 'user');
-  if (typeof value === 'string' && !ownForms.has(row)) return readHistory(value);
+  if (typeof value === 'string' && !ownForms.has(row)) {
+    const messages = readHistory(value);
+    return row === rows.requestData && isNoCall(messages) ? [] : messages;
+  }
   const json = read(value);
   if (row === rows.events || row === rows.allEvents) return readMessages(splitRecords(json).input, 'user');
   if (row === rows.all) return splitTail(readMessages(json, 'user')).input;
@@ -63,6 +67,14 @@ function inputOf(reader: SpanReader, value: Value, row: number): readonly Messag
     return readMessages(member(json, 'inputs') ?? member(json, 'args') ?? member(json, 'kwargs') ?? json, 'user');
   if (row === rows.request) return readMessages(member(json, 'contents'), 'user');
   return readMessages(json, 'user');
+}
+
+/** A request that makes something other than a message (an assistant, a file) says nothing to a model: its settings are no words of a user. */
+function isNoCall(messages: readonly Message[]): boolean {
+  const [only, more] = messages;
+  if (only === undefined || more !== undefined || only.text.charCodeAt(0) !== 0x7b) return false;
+  const request = read(only.text);
+  return isObject(request) && !holdsMessages(request);
 }
 
 export function readOutput(reader: SpanReader, kind: StepKind, guards: number): readonly Message[] {

@@ -433,6 +433,15 @@ describe('messages of spans', () => {
     expect(brief(step.output)).toEqual([{ role: 'assistant', text: 'done' }]);
   });
 
+  it.each([
+    ['an assistant is made', '{"model":"m","instructions":"You are a tutor.","name":"Tutor","tools":[]}', []],
+    ['a file is made', '{"purpose":"fine-tune"}', []],
+    ['a prompt', '{"model":"m","prompt":"You are a tutor."}', ['You are a tutor.']],
+    ['an input', '{"model":"m","instructions":"You are a tutor.","input":"2 + 2?"}', ['2 + 2?']],
+  ])('a request: %s', (_, request_data, texts) => {
+    expect(mustStep({ attributes: { ...chat, request_data } }).input.map(({ text }) => text)).toEqual(texts);
+  });
+
   it.each<[string, Attributes, string]>([
     ['parts', { 'gen_ai.system_instructions': '[{"type":"text","content":"be brief"}]' }, 'be brief'],
     ['text', { 'gen_ai.system_instructions': 'be brief' }, 'be brief'],

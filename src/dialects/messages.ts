@@ -86,6 +86,11 @@ const plainMembers = [
   'delta',
 ];
 
+/** True if a wrapper has a member that may hold messages or a text. */
+export function holdsMessages(value: Json): boolean {
+  return firstMember(value, [...lists, ...plainMembers]) !== undefined;
+}
+
 /**
  * The messages in `value`. `role` is the role of what does not say. Text that is neither JSON nor
  * structured is one message. At most `maxItems`.

@@ -67,8 +67,8 @@ function object(
     if (!Object.hasOwn(before, key)) fresh(value, join(path, key), depth + 1, out, budget);
   }
   const kept = Object.keys(before).length - removed.length;
-  // A state whose keys are all others is another state, not a damaged one.
-  if (removed.length > 0 && kept >= 1) {
+  // What lacks most of the fields is an update or another state, not a damaged one.
+  if (removed.length > 0 && kept >= removed.length) {
     const [first = ''] = removed;
     out.push({ damage: 'removed', path: join(path, first), before: short(before[first]), after: 'no field', score: 0.65 });
   }
@@ -77,7 +77,8 @@ function object(
 function list(before: readonly unknown[], after: readonly unknown[], path: string, out: Change[]): void {
   const say = (damage: Damage, score: number): void =>
     void out.push({ damage, path, before: `${before.length} items`, after: `${after.length} items`, score });
-  if (before.length > 0 && after.length === 0) say('emptied', 0.7);
+  // The last item of a queue or of a plan that is worked off goes like those before it: one at a time.
+  if (before.length > 0 && after.length === 0) say('emptied', before.length === 1 ? 0.5 : 0.7);
   else if (
     after.length < before.length &&
     after.length <= 64 &&

@@ -1,7 +1,7 @@
 import { Ajv } from 'ajv';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { checkSchema } from './check.ts';
+import { checkSchema, fitsNothing } from './check.ts';
 
 const user = {
   type: 'object',
@@ -121,4 +121,17 @@ describe('checkSchema', () => {
       { seed: 7, numRuns: 3_000 },
     );
   });
+});
+
+describe('fitsNothing', () => {
+  const closed = { type: 'object', properties: { url: { type: 'string' } }, additionalProperties: false };
+  it.each([
+    ['a name in quotes', { ...closed, required: ["'url'"] }, true],
+    ['no properties', { required: ['url'], additionalProperties: false }, true],
+    ['what is required is listed', { ...closed, required: ['url'] }, false],
+    ['an open schema', { ...closed, required: ['depth'], additionalProperties: true }, false],
+    ['names by a pattern', { ...closed, required: ['x-depth'], patternProperties: { '^x-': {} } }, false],
+    ['nothing is required', closed, false],
+    ['no schema', 'object', false],
+  ])('%s', (_, schema, expected) => expect(fitsNothing(schema)).toBe(expected));
 });

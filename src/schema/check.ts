@@ -51,6 +51,24 @@ export function checkSchema(schema: unknown, value: unknown, options: CheckOptio
   return { violations: violations.slice(0, MAX_VIOLATIONS), complete: run.complete };
 }
 
+/**
+ * True of a schema of arguments that no call can meet: closed, and it requires a name that it does not list. Such a definition was garbled on
+ * its way (a schema written as text, names in quotes), or is wrong; it says nothing of a call.
+ */
+export function fitsNothing(schema: unknown): boolean {
+  if (!isRecord(schema) || schema['additionalProperties'] !== false || isOpen(schema)) return false;
+  const { required, properties } = schema;
+  if (!Array.isArray(required)) return false;
+  return required
+    .slice(0, 256)
+    .some((name) => typeof name === 'string' && !(isRecord(properties) && Object.hasOwn(properties, name)));
+}
+
+/** Names may be allowed elsewhere than in `properties`. */
+function isOpen(schema: Readonly<Record<string, unknown>>): boolean {
+  return 'patternProperties' in schema || 'allOf' in schema || 'anyOf' in schema || 'oneOf' in schema || '$ref' in schema;
+}
+
 function visit(run: Run, schema: unknown, value: unknown, path: string, depth: number, out: Violation[]): void {
   if (schema === true) return;
   if (schema === false) {
@@ -101,7 +119,7 @@ function object(
         out.push({ kind: 'required', path: join(path, name), expected: 'a value', seen: 'nothing' });
     }
   }
-  const open = 'patternProperties' in schema || 'allOf' in schema || 'anyOf' in schema || 'oneOf' in schema || '$ref' in schema;
+  const open = isOpen(schema);
   for (const [name, item] of Object.entries(value)) {
     const known = properties !== undefined && Object.hasOwn(properties, name);
     if (known) visit(run, properties[name], item, join(path, name), depth + 1, out);

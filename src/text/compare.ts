@@ -75,6 +75,12 @@ function countsOf(facts: TextFacts): readonly number[] {
   return counts;
 }
 
+/** True if the text has a word that warns or denies. */
+export function objects(facts: TextFacts): boolean {
+  const [no = 0, warn = 0] = countsOf(facts);
+  return no > 0 || warn > 0;
+}
+
 /** Values mostly in [0, 1], in the order of `comparisonNames`. O(words of both). */
 export function compareTexts(a: TextFacts, b: TextFacts): Float64Array {
   const covered = share(a.stems, b.stems);

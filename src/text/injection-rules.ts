@@ -110,7 +110,7 @@ export const rules: readonly Rule[] = [
     stems: stems('send post uplo forw emai tran exfi requ curl wget webh fetc'),
     marks: '!',
     pattern:
-      /!\[[^\]\n]{0,80}\]\(https?:[^)\s]{0,200}[{<[$]|\b(?:send|post(?! (?:is|was|by)\b)|upload|forward|email(?! addres)|transmit|exfil\w{0,7})\b[^.\n]{0,60}(?:https?:\/\/|@|\bto\b)|requests\.(?:post|get|put)|\bcurl\b|\bwget\b|webhook|\bfetch\(/iy,
+      /!\[[^\]\n]{0,80}\]\(https?:[^)\s]{0,200}[{<[$]|(?<!\b(?:enable|allow|let|help)s? (?:you|us|users|them) (?:to )?)\b(?:send|post(?! (?:is|was|by)\b)|upload|forward|email(?! addres)|transmit|exfil\w{0,7})\b(?!["'*]*\s*:)[^.\n]{0,60}(?:https?:\/\/|@|\bto\b)|requests\.(?:post|get|put)|\bcurl\b|\bwget\b|webhook|\bfetch\(/iy,
   },
   { name: 'url', stems: stems('http www'), marks: '', pattern: /https?:\/\/|www\./iy },
   {

@@ -118,6 +118,73 @@ test.each([
   expect(steps[1]).toMatchObject({ kind: 'tool', outcome, error });
 });
 
+const model = (asked: string, answered: string) =>
+  stepsOf(
+    bedrock([
+      orchestration({ modelInvocationInput: { traceId: `${uuid}-0`, type: 'ORCHESTRATION', text: asked } }),
+      orchestration({ modelInvocationOutput: { traceId: `${uuid}-0`, rawResponse: { content: answered } } }),
+    ]),
+  ).find(({ kind }) => kind === 'llm');
+const told = (content: string) => JSON.stringify({ system: 'Be brief.', messages: [{ role: 'user', content }] });
+
+test.each([
+  ['a user', told('[{text=Add 1, 2., type=text}]'), ['user', 'Add 1, 2.', '']],
+  ['a user of Converse', told('[{text=Add 1, 2.}]'), ['user', 'Add 1, 2.', '']],
+  [
+    'a result as XML',
+    told(' <function_results> <result> <tool_name>add</tool_name> <stdout>3</stdout> </result> </function_results>'),
+    ['tool', '', '3'],
+  ],
+  [
+    'a result as an object',
+    told('[{tool_use_id=t1, type=tool_result, content=[Content{type=text, source=null, text=3, 4, reasoningText=null}]}]'),
+    ['tool', '', '3, 4'],
+  ],
+  ['a line break that is no JSON', told('one').replace('one', 'one\\ two'), ['user', 'one\ntwo', '']],
+])('what the model is told: %s', (_, asked, expected) => {
+  const step = model(asked, 'ok');
+  expect(step?.input.map(({ role, text, toolResults }) => [role, text, toolResults.map((one) => one.text).join()])).toEqual([
+    expected,
+  ]);
+  expect(step?.system).toBe('Be brief.');
+});
+
+test('a prompt of one text is the instructions of the service', () => {
+  expect(model('You answer questions. Here are the results: …', 'ok')).toMatchObject({
+    input: [],
+    system: 'You answer questions. Here are the results: …',
+  });
+});
+
+test.each([
+  ['text', '<answer>3', ['<answer>3', []]],
+  [
+    'calls as XML',
+    'I add. <function_calls><invoke><tool_name>add</tool_name><parameters><a>1</a></parameters></invoke>',
+    ['I add.', [['add', '{"a":"1"}']]],
+  ],
+  [
+    'Claude',
+    JSON.stringify({
+      content: [
+        { type: 'text', text: 'I add.', name: null },
+        { type: 'tool_use', id: 't1', name: 'add', input: { a: 1 }, text: null },
+      ],
+    }),
+    ['I add.', [['add', '{"a":1}']]],
+  ],
+  [
+    'Converse',
+    JSON.stringify({
+      output: { message: { content: [{ text: null, toolUse: { toolUseId: 't1', name: 'add', input: { a: 1 } } }] } },
+    }),
+    ['', [['add', '{"a":1}']]],
+  ],
+])('what the model answers: %s', (_, answered, expected) => {
+  const [said] = model(told('Add 1, 2.'), answered)?.output ?? [];
+  expect([said?.text, said?.toolCalls.map(({ name, arguments: args }) => [name, args])]).toEqual(expected);
+});
+
 test('events without a trace say how to get one', () => {
   expect(hints([{ chunk: { bytes: 'eA==' } }])).toEqual([expect.stringMatching(/enableTrace=True/)]);
   expect(hints(orchestration({ rationale: { traceId: `${uuid}-0`, text: 'x' } }))).toEqual([]);

@@ -18,6 +18,9 @@ export interface Part {
 }
 
 const MAX_JSON = 1_000_000;
+const MAX_XML = 65_536;
+
+type Call = NonNullable<ChatMessage['calls']>[number];
 const invocationOf: Readonly<Record<string, string>> = {
   ACTION_GROUP: 'actionGroupInvocationInput',
   ACTION_GROUP_CODE_INTERPRETER: 'codeInterpreterInvocationInput',
@@ -126,9 +129,10 @@ export class Agents {
     span
       .text('gen_ai.operation.name', 'chat')
       .text('gen_ai.request.model', model)
-      .text('gen_ai.system_instructions', word(member(prompt, 'system')))
+      // A filled-in template is the service's own prompt, whatever stands in it: nobody's message.
+      .text('gen_ai.system_instructions', prompt === undefined ? word(given['text']) : word(member(prompt, 'system')))
       .text('misstep.node.type', given['type'])
-      .messages('gen_ai.input.messages', promptOf(prompt, given['text']));
+      .messages('gen_ai.input.messages', promptOf(prompt));
     this.open.set(`chat ${part.chain} ${part.step}`, span);
   }
 
@@ -146,11 +150,11 @@ export class Agents {
       endMs: time(metadata['endTime']) ?? part.atMs,
       ...(ending === undefined ? {} : { ending }),
     };
-    const text = word(member(given['rawResponse'], 'content')) ?? word(member(given['parsedResponse'], 'rationale'));
+    const said = word(member(given['rawResponse'], 'content')) ?? word(member(given['parsedResponse'], 'rationale'));
     span
       .count('gen_ai.usage.input_tokens', firstNumber(metadata['usage'], ['inputTokens']))
       .count('gen_ai.usage.output_tokens', firstNumber(metadata['usage'], ['outputTokens']))
-      .messages('gen_ai.output.messages', [{ role: 'assistant', text }]);
+      .messages('gen_ai.output.messages', [replyOf(said)]);
   }
 
   private invoked(part: Part, agent: Span, given: Dict): void {
@@ -276,17 +280,85 @@ function parsed(text: unknown): unknown {
   try {
     return JSON.parse(text);
   } catch {
+    return repaired(text);
+  }
+}
+
+/** Bedrock prints a line break in a result as a backslash and a blank, which is no JSON; any other lone backslash stands for itself. */
+function repaired(text: string): unknown {
+  try {
+    return JSON.parse(
+      text.replace(/\\(["\\/bfnrt]|u[\da-fA-F]{4})|\\ ?/g, (all, known) =>
+        known !== undefined ? all : all.length === 2 ? '\\n' : '\\\\',
+      ),
+    );
+  } catch {
     return undefined;
   }
 }
 
-function promptOf(prompt: unknown, text: unknown): ChatMessage[] {
+/** What the model said and asked for: its reply as JSON (of Claude, of Converse), or a text with calls as XML. */
+function replyOf(said: string | undefined): ChatMessage {
+  const reply = parsed(said);
+  const content = list(member(reply, 'content') ?? member(member(member(reply, 'output'), 'message'), 'content'));
+  if (content.length === 0) return xmlReply(said);
+  const texts: string[] = [];
+  const calls: Call[] = [];
+  for (const part of content) {
+    const text = word(member(part, 'text'));
+    if (text !== undefined) texts.push(text);
+    const use = isObject(member(part, 'toolUse')) ? member(part, 'toolUse') : part;
+    const name = word(member(use, 'name'));
+    if (name !== undefined)
+      calls.push({ id: word(member(use, 'toolUseId') ?? member(use, 'id')), name, arguments: member(use, 'input') });
+  }
+  return { role: 'assistant', text: texts.length === 0 ? undefined : texts.join('\n'), calls };
+}
+
+const MAX_CALLS = 32;
+
+function xmlReply(said: string | undefined): ChatMessage {
+  const at = said?.indexOf('<function_calls>') ?? -1;
+  if (said === undefined || at < 0) return { role: 'assistant', text: said };
+  const calls: Call[] = [];
+  for (const one of said
+    .slice(at, at + MAX_XML)
+    .split('<tool_name>')
+    .slice(1, 1 + MAX_CALLS)) {
+    const [name = '', rest = ''] = one.split('</tool_name>');
+    const [given = ''] = (rest.split('<parameters>')[1] ?? '').split('</parameters>');
+    const values = [...given.matchAll(/<(\w{1,64})>([^<]*)<\/\1>/g)].map(([, key = '', value]) => [key, value] as const);
+    calls.push({ name: name.trim(), arguments: Object.fromEntries(values.filter(([key]) => key !== '__proto__')) });
+  }
+  return { role: 'assistant', text: said.slice(0, at).trim() || undefined, calls };
+}
+
+/** A result that went back to the model in a user's message: XML for older models, a printed object for newer ones. */
+function resultOf(said: string): string | undefined {
+  const start = said.trimStart();
+  if (start.startsWith('<function_results>')) {
+    const found = [...start.slice(0, MAX_XML).matchAll(/<(stdout|stderr|error)>([\s\S]*?)<\/\1>/g)].map(
+      ([, , text = '']) => text,
+    );
+    return found.length === 0 ? said : found.join('\n');
+  }
+  if (!start.startsWith('[{tool_use_id=') && !start.startsWith('[{toolResult=')) return undefined;
+  const from = start.indexOf('text=', start.indexOf('content='));
+  const to = start.indexOf(', reasoningText=', from);
+  return from > 0 && to > from ? start.slice(from + 'text='.length, to) : said;
+}
+
+function promptOf(prompt: unknown): ChatMessage[] {
   const messages = list(member(prompt, 'messages')).map((message) => {
     const content = member(message, 'content');
     const said = Array.isArray(content) ? content.map((part) => word(member(part, 'text')) ?? '').join('\n') : word(content);
-    return { role: word(member(message, 'role')) ?? 'user', text: said };
+    const role = word(member(message, 'role')) ?? 'user';
+    const result = role === 'user' && said !== undefined ? resultOf(said) : undefined;
+    if (result !== undefined) return { role: 'tool', text: result };
+    const plain = /^\[\{text=([\s\S]*?)(?:, type=text)?\}\]$/.exec(said ?? '');
+    return { role, text: plain?.[1] ?? said };
   });
-  return messages.length > 0 ? messages : [{ role: 'user', text: word(text) }];
+  return messages;
 }
 
 function argumentsOf(input: Dict): unknown {
