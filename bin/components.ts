@@ -19,8 +19,10 @@ import { detectFactory } from '../processors/detect/detect.ts';
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
 import { factory as fileReceiver } from '../receivers/file/file.ts';
 import { managedAgentsFactory } from '../receivers/managed_agents/managed_agents.ts';
+import { n8nFactory } from '../receivers/n8n/n8n.ts';
 import { factory as otlp } from '../receivers/otlp/otlp.ts';
 import { managedAgents } from '../receivers/webhook/managed-agents/managed-agents.ts';
+import { n8n } from '../receivers/webhook/n8n/n8n.ts';
 import { factory as webhook } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
 import { catalogued } from './catalogued.ts';
@@ -57,4 +59,5 @@ export const factories: readonly AnyFactory[] = [
   bearerTokenAuth,
   basicAuth,
   managedAgentsFactory(managedAgents),
+  n8nFactory(n8n),
 ];

@@ -9,6 +9,7 @@ import { member } from '../../src/dialects/json.ts';
 const MAX_PAGES = 100;
 const MAX_BYTES = 32 * 1024 * 1024;
 const PAGE = 100;
+const CHECK_KEY = 'Check api_key and what its workspace may read.';
 
 export interface Access {
   /** URL without a path. */
@@ -62,7 +63,7 @@ function get({ key }: Access, url: URL): Promise<object> {
   return getJson(url, {
     headers: { 'x-api-key': key, 'anthropic-version': '2023-06-01', 'anthropic-beta': 'managed-agents-2026-04-01' },
     maxBytes: MAX_BYTES,
-    check: 'Check api_key and what its workspace may read.',
+    check: { 401: CHECK_KEY, 403: CHECK_KEY },
     typeOf: (body) => member(member(body, 'error'), 'type'),
   });
 }

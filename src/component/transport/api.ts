@@ -10,8 +10,8 @@ export interface ApiOptions {
   /** Credentials among them: they stay with the origin that they are for. */
   readonly headers: Readonly<Record<string, string>>;
   readonly maxBytes: number;
-  /** What to look at when the key is refused. */
-  readonly check: string;
+  /** By status: what to look at then. */
+  readonly check: Readonly<Record<number, string>>;
   /** The API's own word for an error, out of its body; letters and `_` of it are shown. */
   readonly typeOf?: (body: unknown) => unknown;
 }
@@ -47,16 +47,16 @@ export async function getJson(url: URL, { headers, maxBytes, check, typeOf }: Ap
     },
   );
   const body = parsed(answer.body);
-  if (answer.status !== 200) throw refusal(answer, typeOf?.(body), check);
+  if (answer.status !== 200) throw refusal(answer, typeOf?.(body), check[answer.status]);
   if (!isObject(body)) throw new ApiError('the API answers with something that is no JSON object', 'malformed', answer.status);
   return body;
 }
 
-function refusal({ status, headers }: GuardedAnswer, said: unknown, check: string): ApiError {
+function refusal({ status, headers }: GuardedAnswer, said: unknown, check: string | undefined): ApiError {
   const type = typeof said === 'string' ? said.replaceAll(/[^a-z_]/g, '').slice(0, MAX_TYPE) : '';
   const after = Number(headers['retry-after']);
   const retryMs = Number.isFinite(after) && after >= 0 ? Math.min(after, 3600) * 1000 : undefined;
-  const hint = status === 401 || status === 403 ? ` ${check}` : '';
+  const hint = check === undefined ? '' : ` ${check}`;
   return new ApiError(
     `the API answers with status ${status}${type === '' ? '' : ` (${type})`}.${hint}`,
     'status',
