@@ -23,7 +23,7 @@ import { n8nFactory } from '../receivers/n8n/n8n.ts';
 import { factory as otlp } from '../receivers/otlp/otlp.ts';
 import { managedAgents } from '../receivers/webhook/managed-agents/managed-agents.ts';
 import { n8n } from '../receivers/webhook/n8n/n8n.ts';
-import { factory as webhook } from '../receivers/webhook/webhook.ts';
+import { webhookFactory } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
 import { catalogued } from './catalogued.ts';
 import { shippedDetectors } from './detectors.ts';
@@ -39,7 +39,7 @@ const detect = detectFactory(
 export const factories: readonly AnyFactory[] = [
   otlp,
   fileReceiver,
-  webhook,
+  webhookFactory(shippedDetectors),
   memoryLimiter,
   detect,
   batch,

@@ -88,8 +88,8 @@ export function start(command, args, options) {
   };
 }
 
-/** A misstep that takes OTLP and webhooks and writes what it got and found to a file; `stop` gives the file's name. */
-export async function sidecar(folder) {
+/** A misstep that takes OTLP, webhooks and what else is given, and writes what it got and found to a file; `stop` gives the file's name. */
+export async function sidecar(folder, more = { receivers: {}, extensions: {} }) {
   const [http, webhook, health] = [await freePort(), await freePort(), await freePort()];
   const path = join(folder, 'spans.jsonl');
   const config = join(folder, 'misstep.json');
@@ -99,13 +99,16 @@ export async function sidecar(folder) {
       receivers: {
         otlp: { protocols: { http: { endpoint: `127.0.0.1:${http}` } } },
         webhook: { endpoint: `127.0.0.1:${webhook}` },
+        ...more.receivers,
       },
       processors: { detect: null },
       exporters: { file: { path } },
-      extensions: { health_check: { endpoint: `127.0.0.1:${health}` } },
+      extensions: { health_check: { endpoint: `127.0.0.1:${health}` }, ...more.extensions },
       service: {
-        extensions: ['health_check'],
-        pipelines: { traces: { receivers: ['otlp', 'webhook'], processors: ['detect'], exporters: ['file'] } },
+        extensions: ['health_check', ...Object.keys(more.extensions)],
+        pipelines: {
+          traces: { receivers: ['otlp', 'webhook', ...Object.keys(more.receivers)], processors: ['detect'], exporters: ['file'] },
+        },
         telemetry: { metrics: { level: 'none' } },
       },
     }),
@@ -115,6 +118,7 @@ export async function sidecar(folder) {
   return {
     url: `http://127.0.0.1:${http}`,
     webhook: `http://127.0.0.1:${webhook}`,
+    file: path,
     async stop() {
       await process_.stop();
       return path;
