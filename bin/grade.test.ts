@@ -97,6 +97,8 @@ describe('the verdict', () => {
       findings: [],
       hints: [],
     });
+    expect(json['not_evaluable']).toContain('retrieval_quality');
+    expect(String(json['not_evaluable'])).not.toMatch(/n8n_|dify_|langgraph_|openclaw_/);
     expect(got).toEqual([]);
   });
 

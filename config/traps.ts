@@ -21,7 +21,9 @@ export function checkTraps<F extends ConfigFactory>(
     for (const [id, factory] of section.defined) {
       const path = [section.name, id];
       if (extension ? service.started.includes(id) : used.has(id)) {
-        if (container) for (const at of localEndpoints(nodeAt(loaded.root, path), path)) warn(at, localhost(section.name));
+        if (container)
+          for (const at of localEndpoints(nodeAt(loaded.root, path), path))
+            warn(at, localhost(section.name, nodeAt(loaded.root, at)));
       } else if (factory !== undefined && service.pipelines.length > 0) {
         const where = extension ? 'service.extensions' : 'a pipeline';
         warn(path, `defined but not used, so it is not started. Name it in ${where} or remove it.`, 'key');
@@ -53,8 +55,10 @@ function typeOf<F extends ConfigFactory>(sections: Sections<F>, id: string): str
 
 const isSet = (node: Node | undefined) => node !== undefined && (node.kind !== 'scalar' || node.value !== null);
 
-function localhost(section: string): string {
-  return section === 'exporters'
+/** A URL is asked, whoever names it; host and port of a receiver are listened on. */
+function localhost(section: string, node: Node | undefined): string {
+  const asked = section === 'exporters' || (node?.kind === 'scalar' && String(node.value).includes('://'));
+  return asked
     ? 'localhost is this container itself. Name the host or service that is meant, unless it runs in the same pod.'
     : 'localhost is reachable only from this container or pod. Write 0.0.0.0 to be reached from outside.';
 }

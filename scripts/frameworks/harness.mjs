@@ -88,6 +88,10 @@ export function start(command, args, options) {
   };
 }
 
+/** A misstep under a configuration as it stands, in a folder of its own. */
+export const misstepWith = (config, cwd, env) =>
+  start(process.execPath, [misstep, 'run', '--config', config], { cwd, env: { ...process.env, ...env } });
+
 /** A misstep that takes OTLP, webhooks and what else is given, and writes what it got and found to a file; `stop` gives the file's name. */
 export async function sidecar(folder, more = { receivers: {}, extensions: {} }) {
   const [http, webhook, health] = [await freePort(), await freePort(), await freePort()];

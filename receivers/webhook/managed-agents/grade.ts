@@ -20,6 +20,8 @@ const MOST_ITERATIONS = 20;
 const MAX_FINDINGS = 100;
 const MAX_TOLD = 5;
 const MAX_TEXT = 1_000;
+/** Families of detectors that look at other frameworks: that they see nothing here is no news. */
+const OTHERS: readonly string[] = ['n8n', 'dify', 'langgraph', 'openclaw'];
 
 export interface Asked {
   readonly session: string;
@@ -84,7 +86,9 @@ export function grade({ session, iteration, maxIterations, outcome, interrupted 
       : looked
         ? 'satisfied'
         : 'failed';
-  const blind = coverage.filter(({ outcome }) => outcome !== 'pass' && outcome !== 'fail');
+  const blind = coverage.filter(
+    ({ detector, outcome }) => outcome !== 'pass' && outcome !== 'fail' && !OTHERS.includes(detector.meta.family),
+  );
   const [first] = blame(steps, findings);
   return {
     result,
