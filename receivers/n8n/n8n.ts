@@ -43,7 +43,7 @@ const options = z
   .superRefine(({ endpoint }, ctx) => {
     const { username, password, search, hash } = new URL(endpoint);
     if (username + password + search + hash !== '')
-      wrong(ctx, 'a URL with credentials, a query or a fragment.', 'Write host, port and path only.', ['endpoint']);
+      wrong(ctx, 'a URL with credentials, a query or a fragment', 'Write host, port and path only.', ['endpoint']);
   })
   .describe("Pulls executions by n8n's public API.");
 
