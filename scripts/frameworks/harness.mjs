@@ -76,13 +76,12 @@ export function start(command, args, options) {
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => (said = (said + bytes).slice(-20_000)));
   const ended = new Promise((resolve) => child.on('exit', resolve));
-  // Where a check throws, nothing stays behind.
-  const end = () => child.kill('SIGTERM');
-  process.on('exit', end);
+  // Where a check throws, nothing stays behind: an n8n that is asked to end as it starts goes on.
+  process.on('exit', () => child.kill('SIGKILL'));
   return {
     said: () => said,
     stop() {
-      end();
+      child.kill('SIGTERM');
       return ended;
     },
   };
