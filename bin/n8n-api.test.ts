@@ -383,6 +383,14 @@ describe('the component', () => {
     expect(host.statuses_.at(-1)).toEqual({ state: 'ok' });
   });
 
+  it('stops when its time is up, whatever the API does', async () => {
+    const { api, receiver, host } = await rig();
+    api.server.removeAllListeners('request');
+    await receiver.start(host);
+    await receiver.shutdown(AbortSignal.timeout(50));
+    expect(host.statuses_).toEqual([]);
+  });
+
   it('says what is wrong with a key and does not show it', async () => {
     const { receiver, host } = await rig({ api_key: 'wrong-key' });
     await running(receiver, host);

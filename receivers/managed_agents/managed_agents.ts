@@ -97,8 +97,8 @@ export class ManagedAgentsReceiver implements Component {
     if (this.#next !== undefined) this.#rounds.begin(host, interval, () => this.round(host, since), failed);
   }
 
-  async shutdown(): Promise<void> {
-    await this.#rounds.end();
+  async shutdown(signal: AbortSignal): Promise<void> {
+    await this.#rounds.end(signal);
   }
 
   /** Reads every session that came to rest since it was read last. Throws what the API or the pipeline says. */
@@ -116,6 +116,7 @@ export class ManagedAgentsReceiver implements Component {
 
   async #read(host: Host, session: Session, place: Place | undefined): Promise<void> {
     const found = await events(this.#access, session.id, place?.after);
+    if (this.#rounds.over) return;
     const processed = found.events.filter((event) => word(member(event, 'processed_at')) !== undefined);
     const done = found.whole && session.status !== 'terminated' ? settled(processed) : processed;
     const after = word(member(done.at(-1), 'processed_at')) ?? place?.after;

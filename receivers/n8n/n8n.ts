@@ -88,8 +88,8 @@ export class N8nReceiver implements Component {
     if (this.#next !== undefined) this.#rounds.begin(host, this.#options.interval, () => this.round(host), failed);
   }
 
-  async shutdown(): Promise<void> {
-    await this.#rounds.end();
+  async shutdown(signal: AbortSignal): Promise<void> {
+    await this.#rounds.end(signal);
     // What could not be written is read again.
     await this.#storage?.committed().catch(() => undefined);
   }
@@ -136,6 +136,7 @@ export class N8nReceiver implements Component {
       if (this.#rounds.over) return;
       failed = (await this.#readOne(host, id)) ?? failed;
     }
+    if (this.#rounds.over) return;
     place.advance(newest, beyond);
     await this.#storage?.committed();
     if (failed !== undefined) throw failed;
@@ -155,6 +156,8 @@ export class N8nReceiver implements Component {
   async #readOne(host: Host, id: number): Promise<unknown> {
     try {
       const read = await execution(this.#access, id);
+      // It may have come too late for the pipeline; the next start reads it again.
+      if (this.#rounds.over) return undefined;
       if (idOf(read) !== id) throw new ApiError('the API answers with another execution than was asked for', 'malformed');
       const status = statusOf(read);
       if (UNFINISHED.includes(status)) {

@@ -33,10 +33,11 @@ export class Rounds {
     this.#running = this.#run(host, intervalMs, round, failed);
   }
 
-  /** Resolves when the round that runs has left off. */
-  async end(): Promise<void> {
+  /** Resolves when the round that runs has left off, or when `signal` says that the time is up: an API may take long to answer. */
+  async end(signal: AbortSignal): Promise<void> {
     this.#patience.end();
-    await this.#running;
+    if (!signal.aborted)
+      await Promise.race([this.#running, new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()))]);
   }
 
   async #run(host: Host, intervalMs: number, round: () => Promise<void>, failed: string): Promise<void> {
