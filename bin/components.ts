@@ -19,9 +19,11 @@ import { detectFactory } from '../processors/detect/detect.ts';
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
 import { factory as fileReceiver } from '../receivers/file/file.ts';
 import { managedAgentsFactory } from '../receivers/managed_agents/managed_agents.ts';
+import { n8nFactory } from '../receivers/n8n/n8n.ts';
 import { factory as otlp } from '../receivers/otlp/otlp.ts';
 import { managedAgents } from '../receivers/webhook/managed-agents/managed-agents.ts';
-import { factory as webhook } from '../receivers/webhook/webhook.ts';
+import { n8n } from '../receivers/webhook/n8n/n8n.ts';
+import { webhookFactory } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
 import { catalogued } from './catalogued.ts';
 import { shippedDetectors } from './detectors.ts';
@@ -37,7 +39,7 @@ const detect = detectFactory(
 export const factories: readonly AnyFactory[] = [
   otlp,
   fileReceiver,
-  webhook,
+  webhookFactory(shippedDetectors),
   memoryLimiter,
   detect,
   batch,
@@ -57,4 +59,5 @@ export const factories: readonly AnyFactory[] = [
   bearerTokenAuth,
   basicAuth,
   managedAgentsFactory(managedAgents),
+  n8nFactory(n8n),
 ];

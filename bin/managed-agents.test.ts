@@ -176,16 +176,16 @@ describe('the component', () => {
     const { api, batches, receiver, host } = await rig({ interval: '1s' });
     api.rest('sesn_1', turn(0));
     await receiver.start(host);
-    open.push(() => receiver.shutdown());
+    open.push(() => receiver.shutdown(AbortSignal.timeout(5_000)));
     await until(() => batches.length === 1 && host.statuses_.length > 0);
     expect(host.statuses_.at(-1)).toEqual({ state: 'ok' });
-    await receiver.shutdown();
+    await receiver.shutdown(AbortSignal.timeout(5_000));
   });
 
   it('says what is wrong with a key and does not show it', async () => {
     const { receiver, host } = await rig({ api_key: 'wrong-key' });
     await receiver.start(host);
-    open.push(() => receiver.shutdown());
+    open.push(() => receiver.shutdown(AbortSignal.timeout(5_000)));
     await until(() => host.statuses_.length > 0);
     expect(host.statuses_[0]).toMatchObject({
       state: 'failing',

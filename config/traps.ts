@@ -55,21 +55,23 @@ function typeOf<F extends ConfigFactory>(sections: Sections<F>, id: string): str
 
 const isSet = (node: Node | undefined) => node !== undefined && (node.kind !== 'scalar' || node.value !== null);
 
-function localhost(section: string): string {
-  return section === 'exporters'
+/** A URL is asked, whoever names it; host and port of a receiver are listened on. */
+function localhost(section: string, node: Node | undefined): string {
+  const asked = section === 'exporters' || (node?.kind === 'scalar' && String(node.value).includes('://'));
+  return asked
     ? 'localhost is this container itself. Name the host or service that is meant, unless it runs in the same pod.'
     : 'localhost is reachable only from this container or pod. Write 0.0.0.0 to be reached from outside.';
 }
 
-/** Where `listens`, a URL is no place to listen: whoever it names is within this process. */
-function localEndpoints(node: Node | undefined, path: Path, listens: boolean): Path[] {
-  if (node?.kind === 'list') return node.items.flatMap((item, i) => localEndpoints(item, [...path, i], listens));
+/** Without `urls` only places to listen: a URL that an extension asks is within this process. */
+function localEndpoints(node: Node | undefined, path: Path, urls: boolean): Path[] {
+  if (node?.kind === 'list') return node.items.flatMap((item, i) => localEndpoints(item, [...path, i], urls));
   if (node?.kind !== 'map') return [];
   return [...node.entries].flatMap(([key, { value }]) => {
     const at = [...path, key];
-    if (value.kind !== 'scalar') return localEndpoints(value, at, listens);
+    if (value.kind !== 'scalar') return localEndpoints(value, at, urls);
     const found = /^(https?:\/\/)?(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/.exec(String(value.value));
-    const local = found !== null && !(listens && found[1] !== undefined);
+    const local = found !== null && (urls || found[1] === undefined);
     return local && (key === 'endpoint' || key.endsWith('_endpoint')) ? [at] : [];
   });
 }

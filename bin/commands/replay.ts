@@ -8,15 +8,12 @@ import { isEventStream, serverSentEvents } from '../../receivers/webhook/sse.ts'
 import { blame, blameRecord } from '../../src/detector/blame/blame.ts';
 import type { Severity } from '../../src/detector/detector.ts';
 import { detectionRecord } from '../../src/detector/emit.ts';
-import { type Finding, severityScore } from '../../src/detector/finding.ts';
+import { severityScore } from '../../src/detector/finding.ts';
 import type { ActiveDetector } from '../../src/detector/fold.ts';
-import { type Coverage, DetectorHost, type Emission } from '../../src/detector/host.ts';
 import { activate, type DetectorConfig } from '../../src/detector/options.ts';
-import { dialectKeys } from '../../src/dialects/keys.ts';
-import type { NormalisedSpan } from '../../src/dialects/normalise.ts';
+import { type Played, Player } from '../../src/detector/play.ts';
 import { stepRecord } from '../../src/dialects/record.ts';
 import { documentToProtobuf } from '../../src/otlp/json.ts';
-import { walkTraces } from '../../src/otlp/traces.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import { printable } from '../../src/text/printable.ts';
 import { redact } from '../../src/text/redact.ts';
@@ -91,51 +88,26 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
   return code;
 }
 
-export interface Played {
-  /** The last revision of each, without those withdrawn; by trace, then time. */
-  readonly findings: readonly Finding[];
-  readonly coverage: readonly Coverage[];
-  readonly steps: readonly NormalisedSpan[];
+export interface PlayedFile extends Played {
   /** True if the file could not be read to its end; what came before stands above. */
   readonly broken: boolean;
-  readonly problems: readonly string[];
   /** What `auto` took the payloads for, each once. */
   readonly told: readonly string[];
 }
 
-/** One file through a host of its own. Time is that of the spans; the end of the file closes all windows. */
-export async function play(file: string, detectors: readonly ActiveDetector[], format = 'auto'): Promise<Played> {
-  const findings = new Map<string, Finding>();
-  const coverage: Coverage[] = [];
-  const steps: NormalisedSpan[] = [];
-  const problems: string[] = [];
+/** One file; its end closes all windows. */
+export async function play(file: string, detectors: readonly ActiveDetector[], format = 'auto'): Promise<PlayedFile> {
+  const player = new Player(detectors);
   const told = new Map<string, string>();
-  let broken = false;
-  const host = new DetectorHost({
-    detectors,
-    windows: { maxTail: 100_000, maxTailBytes: MAX_FILE_BYTES, maxSeen: 1_000_000, maxRuns: 200_000 },
-    cooldownMs: 0,
-    onCoverage: (one) => coverage.push(one),
-    onError: (detector, window, error) => problems.push(`detector ${detector.meta.id} failed in ${window.key}: ${String(error)}`),
-    onStep: (step) => steps.push(step),
-  });
-  const take = (emissions: readonly Emission[]): void => {
-    for (const { finding, label } of emissions) {
-      if (label === 'fail') findings.set(finding.id, finding);
-      else findings.delete(finding.id);
-    }
-  };
+  let broken: string | undefined;
   try {
-    for await (const body of requests(file, format, told)) take(host.process(walkTraces(body, dialectKeys), 'default'));
+    for await (const body of requests(file, format, told)) player.play(body);
   } catch (error) {
-    broken = true;
-    problems.push(reason(error));
+    broken = reason(error);
   }
-  take(host.end('end_of_input'));
-  const sorted = [...findings.values()].sort((a, b) =>
-    a.at.traceId < b.at.traceId ? -1 : a.at.traceId > b.at.traceId ? 1 : a.atMs - b.atMs || (a.id < b.id ? -1 : 1),
-  );
-  return { findings: sorted, coverage, steps, broken, problems, told: [...told.values()] };
+  const played = player.end();
+  const problems = broken === undefined ? played.problems : [...played.problems, broken];
+  return { ...played, problems, broken: broken !== undefined, told: [...told.values()] };
 }
 
 function reason(error: unknown): string {
@@ -247,7 +219,7 @@ function wholeDocument(file: string, text: string): unknown {
   }
 }
 
-function print(file: string, options: ReplayOptions, { findings, coverage, steps }: Played): void {
+function print(file: string, options: ReplayOptions, { findings, coverage, steps }: PlayedFile): void {
   if (options.output === 'steps') {
     for (const step of steps) line(stepRecord(step, file));
     return;

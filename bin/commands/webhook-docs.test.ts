@@ -46,4 +46,12 @@ describe.skipIf(!existsSync(built))('docs/webhooks.md', () => {
     const out = execFileSync('sh', ['-c', command.replaceAll('localhost:4320', address)], { encoding: 'utf8' });
     expect(JSON.parse(out)).toEqual(JSON.parse(answer));
   });
+
+  test('the grade of docs/frameworks/claude-managed-agents.md', () => {
+    const grades = readFileSync(file('docs/frameworks/claude-managed-agents.md'), 'utf8');
+    const [, command = ''] = /```sh\n(curl [\s\S]*?)```/.exec(grades) ?? [];
+    const out = execFileSync('sh', ['-c', command.replaceAll('localhost:4320', address)], { encoding: 'utf8' });
+    const explanation = 'The session ended with retries_exhausted.';
+    expect(JSON.parse(out)).toMatchObject({ result: 'needs_revision', explanation, iteration: 0, session_id: 'sesn_1' });
+  });
 });

@@ -40,7 +40,7 @@ export const frameworks: readonly Framework[] = [
       'N8N_OTEL_ENABLED=true\nN8N_AGENTS_TRACING_ENABLED=true\nN8N_OTEL_TRACES_PRODUCTION_ONLY=false\nN8N_OTEL_EXPORTER_OTLP_ENDPOINT={otlp}',
     trap: 'Without N8N_OTEL_TRACES_PRODUCTION_ONLY=false manual runs are not traced.',
     content:
-      'the spans of nodes never have items: post the execution to {webhook}/api/v1/n8n/webhook, or replay it with --format n8n. Agents: N8N_AGENTS_TRACING_RECORD_INPUTS and _OUTPUTS not false',
+      'the spans of nodes never have items: the receiver n8n pulls executions with them (docs/frameworks/n8n.md); or post the execution to {webhook}/api/v1/n8n/webhook, or replay it with --format n8n. Agents: N8N_AGENTS_TRACING_RECORD_INPUTS and _OUTPUTS not false',
   },
   {
     name: 'dify',

@@ -6,32 +6,13 @@ import { z } from 'zod';
 import { secret } from '../../config/secret.ts';
 import { duration } from '../../config/units.ts';
 import type { Signal } from '../../src/batch/batch.ts';
-import {
-  type Component,
-  type Consumer,
-  type Host,
-  Permanent,
-  type ReceiverFactory,
-  Refused,
-} from '../../src/component/component.ts';
-import { backoff, Patience } from '../../src/component/retry.ts';
+import type { Component, Consumer, Host, ReceiverFactory } from '../../src/component/component.ts';
+import { type Convert, handOn, Rounds } from '../../src/component/pull.ts';
 import { member } from '../../src/dialects/json.ts';
-import { documentToProtobuf } from '../../src/otlp/json.ts';
-import { countItems } from '../../src/otlp/requests.ts';
-import { type Access, ApiError, events, type Session, sessions, word } from './api.ts';
+import { type Access, events, type Session, sessions, word } from './api.ts';
 
 /** Sessions whose place is remembered: a day of a busy workspace. The oldest is forgotten first. */
 const MAX_PLACES = 10_000;
-/** Waits after a failure: half a minute is the API's usual Retry-After, ten minutes an outage. */
-const RETRY = {
-  enabled: true,
-  initial_interval: 1_000,
-  randomization_factor: 0.5,
-  multiplier: 2,
-  max_interval: 600_000,
-  max_elapsed_time: 0,
-};
-
 const options = z
   .strictObject({
     endpoint: z
@@ -47,10 +28,7 @@ const options = z
 
 type Options = z.output<typeof options>;
 
-/** `{session_id, session, events, after?}` to OTLP/JSON documents. Pure. */
-export type Convert = (payload: unknown) => readonly { readonly resourceSpans: readonly unknown[] }[];
-
-/** `convert` is the adapter of the webhook, which takes the same lists from whoever posts them. */
+/** `convert` is the adapter of the webhook, which takes `{session_id, session, events, after?}` from whoever posts it. */
 export function managedAgentsFactory(convert: Convert): ReceiverFactory<typeof options> {
   return {
     kind: 'receiver',
@@ -102,8 +80,7 @@ export class ManagedAgentsReceiver implements Component {
   readonly #access: Access;
   readonly #convert: Convert;
   readonly #places = new Map<string, Place>();
-  readonly #patience = new Patience();
-  #running: Promise<void> = Promise.resolve();
+  readonly #rounds = new Rounds();
 
   constructor(id: string, given: Options, next: ReadonlyMap<Signal, Consumer>, convert: Convert) {
     this.#id = id;
@@ -114,41 +91,20 @@ export class ManagedAgentsReceiver implements Component {
   }
 
   async start(host: Host): Promise<void> {
-    if (this.#next !== undefined) this.#running = this.#run(host);
+    const { interval, lookback } = this.#options;
+    const since = host.clock.now() - lookback;
+    const failed = 'Sessions could not be read; it is tried again.';
+    if (this.#next !== undefined) this.#rounds.begin(host, interval, () => this.round(host, since), failed);
   }
 
-  async shutdown(): Promise<void> {
-    this.#patience.end();
-    await this.#running;
-  }
-
-  async #run(host: Host): Promise<void> {
-    const since = host.clock.now() - this.#options.lookback;
-    let delays = backoff(RETRY);
-    while (!this.#patience.over) {
-      let pause = this.#options.interval;
-      try {
-        await this.round(host, since);
-        host.status({ state: 'ok' });
-        delays = backoff(RETRY);
-      } catch (error) {
-        if (this.#patience.over) return;
-        const reason = error instanceof Error ? error.message : String(error);
-        const asked = error instanceof ApiError ? error.retryMs : error instanceof Refused ? error.retryAfterMs : undefined;
-        // A key that is wrong stays wrong until somebody changes it there.
-        const least = error instanceof ApiError && error.final ? RETRY.max_interval : 0;
-        pause = Math.max(delays(), asked ?? 0, least);
-        host.status({ state: least > 0 ? 'failing' : 'degraded', reason });
-        host.logger.log('warn', 'Sessions could not be read; it is tried again.', { reason, in_ms: Math.round(pause) });
-      }
-      await this.#patience.wait(pause);
-    }
+  async shutdown(signal: AbortSignal): Promise<void> {
+    await this.#rounds.end(signal);
   }
 
   /** Reads every session that came to rest since it was read last. Throws what the API or the pipeline says. */
   async round(host: Host, since: number): Promise<void> {
     for (const session of (await sessions(this.#access, this.#options.sessions)).toReversed()) {
-      if (this.#patience.over) return;
+      if (this.#rounds.over) return;
       if (!resting.has(session.status ?? '')) continue;
       const place = this.#places.get(session.id);
       if (place !== undefined && place.updated === session.updated) continue;
@@ -160,6 +116,7 @@ export class ManagedAgentsReceiver implements Component {
 
   async #read(host: Host, session: Session, place: Place | undefined): Promise<void> {
     const found = await events(this.#access, session.id, place?.after);
+    if (this.#rounds.over) return;
     const processed = found.events.filter((event) => word(member(event, 'processed_at')) !== undefined);
     const done = found.whole && session.status !== 'terminated' ? settled(processed) : processed;
     const after = word(member(done.at(-1), 'processed_at')) ?? place?.after;
@@ -170,23 +127,7 @@ export class ManagedAgentsReceiver implements Component {
 
   async #hand(host: Host, session: Session, done: readonly unknown[], after: string | undefined): Promise<void> {
     const payload = { session_id: session.id, session: session.about, events: done, ...(after === undefined ? {} : { after }) };
-    const resourceSpans = this.#convert(payload).flatMap((one) => one.resourceSpans);
-    const { body } = documentToProtobuf('traces', { resourceSpans });
-    const items = countItems('traces', body);
-    if (items === 0) return;
-    const refusal = host.admission.admit(body.length);
-    if (refusal !== undefined) throw new Refused('memory', 'the memory limiter refuses', refusal.retryAfterMs);
-    const ledger = host.ledger.receiver(this.#id, 'http');
-    try {
-      await this.#next?.consume({ signal: 'traces', chunks: [body], bytes: body.length, items, tenant: 'default' });
-      ledger.accepted('traces', items);
-    } catch (error) {
-      ledger.refused('traces', items);
-      if (!(error instanceof Permanent)) throw error;
-      host.logger.log('warn', 'The pipeline refused a session for good.', { session: session.id, reason: error.message });
-    } finally {
-      host.admission.release(body.length);
-    }
+    await handOn(host, this.#id, this.#next, this.#convert(payload), { session: session.id });
   }
 
   #remember(id: string, place: Place): void {

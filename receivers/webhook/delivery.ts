@@ -46,7 +46,7 @@ export class Delivery {
     try {
       return this.read(bytes);
     } catch (error) {
-      this.problem ??= this.problemOf(error);
+      this.problem ??= readingProblem(error, this.arrived.route.format, this.logger);
       throw error instanceof WireError ? error : new WireError(this.problem.detail);
     }
   }
@@ -54,8 +54,7 @@ export class Delivery {
   /** What the pipeline said of it: called once, for what is no repeat. */
   settle(failure: Failure | undefined): Outcome {
     // An empty body is never converted.
-    if (failure === undefined && this.reply === undefined)
-      this.problem = { code: 'malformed-body', detail: 'The body is empty.' };
+    if (failure === undefined && this.reply === undefined) this.problem = EMPTY_BODY;
     const outcome: Outcome =
       this.reply !== undefined && failure === undefined ? { reply: this.reply } : { failure: failure ?? EMPTY };
     this.claim?.settle(outcome);
@@ -95,20 +94,23 @@ export class Delivery {
       return [];
     }
   }
-
-  private problemOf(error: unknown): Problem {
-    if (error instanceof PayloadError) {
-      const { pointer, detail } = error;
-      return { code: 'malformed-payload', detail: error.message, errors: [{ pointer, detail }] };
-    }
-    if (error instanceof WireError) {
-      const detail = `${error.message}.`;
-      return { code: 'malformed-body', detail, errors: [{ pointer: '', detail }] };
-    }
-    this.logger.log('error', 'An adapter failed on a payload.', { format: this.arrived.route.format, ...traceOf(error) });
-    return { code: 'internal', detail: 'The payload could not be read, for a fault of misstep. It was not taken.' };
-  }
 }
+
+/** What to answer where a payload could not be read. */
+export function readingProblem(error: unknown, format: string, logger: Logger): Problem {
+  if (error instanceof PayloadError) {
+    const { pointer, detail } = error;
+    return { code: 'malformed-payload', detail: error.message, errors: [{ pointer, detail }] };
+  }
+  if (error instanceof WireError) {
+    const detail = `${error.message}.`;
+    return { code: 'malformed-body', detail, errors: [{ pointer: '', detail }] };
+  }
+  logger.log('error', 'An adapter failed on a payload.', { format, ...traceOf(error) });
+  return { code: 'internal', detail: 'The payload could not be read, for a fault of misstep. It was not taken.' };
+}
+
+export const EMPTY_BODY: Problem = { code: 'malformed-body', detail: 'The body is empty.' };
 
 const EMPTY: Failure = { code: INVALID_ARGUMENT, message: 'the body is empty' };
 

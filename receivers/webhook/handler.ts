@@ -4,20 +4,23 @@
  */
 import type { Host } from '../../src/component/component.ts';
 import { readBody } from '../../src/component/transport/body.ts';
+import { UNAVAILABLE } from '../../src/component/transport/code.ts';
 import { encodings, type Inflate, inflateOf, isIdentity } from '../../src/component/transport/content.ts';
 import { type Exchange, mediaType, pathOf } from '../../src/component/transport/http-server.ts';
 import type { Intake } from '../../src/component/transport/intake.ts';
+import { WireError } from '../../src/otlp/error.ts';
 import { compileKeys } from '../../src/otlp/keys.ts';
 import { spanReader } from '../../src/otlp/span.ts';
 import { walkTraces } from '../../src/otlp/traces.ts';
 import { keysOf } from './credentials.ts';
-import { Delivery } from './delivery.ts';
+import { Delivery, EMPTY_BODY, readingProblem } from './delivery.ts';
+import type { Grading } from './grading.ts';
 import { type Options, signingOf } from './options.ts';
 import type { Problem } from './problem.ts';
-import { mediaTypes, shapeOf } from './reading.ts';
+import { mediaTypes, readPayload, shapeOf } from './reading.ts';
 import type { Repeats } from './repeats.ts';
 import { ingested } from './replies.ts';
-import type { AdapterRoute, OtlpRoute, Route } from './routes.ts';
+import type { AdapterRoute, GradeRoute, OtlpRoute, Route } from './routes.ts';
 import { isSigned, type Scheme, type Signing, schemeOf } from './signature.ts';
 import { JSON_TYPE, PROTOBUF, Visit } from './visit.ts';
 
@@ -42,6 +45,7 @@ export function createHandler(
   host: Host,
   id: string,
   table: ReadonlyMap<string, Route>,
+  grading: Grading,
 ): (exchange: Exchange) => void {
   const signatures = new Map<string, Signed>(
     Object.entries(options.signatures).map(([path, one]) => [path, { signing: signingOf(one), tenant: one.tenant }]),
@@ -63,6 +67,7 @@ export function createHandler(
       visit.header('allow', 'POST');
       visit.refuse({ code: 'method-not-allowed', detail: 'Use POST.' });
     } else if (route.kind === 'otlp') receiveOtlp(visit, route);
+    else if (route.kind === 'grade') receiveToGrade(visit, route, url.slice(path.length + 1));
     else receive(visit, route, url.slice(path.length + 1));
   };
 
@@ -129,6 +134,51 @@ export function createHandler(
       const convert = (given: Uint8Array) => delivery.convert(given);
       const taken = intake.take({ signal: 'traces', body, inflate, convert, admitted: bytes, tenant, metadata: undefined });
       answer(visit, route, delivery, taken);
+    });
+  }
+
+  function receiveToGrade(visit: Visit, { format, adapter }: GradeRoute, query: string): void {
+    const tenant = admitted(visit, query);
+    if (tenant === undefined) return;
+    const inflate = inflateFor(visit);
+    if (inflate === NONE) return;
+    const shape = shapeOf(mediaType(visit.exchange.request.headers['content-type']));
+    if (shape === undefined) {
+      visit.refuse({ code: 'unsupported-media-type', detail: `Send ${mediaTypes.join(' or ')}.` });
+      return;
+    }
+    if (grading.full) {
+      visit.fail({
+        code: UNAVAILABLE,
+        message: 'too many sessions wait for their grade. Send it again later',
+        retryAfterMs: 1_000,
+      });
+      return;
+    }
+    let problem: Problem | undefined;
+    let begun: { readonly done: Promise<object> } | undefined;
+    const convert = (given: Uint8Array) => {
+      try {
+        const payload = readPayload(given, shape);
+        begun = grading.begin(payload, adapter.convert(payload, host.clock.now()));
+      } catch (error) {
+        problem = readingProblem(error, format, host.logger);
+        throw error instanceof WireError ? error : new WireError(problem.detail);
+      }
+      return NOTHING;
+    };
+    read(visit, (body, bytes) => {
+      const taken = intake.take({ signal: 'traces', body, inflate, convert, admitted: bytes, tenant, metadata: undefined });
+      after(taken, (failure) => {
+        if (problem !== undefined) visit.refuse(problem);
+        else if (failure !== undefined) visit.fail(failure);
+        else if (begun === undefined) visit.refuse(EMPTY_BODY);
+        else
+          begun.done.then(
+            (verdict) => visit.reply(200, Buffer.from(JSON.stringify(verdict))),
+            (error: unknown) => visit.refuse(readingProblem(error, format, host.logger)),
+          );
+      });
     });
   }
 

@@ -52,7 +52,7 @@ export async function rig(given: object = {}, { extensions = {}, clock = realClo
     },
   };
   const parsed = options.parse({ endpoint: '127.0.0.1:0', ...given });
-  const create = () => createWebhookReceiver('webhook', parsed, new Map([['traces', consumer]]), table);
+  const create = () => createWebhookReceiver('webhook', parsed, new Map([['traces', consumer]]), [], table);
   let receiver = create();
   await receiver.start(host);
   const made: Rig = {

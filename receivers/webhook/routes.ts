@@ -51,7 +51,14 @@ export interface AdapterRoute {
   readonly answerWithinMs?: number;
 }
 
-export type Route = OtlpRoute | AdapterRoute;
+/** The events of a session, answered with a verdict. Nothing of it goes through the pipeline. */
+export interface GradeRoute {
+  readonly kind: 'grade';
+  readonly format: string;
+  readonly adapter: Adapter;
+}
+
+export type Route = OtlpRoute | AdapterRoute | GradeRoute;
 
 const otlp: readonly (readonly [path: string, status: 200 | 202])[] = [
   // Of the reference, which says 202. Its clients are the OpenTelemetry SDKs, so protobuf too.
@@ -84,6 +91,9 @@ const paths: readonly (readonly [path: string, format: string, answer: Answerer,
   ['/api/v1/conversations/ingest', 'conversations', created],
 ];
 
+/** The first is the reference's. */
+const grades = ['/grade', '/api/v1/managed-agents/grade'];
+
 export const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
   ...otlp.map(([path, status]) => [path, { kind: 'otlp', status }] as const),
   ...paths.flatMap(([path, format, answer, within]) => {
@@ -92,4 +102,5 @@ export const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
     const route = { kind: 'adapter', format, adapter, answer } as const;
     return [[path, within === undefined ? route : { ...route, answerWithinMs: within }] as const];
   }),
+  ...grades.map((path) => [path, { kind: 'grade', format: 'managed-agents', adapter: { convert: managedAgents } }] as const),
 ]);

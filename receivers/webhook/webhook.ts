@@ -7,20 +7,27 @@ import type { Component, Consumer, ReceiverFactory } from '../../src/component/c
 import { serveHttp } from '../../src/component/transport/http-server.ts';
 import { Intake } from '../../src/component/transport/intake.ts';
 import type { Listener } from '../../src/component/transport/listener.ts';
+import type { ActiveDetector } from '../../src/detector/fold.ts';
+import { activate, type ShippedDetector } from '../../src/detector/options.ts';
+import { Grading } from './grading.ts';
 import { createHandler } from './handler.ts';
 import { type Options, options } from './options.ts';
 import { Repeats } from './repeats.ts';
 import { routes } from './routes.ts';
 
-export const factory: ReceiverFactory<typeof options> = {
-  kind: 'receiver',
-  type: 'webhook',
-  stability: 'alpha',
-  summary: "Receives runs of agent frameworks by their webhooks, and OTLP traces under the paths of others' APIs.",
-  signals: ['traces'],
-  options,
-  create: (id, value, next) => createWebhookReceiver(id, value, next),
-};
+/** `shipped` are the detectors that grade sessions, with their defaults. */
+export function webhookFactory(shipped: readonly ShippedDetector[]): ReceiverFactory<typeof options> {
+  const { active } = activate(shipped, {});
+  return {
+    kind: 'receiver',
+    type: 'webhook',
+    stability: 'alpha',
+    summary: "Receives runs of agent frameworks by their webhooks, and OTLP traces under the paths of others' APIs.",
+    signals: ['traces'],
+    options,
+    create: (id, value, next) => createWebhookReceiver(id, value, next, active),
+  };
+}
 
 export interface WebhookReceiver extends Component {
   /** As host:port; undefined before `start` and after `shutdown`. */
@@ -32,6 +39,7 @@ export function createWebhookReceiver(
   id: string,
   value: Options,
   next: ReadonlyMap<Signal, Consumer>,
+  graders: readonly ActiveDetector[],
   table = routes,
 ): WebhookReceiver {
   let listener: Listener | undefined;
@@ -41,7 +49,8 @@ export function createWebhookReceiver(
     address: () => listener?.address,
     async start(host) {
       intake = new Intake(host, id, 'http', next, value.max_request_body_size, value.auth);
-      listener = await serveHttp(value, host, createHandler(value, intake, new Repeats(host.clock), host, id, table));
+      const handler = createHandler(value, intake, new Repeats(host.clock), host, id, table, new Grading(graders, host.logger));
+      listener = await serveHttp(value, host, handler);
       host.logger.log('info', 'Listening.', { http: listener.address });
     },
     async shutdown(signal) {

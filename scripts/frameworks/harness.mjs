@@ -76,20 +76,23 @@ export function start(command, args, options) {
   let said = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => (said = (said + bytes).slice(-20_000)));
   const ended = new Promise((resolve) => child.on('exit', resolve));
-  // Where a check throws, nothing stays behind.
-  const end = () => child.kill('SIGTERM');
-  process.on('exit', end);
+  // Where a check throws, nothing stays behind: an n8n that is asked to end as it starts goes on.
+  process.on('exit', () => child.kill('SIGKILL'));
   return {
     said: () => said,
     stop() {
-      end();
+      child.kill('SIGTERM');
       return ended;
     },
   };
 }
 
-/** A misstep that takes OTLP and webhooks and writes what it got and found to a file; `stop` gives the file's name. */
-export async function sidecar(folder) {
+/** A misstep under a configuration as it stands, in a folder of its own. */
+export const misstepWith = (config, cwd, env) =>
+  start(process.execPath, [misstep, 'run', '--config', config], { cwd, env: { ...process.env, ...env } });
+
+/** A misstep that takes OTLP, webhooks and what else is given, and writes what it got and found to a file; `stop` gives the file's name. */
+export async function sidecar(folder, more = { receivers: {}, extensions: {} }) {
   const [http, webhook, health] = [await freePort(), await freePort(), await freePort()];
   const path = join(folder, 'spans.jsonl');
   const config = join(folder, 'misstep.json');
@@ -99,13 +102,16 @@ export async function sidecar(folder) {
       receivers: {
         otlp: { protocols: { http: { endpoint: `127.0.0.1:${http}` } } },
         webhook: { endpoint: `127.0.0.1:${webhook}` },
+        ...more.receivers,
       },
       processors: { detect: null },
       exporters: { file: { path } },
-      extensions: { health_check: { endpoint: `127.0.0.1:${health}` } },
+      extensions: { health_check: { endpoint: `127.0.0.1:${health}` }, ...more.extensions },
       service: {
-        extensions: ['health_check'],
-        pipelines: { traces: { receivers: ['otlp', 'webhook'], processors: ['detect'], exporters: ['file'] } },
+        extensions: ['health_check', ...Object.keys(more.extensions)],
+        pipelines: {
+          traces: { receivers: ['otlp', 'webhook', ...Object.keys(more.receivers)], processors: ['detect'], exporters: ['file'] },
+        },
         telemetry: { metrics: { level: 'none' } },
       },
     }),
@@ -115,6 +121,7 @@ export async function sidecar(folder) {
   return {
     url: `http://127.0.0.1:${http}`,
     webhook: `http://127.0.0.1:${webhook}`,
+    file: path,
     async stop() {
       await process_.stop();
       return path;

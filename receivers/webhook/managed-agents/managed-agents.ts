@@ -41,7 +41,7 @@ export function hints(payload: unknown): string[] {
 }
 
 /** The body of a webhook: `{type: "event", id, created_at, data: {id, type, …}}`. */
-function isThin(payload: unknown): boolean {
+export function isThin(payload: unknown): boolean {
   return member(payload, 'type') === 'event' && isObject(member(payload, 'data'));
 }
 
@@ -57,7 +57,7 @@ export function thinSession(payload: unknown): string | undefined {
 }
 
 /** A page `{data}`, `{session_id, events}`, `{session, events}` or the bare list, whose events may say what session they are of. */
-function listed(payload: unknown): Listed {
+export function listed(payload: unknown): Listed {
   const given = Array.isArray(payload) ? payload : firstMember(payload, ['events', 'data']);
   if (!Array.isArray(given))
     throw new PayloadError(format, 'the body', payload, 'a list of events, or an object with events or data');

