@@ -21,9 +21,9 @@ export function checkTraps<F extends ConfigFactory>(
     for (const [id, factory] of section.defined) {
       const path = [section.name, id];
       if (extension ? service.started.includes(id) : used.has(id)) {
-        const listens = section.name !== 'exporters';
         if (container)
-          for (const at of localEndpoints(nodeAt(loaded.root, path), path, listens)) warn(at, localhost(section.name));
+          for (const at of localEndpoints(nodeAt(loaded.root, path), path, !extension))
+            warn(at, localhost(section.name, nodeAt(loaded.root, at)));
       } else if (factory !== undefined && service.pipelines.length > 0) {
         const where = extension ? 'service.extensions' : 'a pipeline';
         warn(path, `defined but not used, so it is not started. Name it in ${where} or remove it.`, 'key');
