@@ -12,6 +12,7 @@ import { Worker } from 'node:worker_threads';
 import type { EndReason } from '../../src/detector/detector.ts';
 import type { ActiveDetector, Timing } from '../../src/detector/fold.ts';
 import { DetectorHost, type Emission, type HostCounts } from '../../src/detector/host.ts';
+import type { Overrides } from '../../src/detector/overrides.ts';
 import { CELL_BYTES, type OffIn, readCell } from '../../src/detector/watch.ts';
 import { extractSpans } from '../../src/otlp/extract.ts';
 import type { TraceIndex } from '../../src/otlp/traces.ts';
@@ -135,6 +136,7 @@ export class WorkerPool {
   private passedOver = 0;
   private passedMs = Number.NEGATIVE_INFINITY;
   private leftOut: LeftOut = { text: false, embeddings: false };
+  private overrides: Overrides = new Map();
   /** Detectors that did not come back: once in a window, or off everywhere. */
   private readonly off = new Set<string>();
   private readonly offIn: OffIn[] = [];
@@ -252,6 +254,14 @@ export class WorkerPool {
     this.leftOut = leftOut;
     this.places.forEach((place, i) => {
       if (place.worker !== undefined) this.post(i, { kind: 'leave_out', leftOut }, () => undefined);
+    });
+  }
+
+  /** For windows that open in them after what they were sent before. */
+  override(overrides: Overrides): void {
+    this.overrides = overrides;
+    this.places.forEach((place, i) => {
+      if (place.worker !== undefined) this.post(i, { kind: 'override', overrides }, () => undefined);
     });
   }
 
@@ -398,7 +408,8 @@ export class WorkerPool {
   ): void {
     place.cell = new SharedArrayBuffer(CELL_BYTES);
     const { setup, entry } = this.options;
-    const data: WorkerData = { setup, cell: place.cell, leftOut: this.leftOut, off: [...this.off], offIn: this.offIn, lost };
+    const { leftOut, overrides, offIn } = this;
+    const data: WorkerData = { setup, cell: place.cell, leftOut, overrides, off: [...this.off], offIn, lost };
     const worker = new Worker(entry, { workerData: data });
     place.worker = worker;
     place.ready = false;

@@ -10,6 +10,9 @@
  */
 import type { Component } from './component.ts';
 
+/** Rows that belong to no tenant: keys, and what must be read of all tenants at once. No tenant is named so. */
+export const SYSTEM = 'misstep:system';
+
 export class RecordsError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);

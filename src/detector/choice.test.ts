@@ -2,8 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { dialectKeys } from '../dialects/keys.ts';
 import { walkTraces } from '../otlp/traces.ts';
 import { writeTraces } from '../otlp/write.ts';
-import { Choices, frameworksOf, overridden } from './choice.ts';
-import { defineDetector } from './detector.ts';
+import { Choices, frameworksOf, overridden, overrideProblems } from './choice.ts';
+import { type AnyDetector, defineDetector } from './detector.ts';
 import { DetectorHost } from './host.ts';
 import { activate } from './options.ts';
 import type { Override, Overrides, TenantOverrides } from './overrides.ts';
@@ -64,6 +64,15 @@ test('what an option does not take is left out and told', () => {
   ]);
 });
 
+test('problems of all frameworks, each once', () => {
+  const bad = { ...none, detectors: { loop: { min_repeats: 1 } } };
+  expect(overrideProblems(base, of({ ...bad, frameworks: { n8n: bad, dify: { ...none, detectors: { lop: {} } } } }))).toEqual([
+    'lop is no detector that runs.',
+    'loop.min_repeats must be a whole number from 2 to 9.',
+  ]);
+  expect(overrideProblems(base, of({ thresholds: { min_matches_for_loop: 100 } }))).toEqual([]);
+});
+
 test('confidence: own least value and the factor, and the configuration is known by another hash only if options differ', () => {
   const { detectors } = overridden(
     base,
@@ -87,7 +96,7 @@ test('frameworks of a step', () => {
 });
 
 test('the same list as long as nothing changes for the tenant', () => {
-  const choices = new Choices(base, () => {});
+  const choices = new Choices(base);
   const a = of({ thresholds: { min_matches_for_loop: 3 } });
   choices.set(new Map([['a', a]]));
   const list = choices.detectorsFor('a', undefined);
@@ -133,7 +142,7 @@ describe('in a host', () => {
       dialectKeys,
     );
   const hostWith = (overrides: Overrides) => {
-    const choice = new Choices(base, () => {});
+    const choice = new Choices(base);
     choice.set(overrides);
     const host = new DetectorHost({ detectors: base, choice });
     return {
@@ -165,13 +174,10 @@ describe('in a host', () => {
   });
 
   test('what pressure leaves out is left out of them too', () => {
-    const { meta, ...rest } = loop;
-    const reader = defineDetector({
-      ...rest,
-      meta: { ...meta, messages: { often: { ...meta.messages.often, tier: 3 } } },
-    });
+    const { meta, init, onStep } = loop as AnyDetector;
+    const reader: AnyDetector = { init, onStep, meta: { ...meta, messages: { often: { ...meta.messages.often, tier: 3 } } } };
     const { active } = activate([{ detector: reader }], {});
-    const choice = new Choices(active, () => {});
+    const choice = new Choices(active);
     choice.set(new Map([['a', strict]]));
     const host = new DetectorHost({ detectors: active, choice });
     host.process(request(1, 1), 'a');

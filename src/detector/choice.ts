@@ -18,15 +18,12 @@ export function frameworksOf({ dialects, scope }: Pick<Step, 'dialects' | 'scope
 
 export class Choices implements Choice {
   private readonly base: readonly ActiveDetector[];
-  private readonly wrong: (problem: string) => void;
   private overrides: Overrides = new Map();
   /** By tenant and framework; `''` is none. Emptied for a tenant when its overrides change. */
   private readonly lists = new Map<string, Map<string, readonly ActiveDetector[]>>();
 
-  /** `wrong` is told of values that an option does not take; they are left out. */
-  constructor(base: readonly ActiveDetector[], wrong: (problem: string) => void) {
+  constructor(base: readonly ActiveDetector[]) {
     this.base = base;
-    this.wrong = wrong;
   }
 
   set(overrides: Overrides): void {
@@ -52,14 +49,23 @@ export class Choices implements Choice {
     }
     let list = lists.get(framework ?? '');
     if (list === undefined) {
-      const { detectors, problems } = overridden(this.base, overrides, framework);
-      for (const problem of problems) this.wrong(problem);
-      if (detectors !== this.base) likeDetectors(this.base, detectors);
-      list = detectors;
+      list = overridden(this.base, overrides, framework).detectors;
+      if (list !== this.base) likeDetectors(this.base, list);
       lists.set(framework ?? '', list);
     }
     return list;
   }
+}
+
+/** What of these overrides no option takes; it is left out wherever it would count. */
+export function overrideProblems(base: readonly ActiveDetector[], overrides: TenantOverrides): readonly string[] {
+  const known = new Set(base.map(({ detector }) => detector.meta.id as string));
+  const strange = [overrides, ...Object.values(overrides.frameworks)]
+    .flatMap(({ detectors }) => Object.keys(detectors))
+    .filter((id) => !known.has(id))
+    .map((id) => `${id} is no detector that runs.`);
+  const frameworks = [undefined, ...Object.keys(overrides.frameworks)];
+  return [...new Set([...strange, ...frameworks.flatMap((framework) => overridden(base, overrides, framework).problems)])];
 }
 
 /**
