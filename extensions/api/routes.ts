@@ -5,6 +5,7 @@ import { authRoutes } from './routes/auth.ts';
 import { detectionRoutes } from './routes/detections.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
 import { groupRoutes } from './routes/groups.ts';
+import { settingsRoutes } from './routes/settings.ts';
 import { statusRoutes } from './routes/status.ts';
 import { traceRoutes } from './routes/traces.ts';
 
@@ -14,6 +15,7 @@ export const routes: readonly Route[] = [
   ...detectionRoutes,
   ...analyticsRoutes,
   ...feedbackRoutes,
+  ...settingsRoutes,
   ...groupRoutes,
   ...statusRoutes,
 ];
