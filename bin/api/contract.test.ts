@@ -5,6 +5,8 @@ import { routes } from '../../extensions/api/routes.ts';
 import { type Answer, finding, type Platform, startPlatform } from './testing.ts';
 
 const TRACE = '1'.padStart(32, '0');
+/** A trace without a detection. */
+const QUIET = '2'.padStart(32, '0');
 const DETECTION = '7'.padStart(32, '0');
 
 let platform: Platform;
@@ -32,6 +34,9 @@ beforeAll(async () => {
     ],
     ids['full'],
   );
+  await platform.ingest([{ trace: 2, span: 9, at: Date.now() - 1_790_000_000_000 }], ids['full']);
+  const audit = await ask('full', 'POST', '/feedback/audit', { seed: 's' });
+  ids['audit'] = audit.body.id;
   const group = await ask('full', 'POST', '/workflow-groups', { name: 'g' });
   ids['group'] = group.body.id;
   const key = await ask('full', 'POST', '/auth/api-keys', { name: 'k' });
@@ -47,9 +52,14 @@ function ask(who: 'full' | 'other' | undefined, method: string, path: string, bo
 
 /** What fills `{name}` in the order of the table: things of the tenant `full`. */
 function fill(path: string): string {
-  const of = path.startsWith('/detections') ? DETECTION : (ids['group'] as string);
+  const things: Record<string, string | undefined> = {
+    detections: DETECTION,
+    feedback: ids['audit'],
+    'workflow-groups': ids['group'],
+  };
+  const of = things[path.split('/')[1] as string] ?? 'nothing';
   return path
-    .replace('{trace_id}', TRACE)
+    .replace('{trace_id}', path.startsWith('/feedback') ? QUIET : TRACE)
     .replace('{key_id}', ids['key'] as string)
     .replace('{framework}', 'n8n')
     .replace('{id}', of);
@@ -62,6 +72,8 @@ const bodies: Readonly<Record<string, unknown>> = {
   'PUT /detections/{id}/validate': { false_positive: true, notes: 'no' },
   'POST /detections/{id}/validate': { false_positive: false },
   'POST /feedback': { detection_id: DETECTION, is_correct: true, reason: 'yes', severity_rating: 3 },
+  'POST /feedback/audit': { size: 1 },
+  'PUT /feedback/audit/{id}/traces/{trace_id}': { failed: true, notes: 'lost the order' },
   'PUT /settings/thresholds': { global_thresholds: { min_matches_for_loop: 3 } },
   'PATCH /settings/thresholds': { global_thresholds: { semantic_threshold: 0.7 } },
   'POST /settings/thresholds/preview': { detectors: { loop: { min_repeats: 5 } } },
