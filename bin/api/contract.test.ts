@@ -37,6 +37,12 @@ beforeAll(async () => {
   await platform.ingest([{ trace: 2, span: 9, at: Date.now() - 1_790_000_000_000 }], ids['full']);
   const audit = await ask('full', 'POST', '/feedback/audit', { seed: 's' });
   ids['audit'] = audit.body.id;
+  const until = new Date(Date.now() + 86_400_000).toISOString();
+  const silenced = await ask('full', 'POST', '/suppressions', { detection_type: 'cost', owner: 'o', reason: 'r', until });
+  ids['suppression'] = silenced.body.id;
+  bodies['POST /suppressions'] = { detection_type: 'cost', owner: 'o', reason: 'r', until };
+  const incidents = await ask('full', 'GET', '/incidents?days=365');
+  ids['fingerprint'] = incidents.body.items[0].fingerprint;
   const group = await ask('full', 'POST', '/workflow-groups', { name: 'g' });
   ids['group'] = group.body.id;
   const key = await ask('full', 'POST', '/auth/api-keys', { name: 'k' });
@@ -54,6 +60,8 @@ function ask(who: 'full' | 'other' | undefined, method: string, path: string, bo
 function fill(path: string): string {
   const things: Record<string, string | undefined> = {
     detections: DETECTION,
+    review: DETECTION,
+    suppressions: ids['suppression'],
     feedback: ids['audit'],
     'workflow-groups': ids['group'],
   };
@@ -62,16 +70,20 @@ function fill(path: string): string {
     .replace('{trace_id}', path.startsWith('/feedback') ? QUIET : TRACE)
     .replace('{key_id}', ids['key'] as string)
     .replace('{framework}', 'n8n')
+    .replace('{fingerprint}', ids['fingerprint'] as string)
     .replace('{id}', of);
 }
 
-const bodies: Readonly<Record<string, unknown>> = {
+const bodies: Record<string, unknown> = {
   'POST /auth/tenants': { name: 'third' },
   'POST /auth/token': { api_key: '' },
   'POST /auth/api-keys': { name: 'other' },
   'PUT /detections/{id}/validate': { false_positive: true, notes: 'no' },
   'POST /detections/{id}/validate': { false_positive: false },
   'POST /feedback': { detection_id: DETECTION, is_correct: true, reason: 'yes', severity_rating: 3 },
+  'PATCH /incidents/{fingerprint}': { state: 'acknowledged', note: 'seen' },
+  'POST /review/batch': { verdicts: [{ detection_id: DETECTION, is_correct: true }] },
+  'POST /review/{id}': { is_correct: true },
   'POST /feedback/audit': { size: 1 },
   'PUT /feedback/audit/{id}/traces/{trace_id}': { failed: true, notes: 'lost the order' },
   'PUT /settings/thresholds': { global_thresholds: { min_matches_for_loop: 3 } },

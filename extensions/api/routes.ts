@@ -5,8 +5,10 @@ import { authRoutes } from './routes/auth.ts';
 import { detectionRoutes } from './routes/detections.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
 import { groupRoutes } from './routes/groups.ts';
+import { reviewRoutes } from './routes/review.ts';
 import { settingsRoutes } from './routes/settings.ts';
 import { statusRoutes } from './routes/status.ts';
+import { suppressionRoutes } from './routes/suppressions.ts';
 import { traceRoutes } from './routes/traces.ts';
 
 export const routes: readonly Route[] = [
@@ -15,6 +17,8 @@ export const routes: readonly Route[] = [
   ...detectionRoutes,
   ...analyticsRoutes,
   ...feedbackRoutes,
+  ...reviewRoutes,
+  ...suppressionRoutes,
   ...settingsRoutes,
   ...groupRoutes,
   ...statusRoutes,

@@ -2,12 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { DocumentRow, TenantRecords } from '../../../src/component/records.ts';
-import { SettingsStore } from '../../../src/component/settings.ts';
 import { draw, LEAST_SAMPLE, MOST_SAMPLE, recallOf, usualSize } from '../audit.ts';
+import { inForce } from '../in-force.ts';
 import { allOf, type Group, grouped, judge, type KeptLabel, labelsOf, rightTraces, tierOf } from '../labels.ts';
 import { notFound, Problem } from '../problem.ts';
 import { diffOf, MIN_SAMPLES, type Recommendation, recommend, TARGET, yamlOf } from '../recommend.ts';
-import { route, type Services } from '../route.ts';
+import { route } from '../route.ts';
 import { METHODS } from './detections.ts';
 import { id, iso, paged, paging, since, windowOf } from './shared.ts';
 
@@ -118,26 +118,6 @@ function auditOf({ id: key, body, created_ms }: DocumentRow, labels: readonly Ke
 
 async function lastAudit(mine: TenantRecords): Promise<DocumentRow | undefined> {
   return (await mine.documents('audit', { limit: 1 })).items[0];
-}
-
-const facts = z.record(z.string(), z.object({ emit_above: z.number() }));
-
-/** What `detect` hands on now, as far as it can be seen: of a running one the least `emit_above`, and what the tenant has set. */
-async function thresholds({ host, records, tenant }: Services & { readonly tenant: string }) {
-  const { settings } = await new SettingsStore(records).of(tenant);
-  const running = Object.values(facts.safeParse(host.facts()['detect'] ?? {}).data ?? {}).map(({ emit_above }) => emit_above);
-  const all = running.length > 0 ? Math.min(...running) : 0.6;
-  const stated = (detector: string): number | undefined => {
-    const own = Object.hasOwn(settings.global.detectors, detector) ? settings.global.detectors[detector] : undefined;
-    return typeof own?.['emit_above'] === 'number' ? own['emit_above'] : undefined;
-  };
-  const scaling = settings.global.thresholds.confidence_scaling ?? 1;
-  return {
-    stated,
-    of: (detector: string) => Math.min(1, (stated(detector) ?? all) / scaling),
-    /** The `emit_above` under which confidences from `at` on are handed on. */
-    toReach: (at: number) => Math.min(1, Math.round(at * scaling * 1e4) / 1e4),
-  };
 }
 
 export const feedbackRoutes = [
@@ -259,7 +239,7 @@ export const feedbackRoutes = [
     }),
     async handle({ query: { min_samples, target, framework }, ...call }) {
       const labels = (await labelsOf(call.mine)).filter((label) => framework === undefined || label.framework === framework);
-      const now = await thresholds(call);
+      const now = await inForce(call);
       const minSamples = Math.max(MIN_SAMPLES, min_samples);
       const all = recommend(labels, { minSamples, target, thresholdOf: now.of });
       const moved = all.map((one) => ({ ...one, recommended: one.recommended === null ? null : now.toReach(one.recommended) }));
