@@ -2,6 +2,7 @@
 import type { Route } from './route.ts';
 import { analyticsRoutes } from './routes/analytics.ts';
 import { authRoutes } from './routes/auth.ts';
+import { benchmarkRoutes } from './routes/benchmarks.ts';
 import { detectionRoutes } from './routes/detections.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
 import { groupRoutes } from './routes/groups.ts';
@@ -20,6 +21,7 @@ export const routes: readonly Route[] = [
   ...reviewRoutes,
   ...suppressionRoutes,
   ...settingsRoutes,
+  ...benchmarkRoutes,
   ...groupRoutes,
   ...statusRoutes,
 ];
