@@ -1,10 +1,15 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { dialectKeys } from '../dialects/keys.ts';
 import { walkTraces } from '../otlp/traces.ts';
 import { writeTraces } from '../otlp/write.ts';
+import { openStorage } from '../storage/storage.ts';
 import { Choices, frameworksOf, overridden, overrideProblems } from './choice.ts';
 import { type AnyDetector, defineDetector } from './detector.ts';
 import { DetectorHost } from './host.ts';
+import { Journal } from './journal.ts';
 import { activate } from './options.ts';
 import type { Override, Overrides, TenantOverrides } from './overrides.ts';
 
@@ -186,5 +191,63 @@ describe('in a host', () => {
     expect(host.process(request(2, 5), 'a')).toEqual([]);
     host.leaveOutText(false);
     expect(host.process(request(3, 5), 'a')).toHaveLength(1);
+  });
+
+  const only = (thresholds: number) =>
+    of({ frameworks: { crewai: { ...none, thresholds: { min_matches_for_loop: thresholds } } } });
+  const crewai = 'openinference.instrumentation.crewai';
+
+  test('a packed run keeps its list', () => {
+    const choice = new Choices(base);
+    choice.set(new Map([['a', only(4)]]));
+    const host = new DetectorHost({ detectors: base, choice, windows: { maxUnpacked: 0 }, now: () => 0 });
+    host.process(request(1, 3, crewai), 'a');
+    choice.set(new Map());
+    while (host.work(() => false));
+    expect(host.packedRuns).toBe(1);
+    expect([host.process(request(1, 1, crewai), 'a').length, host.process(request(1, 1, crewai), 'a').length]).toEqual([0, 1]);
+  });
+
+  test.each([
+    ['the same overrides: it goes on', 4, ['fail', undefined]],
+    ['other overrides: it is blind', 5, ['insufficient_data', 'restarted']],
+  ])('a run that outlives the process, %s', async (_, later, outcome) => {
+    const directory = mkdtempSync(join(tmpdir(), 'misstep-choice-'));
+    const quiet = { damaged() {}, missing() {}, failed() {}, working() {} };
+    const storage = await openStorage(
+      { directory, sync: 'none', syncIntervalMs: 200, segmentBytes: 1 << 20, maxBytes: 1 << 24 },
+      quiet,
+    );
+    let now = 1_000;
+    const coverage: [string, string | undefined][] = [];
+    const open = async (threshold: number): Promise<DetectorHost> => {
+      const choice = new Choices(base);
+      choice.set(new Map([['a', only(threshold)]]));
+      const host = new DetectorHost({
+        detectors: base,
+        choice,
+        journal: new Journal(storage, 's'),
+        checkpointBytes: 1,
+        now: () => now,
+        onCoverage: (one) => coverage.push([one.outcome, one.reason]),
+      });
+      await host.restore((error) => {
+        throw error;
+      });
+      return host;
+    };
+    const before = await open(4);
+    before.process(request(1, 3, crewai), 'a');
+    now += 20_000;
+    before.tick(now);
+    while (before.work(() => false));
+    await storage.committed();
+    const after = await open(later);
+    expect(after.counts.restored).toBe(1);
+    after.process(request(1, 2, crewai), 'a');
+    after.end('end_of_input');
+    expect(coverage).toEqual([outcome]);
+    await storage.close();
+    rmSync(directory, { recursive: true, force: true });
   });
 });
