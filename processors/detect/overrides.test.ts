@@ -98,6 +98,18 @@ test.each([{}, { workers: 1 }])('they are there from the first window on: %o', a
   expect(await says(1)).toBe(1);
 });
 
+test.each([{}, { workers: 1 }])('a reload takes them along: %o', async (options) => {
+  const overrides = new Map([['a', lower]]);
+  const before = await started(options, overrides);
+  expect(await before.says(1)).toBe(1);
+  const after = await started({ ...options, cooldown: '61s' }, overrides);
+  after.detect.adopt?.(before.detect);
+  expect([await after.says(1), await after.says(2), await after.says(3, 'b')]).toEqual([1, 1, 0]);
+  const same = await started({ ...options, cooldown: '61s' }, overrides);
+  same.detect.adopt?.(after.detect);
+  expect([await same.says(2), await same.says(4), await same.says(5, 'b')]).toEqual([1, 1, 0]);
+});
+
 test('the factor on confidence', async () => {
   // It says .5; `emit_above` is .6.
   const { says } = await started(
