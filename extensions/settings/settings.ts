@@ -88,7 +88,7 @@ class Settings implements Component, OverridesSource {
   }
 }
 
-export function overridesFrom({ settings: { global, frameworks, suppressions } }: Pick<Versioned, 'settings'>): TenantOverrides {
+function overridesFrom({ settings: { global, frameworks, suppressions } }: Pick<Versioned, 'settings'>): TenantOverrides {
   return {
     ...global,
     frameworks,
