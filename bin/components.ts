@@ -14,6 +14,7 @@ import { factory as bearerTokenAuth } from '../extensions/bearertokenauth/bearer
 import { factory as database } from '../extensions/database/database.ts';
 import { factory as fileStorage } from '../extensions/file_storage/file_storage.ts';
 import { factory as healthCheck } from '../extensions/health_check/health_check.ts';
+import { factory as settings } from '../extensions/settings/settings.ts';
 import { factory as batch } from '../processors/batch/batch.ts';
 import { detectFactory } from '../processors/detect/detect.ts';
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
@@ -55,6 +56,7 @@ export const factories: readonly AnyFactory[] = [
   healthCheck,
   fileStorage,
   database,
+  settings,
   apiFactory(catalogued),
   bearerTokenAuth,
   basicAuth,

@@ -22,6 +22,8 @@ const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): 
   doctor: () => import('./commands/doctor.ts'),
   hook: () => import('./commands/hook.ts'),
   connect: () => import('./commands/connect.ts'),
+  tune: () => import('./commands/tune.ts'),
+  suppress: () => import('./commands/suppress.ts'),
 };
 
 const program = new Command('misstep')
@@ -40,6 +42,7 @@ Examples:
   misstep detectors loop                       what a detector finds, and when it is wrong
   misstep connect n8n                          what to paste so that a framework sends its runs here
   misstep tail                                 what the running sidecar finds, as it finds it
+  misstep tune                                 what labels say about thresholds
   misstep doctor                               why a detector has not fired`,
   );
 

@@ -8,6 +8,7 @@ import { configJsonSchema } from '../config/json-schema.ts';
 import type { AnyDetector } from '../src/detector/detector.ts';
 import { attributes } from '../src/step/attributes.ts';
 import { detectorPage, detectorTable } from './detector-page.ts';
+import { withTable } from './thresholds-table.ts';
 
 interface Found {
   readonly family: string;
@@ -25,6 +26,13 @@ const wanted = new Map<string, string>([
   ['docs/detectors/README.md', detectorTable(detectors.map(({ detector }) => detector.meta))],
   ...detectors.map(({ id, detector }): [string, string] => [`docs/detectors/${id}.md`, detectorPage(detector.meta)]),
   ['docs/attributes.md', attributePage()],
+  [
+    'docs/thresholds.md',
+    withTable(
+      readFileSync(join(root, 'docs/thresholds.md'), 'utf8'),
+      detectors.map(({ detector }) => detector),
+    ),
+  ],
   ['config/schema.json', `${JSON.stringify(configJsonSchema(factories), null, 2)}\n`],
 ]);
 const orphans = listed('docs/detectors').filter((path) => !wanted.has(path));

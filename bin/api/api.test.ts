@@ -101,6 +101,68 @@ test('feedback once, then statistics with an interval', async () => {
   });
 });
 
+test('every verdict is a label, the last one stands; precision by detector, version and tier', async () => {
+  const before = (await ask('GET', '/feedback/stats')).body;
+  await ask('PUT', `/detections/${hex(7)}/validate`, { false_positive: true });
+  await ask('PUT', `/detections/${hex(7)}/validate`, { false_positive: false });
+  const { body } = await ask('GET', '/feedback/stats');
+  expect(body.total).toBe(before.total + 1);
+  expect(body.by_version).toContainEqual(expect.objectContaining({ detection_type: 'loop', judged: 1, correct: 1 }));
+  expect(body.by_confidence_tier).toContainEqual(
+    expect.objectContaining({ detection_type: 'loop', confidence_tier: 'HIGH', precision: 1 }),
+  );
+  expect(body.by_method).toContainEqual(expect.objectContaining({ method: 'structural' }));
+  expect(body.recall).toMatchObject({ measured: false, recall: null });
+});
+
+test('an audit draws traces without a detection, the same for the same seed, and says what it cannot say yet', async () => {
+  const draw = (more: object = {}) => ask('POST', '/feedback/audit', { seed: 's', days: 365, ...more });
+  const first = (await draw()).body;
+  expect(first).toMatchObject({ labelled: 0, missed: 0, estimate: { measured: false } });
+  expect(first.traces.map(({ trace_id }: { trace_id: string }) => trace_id)).not.toContain(hex(1));
+  expect((await draw()).body.traces).toEqual(first.traces);
+  const [{ trace_id }] = first.traces;
+  const said = await ask('PUT', `/feedback/audit/${first.id}/traces/${trace_id}`, { failed: true, notes: 'gave up' });
+  expect(said.body).toMatchObject({ labelled: 1, missed: 1 });
+  expect((await ask('PUT', `/feedback/audit/${first.id}/traces/${hex(1)}`, { failed: true })).status).toBe(404);
+  expect((await ask('GET', '/feedback/audit')).body.items).toHaveLength(2);
+  expect((await ask('POST', '/feedback/audit', { size: 0 })).status).toBe(422);
+});
+
+test('recommendations: nothing below the minimum, and never a lower one than 30', async () => {
+  const { body } = await ask('GET', '/feedback/recommendations?min_samples=5');
+  expect(body).toMatchObject({ measured: false, min_samples: 30, yaml: '', diff: '', settings: { detectors: {} } });
+  expect(body.reason).toMatch(/No detector has 30 verdicts yet/);
+  expect((await ask('GET', '/feedback/recommendations?min_samples=1')).status).toBe(422);
+  expect((await ask('GET', '/feedback/recommendations?target=2')).status).toBe(422);
+});
+
+test('recommendations from verdicts, relative to what is set', async () => {
+  const many = await startPlatform();
+  const events = Array.from({ length: 72 }, (_, i) =>
+    finding(100 + i, { 'gen_ai.evaluation.score.value': i < 30 ? 0.62 : 0.85 }),
+  );
+  await many.ingest([{ span: 2, events }]);
+  for (let i = 0; i < 72; i++)
+    await many.ask('PUT', `/detections/${hex(100 + i)}/validate`, { false_positive: i < 25 || i >= 70 });
+  const { body } = await many.ask('GET', '/feedback/recommendations');
+  expect(body.recommendations).toMatchObject([
+    {
+      detection_type: 'loop',
+      action: 'raise',
+      threshold: 0.6,
+      recommended_threshold: 0.65,
+      predicted: { true_positives_lost: 5, false_positives_removed: 25 },
+    },
+  ]);
+  expect(body.diff).toContain('+        emit_above: 0.65');
+  await many.ask('PATCH', '/settings/thresholds', body.settings);
+  expect((await many.ask('GET', '/feedback/recommendations')).body.recommendations).toMatchObject([
+    { action: 'keep', threshold: 0.65 },
+  ]);
+  await many.stop();
+});
+
 describe('who asks', () => {
   test('every way of sending a key; a token; revocation counts within a second', async () => {
     const { body: tenant } = await ask('POST', '/auth/tenants', { name: 'acme' });

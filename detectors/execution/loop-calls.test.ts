@@ -6,7 +6,7 @@ import { driftOf, emptyCalls, foldCall, runOf } from './loop-calls.ts';
 const limits = { min_repeats: 3, min_cycles: 3, max_novelty: 0.2 };
 
 function folded(likes: readonly StepLike[]) {
-  const calls = emptyCalls();
+  const calls = emptyCalls(6);
   for (const step of toSteps(likes)) foldCall(calls, step, 0, 0);
   return calls;
 }

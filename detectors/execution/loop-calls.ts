@@ -1,6 +1,6 @@
 /**
  * loop, tool calls: the last rows of an agent, and for each period p how long every row has been the
- * same call as the one p rows before. Adding a row costs O(MAX_PERIOD); a run may be longer than the
+ * same call as the one p rows before. Adding a row costs O(max_period); a run may be longer than the
  * rows kept, because its length and its first rows are carried.
  */
 import type { Step } from '../../src/step/step.ts';
@@ -68,8 +68,6 @@ export interface Run {
   readonly last: Spot;
 }
 
-/** Longer patterns are seldom loops and never found in the recorded failures. */
-const MAX_PERIOD = 6;
 /** Repeats beyond the usual count when no result is known. */
 const BLIND_EXTRA = 2;
 /** Results below this many characters (`ok`, `[]`, `not found`) say nothing about which item was asked for. */
@@ -80,8 +78,9 @@ const NEAR_ARGS = 0.4;
 const SHORT_ARGS = 512;
 const waitWords = ['wait', 'poll', 'sleep', 'status', 'progress', 'job', 'check_', 'monitor'];
 
-export function emptyCalls(): Calls {
-  return { rows: [], streaks: new Array(MAX_PERIOD).fill(null), drift: null };
+/** Patterns of up to `maxPeriod` calls are found. */
+export function emptyCalls(maxPeriod: number): Calls {
+  return { rows: [], streaks: new Array(maxPeriod).fill(null), drift: null };
 }
 
 /** Adds the step; `tokens` and `cost` are the totals so far. */
@@ -99,7 +98,8 @@ export function foldCall(calls: Calls, step: Step, tokens: number, cost: number)
     failed: step.outcome === 'error' || step.outcome === 'handled_error' || step.outcome === 'timeout',
     waits: waitWords.some((word) => lower.includes(word)),
   };
-  for (let p = 1; p <= MAX_PERIOD; p++) {
+  const maxPeriod = calls.streaks.length;
+  for (let p = 1; p <= maxPeriod; p++) {
     const before = calls.rows[calls.rows.length - p];
     // Success after failure, or the reverse, is news: it ends the run.
     const same = before !== undefined && before.call === row.call && before.failed === row.failed;
@@ -107,7 +107,7 @@ export function foldCall(calls: Calls, step: Step, tokens: number, cost: number)
   }
   calls.drift = foldDrift(calls.drift, step, row);
   calls.rows.push(row);
-  if (calls.rows.length > MAX_PERIOD) calls.rows.shift();
+  if (calls.rows.length > maxPeriod) calls.rows.shift();
   return row;
 }
 
@@ -124,7 +124,7 @@ export function runOf(
   calls: Calls,
   limits: { readonly min_repeats: number; readonly min_cycles: number; readonly max_novelty: number },
 ): Run | undefined {
-  for (let period = 1; period <= MAX_PERIOD; period++) {
+  for (let period = 1; period <= calls.streaks.length; period++) {
     const streak = calls.streaks[period - 1];
     if (!streak) continue;
     const count = Math.floor(streak.length / period) + 1;

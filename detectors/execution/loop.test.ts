@@ -75,6 +75,18 @@ testDetector(
         steps: rounds(3, [read('a'), read('b')]),
       },
       {
+        name: 'a pattern longer than the calls that are compared',
+        options: { max_period: 2 },
+        steps: rounds(3, [read('a'), read('b'), read('c')]),
+      },
+      {
+        name: 'seven calls in turn, six are compared',
+        steps: rounds(
+          3,
+          [...'abcdefg'].map((name) => read(name)),
+        ),
+      },
+      {
         name: 'drift under a higher limit',
         options: { min_drift: 5 },
         steps: ['weather paris', 'weather paris now', 'weather in paris', 'weather paris today'].map((q) =>
@@ -191,6 +203,15 @@ testDetector(
         name: 'three alike outputs',
         steps: times(3, (i) => llm(`${plea} ${'!'.repeat(i)}`)),
         expect: [{ message: 'stagnation', at: 2, data: { count: 3 } }],
+      },
+      {
+        name: 'seven calls in turn when as many are compared',
+        options: { max_period: 7 },
+        steps: rounds(
+          3,
+          [...'abcdefg'].map((name) => read(name)),
+        ),
+        expect: [{ message: 'cycle', data: { period: 7, count: 3 } }],
       },
       {
         name: 'two alike outputs under a lower limit',

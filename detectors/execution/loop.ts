@@ -38,6 +38,14 @@ const options = {
     max: 50,
     source: 'OpenHands and Plano: three cycles, six calls.',
   },
+  max_period: {
+    type: 'integer',
+    text: 'Calls that a call is compared with, and so the longest pattern that is found.',
+    default: 6,
+    min: 1,
+    max: 20,
+    source: 'Longer patterns are seldom loops and never found in the recorded failures; 20 rows keep the state below 8 KB.',
+  },
   max_novelty: {
     type: 'number',
     text: 'Share of repeats that may bring a new result while the run still counts as stuck.',
@@ -145,7 +153,7 @@ export default defineDetector({
     messages,
   },
 
-  init: (): State => ({ tokens: 0, cost: 0, calls: emptyCalls(), outputs: emptyOutputs(), retry: null }),
+  init: ({ max_period }): State => ({ tokens: 0, cost: 0, calls: emptyCalls(max_period), outputs: emptyOutputs(), retry: null }),
 
   onStep(state, step, ctx) {
     if (state === undefined || step.rollup) return state;

@@ -36,6 +36,14 @@ const options = {
     max: 50,
     source: 'Two rounds; a question and its answer are one.',
   },
+  window: {
+    type: 'integer',
+    text: 'Rows in which repeats are looked for.',
+    default: 16,
+    min: 4,
+    max: 64,
+    source: 'A loop through four tools with three rounds fits.',
+  },
 } as const;
 
 const taxonomy = { mast: ['FM-1.3'], trail: ['Resource Abuse'], owasp: ['ASI08'], modes: ['F8'] } as const;
@@ -70,8 +78,6 @@ const messages = {
 
 type Ctx = Context<typeof options, typeof messages>;
 
-/** Rows in which repeats are looked for: a loop through four tools with three rounds fits. */
-const MAX_ROWS = 16;
 const MIN_TEXT = 12;
 
 export default defineDetector({
@@ -100,7 +106,7 @@ export default defineDetector({
     if (step.extra['run.format'] !== 'openclaw') return state;
     const row = rowOf(step);
     if (row === undefined) return state;
-    const rows = [...(state ?? []), row].slice(-MAX_ROWS);
+    const rows = [...(state ?? []), row].slice(-ctx.options.window);
     judge(rows, row, ctx);
     return rows;
   },

@@ -7,10 +7,8 @@
 import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
-import type { Records, TenantRecords } from '../../src/component/records.ts';
+import { type Records, SYSTEM, type TenantRecords } from '../../src/component/records.ts';
 
-/** Rows that belong to no tenant. No tenant can be named so: ids of tenants are UUIDs, or `default`. */
-const SYSTEM = 'misstep:system';
 const TOKEN_SECONDS = 3_600;
 /** How long an answer about a key is believed: revocation counts within a second. */
 const BELIEVED_MS = 1_000;

@@ -1,10 +1,12 @@
 /** What the detectors say of themselves, for answers about what they found. */
+import type { Measured } from '../../config/readiness.ts';
 import type { Detector } from '../../src/detector/detector.ts';
 
 export interface Catalogued {
   readonly detector: Detector;
   readonly readiness: string;
   readonly f1: number | null;
+  readonly measured: Measured;
 }
 
 export interface MessageFacts {

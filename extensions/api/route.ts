@@ -29,7 +29,7 @@ export interface Call<P, Q, B> extends Services {
   readonly nowMs: number;
 }
 
-export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 // biome-ignore lint/suspicious/noExplicitAny: each route has its own types; lists hold them all.
 type Any = any;

@@ -2,10 +2,14 @@
 import type { Route } from './route.ts';
 import { analyticsRoutes } from './routes/analytics.ts';
 import { authRoutes } from './routes/auth.ts';
+import { benchmarkRoutes } from './routes/benchmarks.ts';
 import { detectionRoutes } from './routes/detections.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
 import { groupRoutes } from './routes/groups.ts';
+import { reviewRoutes } from './routes/review.ts';
+import { settingsRoutes } from './routes/settings.ts';
 import { statusRoutes } from './routes/status.ts';
+import { suppressionRoutes } from './routes/suppressions.ts';
 import { traceRoutes } from './routes/traces.ts';
 
 export const routes: readonly Route[] = [
@@ -14,6 +18,10 @@ export const routes: readonly Route[] = [
   ...detectionRoutes,
   ...analyticsRoutes,
   ...feedbackRoutes,
+  ...reviewRoutes,
+  ...suppressionRoutes,
+  ...settingsRoutes,
+  ...benchmarkRoutes,
   ...groupRoutes,
   ...statusRoutes,
 ];

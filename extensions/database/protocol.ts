@@ -36,6 +36,8 @@ export const METHODS = [
     'agents',
     'detectionDays',
     'affected',
+    'incidents',
+    'quiet',
     'costDays',
     'deleteTrace',
   ] as const),

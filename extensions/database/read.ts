@@ -5,6 +5,7 @@ import type {
   DetectionFilter,
   DetectionRow,
   DocumentRow,
+  IncidentRow,
   Page,
   StepRow,
   TenantRecords,
@@ -97,11 +98,14 @@ export class TenantReader implements TenantRecords {
   detections(filter: DetectionFilter, window: Window): Promise<Page<DetectionRow>> {
     const where = new Where(this.tenant)
       .and('detector = ?', filter.detector)
+      .and('message = ?', filter.message)
+      .and('agent = ?', filter.agent ?? undefined)
       .and('trace_id = ?', filter.trace)
       .and('confidence >= ?', filter.confidenceMin)
       .and('confidence <= ?', filter.confidenceMax)
       .and('created_ms >= ?', filter.fromMs)
       .and('created_ms <= ?', filter.toMs);
+    if (filter.agent === null) where.and('agent IS NULL');
     if (filter.judged !== undefined) where.and(`verdict IS ${filter.judged ? 'NOT ' : ''}NULL`);
     if (filter.withdrawn !== true) where.and("label = 'fail'");
     return this.page(window, where, {
@@ -169,6 +173,35 @@ export class TenantReader implements TenantRecords {
       where.values,
     );
     return { traces: Number(row?.['traces']), affected: Number(row?.['affected']) };
+  }
+
+  async incidents(fromMs: number, limit: number): Promise<readonly IncidentRow[]> {
+    const rank = "CASE severity WHEN 'critical' THEN 4 WHEN 'high' THEN 3 WHEN 'medium' THEN 2 ELSE 1 END";
+    const rows = await this.driver.all(
+      `SELECT detector, message, agent, count(*) AS count, count(DISTINCT trace_id) AS traces, min(created_ms) AS first_ms,
+        max(updated_ms) AS last_ms, max(${rank}) AS severity, max(confidence) AS confidence,
+        sum(CASE WHEN verdict = 'true_positive' THEN 1 ELSE 0 END) AS right_ones,
+        sum(CASE WHEN verdict = 'false_positive' THEN 1 ELSE 0 END) AS wrong_ones
+      FROM misstep_detections WHERE tenant = ? AND label = 'fail' GROUP BY detector, message, agent HAVING max(updated_ms) >= ?
+      ORDER BY last_ms DESC, detector, message, agent LIMIT ?`,
+      [this.tenant, fromMs, Math.min(limit, MOST_ROWS)],
+    );
+    return rows.map(({ severity, right_ones, wrong_ones, ...row }) => ({
+      ...(row as unknown as Omit<IncidentRow, 'severity' | 'right' | 'wrong'>),
+      severity: ['low', 'medium', 'high', 'critical'][Number(severity) - 1] ?? 'low',
+      right: Number(right_ones),
+      wrong: Number(wrong_ones),
+    }));
+  }
+
+  async quiet(fromMs: number, limit: number): Promise<readonly { readonly trace_id: string; readonly started_ms: number }[]> {
+    const rows = await this.driver.all(
+      `SELECT trace_id, started_ms FROM misstep_traces t WHERE tenant = ? AND started_ms >= ? AND NOT EXISTS (SELECT 1
+        FROM misstep_detections d WHERE d.tenant = t.tenant AND d.trace_id = t.trace_id AND d.label = 'fail')
+      ORDER BY started_ms DESC, trace_id LIMIT ?`,
+      [this.tenant, fromMs, Math.min(limit, MOST_STEPS)],
+    );
+    return rows as unknown as { trace_id: string; started_ms: number }[];
   }
 
   async costDays(fromMs: number, by: 'model' | 'agent'): Promise<readonly DayRow[]> {

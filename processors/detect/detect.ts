@@ -17,11 +17,13 @@ import type { Batch } from '../../src/batch/batch.ts';
 import type { Component, Consumer, Counter, Host, ProcessorFactory, Settings } from '../../src/component/component.ts';
 import { Permanent, type Pressure, Refused, type Status } from '../../src/component/component.ts';
 import { QueueStore, storageOf } from '../../src/component/stored.ts';
+import { Choices, overrideProblems } from '../../src/detector/choice.ts';
 import { annotate, carriers, detectionRecord, type EmitOptions } from '../../src/detector/emit.ts';
 import type { Finding } from '../../src/detector/finding.ts';
 import { DetectorHost, type Emission, type HostOptions } from '../../src/detector/host.ts';
 import { Journal } from '../../src/detector/journal.ts';
 import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
+import { type Overrides, type OverridesSource, overridesOf } from '../../src/detector/overrides.ts';
 import { Watch } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import { WireError } from '../../src/otlp/error.ts';
@@ -43,6 +45,8 @@ const OUTBOX_LIMIT = 10_000;
 const TICK_MS = 1_000;
 /** Of one turn of the event loop, for checkpoints and packing: spans that come meanwhile wait no longer. */
 const SLICE_MS = 2;
+/** Of one tenant, in one line of the log. */
+const MAX_PROBLEMS = 10;
 /** What a sender is told to wait while the storage takes nothing. */
 const STORAGE_RETRY_MS = 1_000;
 
@@ -116,6 +120,10 @@ class Detect implements Component, Consumer {
   private host: Host | undefined;
   private emit: EmitOptions | undefined;
   private timer: NodeJS.Timeout | undefined;
+  private source: OverridesSource | undefined;
+  /** Those that windows which open now have. */
+  private overrides: Overrides = new Map();
+  private choices: Choices | undefined;
   private storage: Storage | undefined;
   private working = false;
   private pressure: Pressure = 0;
@@ -157,17 +165,20 @@ class Detect implements Component, Consumer {
     const wallMs = host.clock.now() - host.clock.monotonic();
     this.steadyNow = () => wallMs + host.clock.monotonic();
     this.emit = { version: host.buildVersion, markError: new Set(options.mark_error), openinference: options.openinference };
+    this.source = options.overrides === undefined ? undefined : overridesOf(options.overrides, host.extension(options.overrides));
     this.storage = options.storage === undefined ? undefined : storageOf(options.storage, host.extension(options.storage));
     const mine = this.storage !== undefined && this.claim(this.storage);
     const { active } = activate(this.shipped, { tiers: options.tiers, detectors: options.detectors as DetectorConfig });
     if (options.workers > 0) {
       this.pool = this.newPool(host, active, mine);
       const left = mine ? await this.pool.store?.left(this.unreadable) : undefined;
+      this.override();
       this.outbox.push(...this.above(left ?? []));
       await this.pool.start();
     } else {
       const journal = this.storage !== undefined && mine ? new Journal(this.storage, this.stream) : undefined;
       this.detectors = new DetectorHost(this.hostOptions(host, active, journal));
+      this.override();
     }
     if (options.hold > 0 || this.storage !== undefined) this.hold = this.holdOf(host, this.storage);
     if (this.detectors?.journal !== undefined) await this.restore(this.detectors, host);
@@ -255,6 +266,7 @@ class Detect implements Component, Consumer {
       this.pool.owner = this.poolOwner(this.host as Host);
       old.pool = mineToo;
       this.own();
+      this.pool.override(this.overrides);
       return;
     }
     if (!taken || !mine || !this.host) return;
@@ -526,8 +538,11 @@ class Detect implements Component, Consumer {
 
   private hostOptions(host: Host, detectors: HostOptions['detectors'], journal: Journal | undefined): HostOptions {
     const { options } = this;
+    this.choices = new Choices(detectors);
+    this.choices.set(this.overrides);
     return {
       detectors,
+      choice: this.choices,
       windows: windowsOf(options, 1),
       cooldownMs: options.cooldown,
       now: () => this.steadyNow(),
@@ -538,6 +553,23 @@ class Detect implements Component, Consumer {
       onError: (detector, window, error) =>
         this.reportError(detector.meta.id, window.key, error instanceof Error ? error.message : String(error)),
     };
+  }
+
+  /** What tenants have set, if it has changed: for windows that open from now on. */
+  private override(): void {
+    const { source, overrides: before, choices } = this;
+    if (source === undefined || source.overrides === before) return;
+    const now = source.overrides;
+    this.overrides = now;
+    const base = this.seen()?.detectors ?? [];
+    for (const [tenant, overrides] of now) {
+      const problems = overrides === before.get(tenant) ? [] : overrideProblems(base, overrides);
+      if (problems.length === 0) continue;
+      const message = 'Some overrides fit no option of a detector that runs, and are left out.';
+      this.host?.logger.log('warn', message, { tenant, problems: problems.slice(0, MAX_PROBLEMS) });
+    }
+    choices?.set(now);
+    this.pool?.override(now);
   }
 
   private readonly unreadable = (error: Error | string): void => {
@@ -586,13 +618,14 @@ class Detect implements Component, Consumer {
 
   private above(emissions: readonly Emission[], findings = this.findingsOf()): readonly Emission[] {
     const nowMs = this.host?.clock.now() ?? 0;
-    const kept = emissions.filter(({ finding }) => {
-      if (finding.confidence < this.options.emit_above) {
+    const kept = emissions.filter(({ finding, emit }) => {
+      if (finding.confidence * (emit?.scaling ?? 1) < (emit?.above ?? this.options.emit_above)) {
         this.account.below(finding);
         this.counters?.below.add(1);
         return false;
       }
-      if (!isSuppressed(this.options.suppress, finding, nowMs)) return true;
+      const own = this.overrides.get(finding.tenant)?.suppress ?? [];
+      if (!isSuppressed(this.options.suppress, finding, nowMs) && !isSuppressed(own, finding, nowMs)) return true;
       this.account.suppressed(finding);
       this.counters?.suppressed.add(1);
       return false;
@@ -634,6 +667,7 @@ class Detect implements Component, Consumer {
 
   private tick(): void {
     const { detectors, pool } = this;
+    this.override();
     if (pool !== undefined) {
       pool.tick();
       if (this.outbox.length > 0) void this.carry([], this.findingsOf());

@@ -44,7 +44,7 @@ function collector(): Consumer & { readonly got: Batch[]; refusal: Error | undef
 }
 
 test('a finding about a span of an earlier request is written on that span', async () => {
-  const { detect, got } = await start(here(), { hold: '50ms' }, undefined, [{ detector: first }]);
+  const { detect, got } = await start(here(), { hold: '1s' }, undefined, [{ detector: first }]);
   await detect.consume(call('s', 1));
   await detect.consume(call('s', 2));
   await until(() => got.length === 2);

@@ -20,7 +20,7 @@ export function detectOptions(shipped: readonly ShippedDetector[], threads: bool
       detectors: z
         .record(z.string(), z.union([z.record(z.string(), z.unknown()), z.null()]))
         .default({})
-        .describe('Options by detector id; `enabled: false` switches one off.'),
+        .describe('Options by detector id; `enabled: false` switches one off, `emit_above` stands before that of `detect`.'),
       embedding: z
         .boolean()
         .default(true)
@@ -52,6 +52,12 @@ export function detectOptions(shipped: readonly ShippedDetector[], threads: bool
       cooldown: duration('60s').describe('A growing finding is said again after this long at the soonest.'),
       mark_error: z.array(z.string()).default([]).describe('Detectors whose findings set the status of the span to ERROR.'),
       suppress: z.array(suppression).default([]).describe('Findings not to hand on until a date; they are counted.'),
+      overrides: z
+        .string()
+        .optional()
+        .describe(
+          'An extension `settings`: what tenants have set by the API stands before `detectors`, in windows that open later.',
+        ),
       storage: z
         .string()
         .optional()
@@ -153,6 +159,7 @@ export interface DetectOptions {
   readonly cooldown: number;
   readonly mark_error: readonly string[];
   readonly suppress: readonly Suppression[];
+  readonly overrides?: string | undefined;
   readonly storage?: string | undefined;
   readonly overrun: number;
   readonly workers: number;

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { wrong } from '../../config/kind.ts';
 import type { Finding } from '../../src/detector/finding.ts';
+import type { SuppressedFindings } from '../../src/detector/overrides.ts';
 
 /** `until` must be there: what is silenced for ever is forgotten for ever. Output: Unix ms. */
 export const suppression = z.strictObject({
@@ -19,7 +20,7 @@ export const suppression = z.strictObject({
 
 export type Suppression = z.output<typeof suppression>;
 
-export function isSuppressed(rules: readonly Suppression[], finding: Finding, nowMs: number): boolean {
+export function isSuppressed(rules: readonly SuppressedFindings[], finding: Finding, nowMs: number): boolean {
   return rules.some(
     ({ detector, message, agent, until }) =>
       nowMs < until &&

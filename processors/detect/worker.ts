@@ -1,10 +1,12 @@
 /** The inside of a worker: a `DetectorHost` that answers messages, one after the other. What they say is all plain data. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { Choices } from '../../src/detector/choice.ts';
 import type { EndReason, Tier } from '../../src/detector/detector.ts';
 import type { Timing } from '../../src/detector/fold.ts';
 import { type BoundTrace, DetectorHost, type Emission, type HostCounts, noCounts } from '../../src/detector/host.ts';
 import { Journal, type Numbers } from '../../src/detector/journal.ts';
 import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
+import type { Overrides } from '../../src/detector/overrides.ts';
 import type { Missed, Said } from '../../src/detector/run.ts';
 import { type OffIn, Watch } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
@@ -33,6 +35,7 @@ export interface WorkerData {
   readonly setup: WorkerSetup;
   readonly cell: SharedArrayBuffer;
   readonly leftOut: LeftOut;
+  readonly overrides: Overrides;
   /** Detectors that are off from the start: in all windows, or in one. */
   readonly off: readonly string[];
   readonly offIn: readonly OffIn[];
@@ -62,6 +65,7 @@ export type ToWorker =
   | { readonly kind: 'off'; readonly detector: string }
   | { readonly kind: 'tick' }
   | { readonly kind: 'leave_out'; readonly leftOut: LeftOut }
+  | { readonly kind: 'override'; readonly overrides: Overrides }
   | { readonly kind: 'end'; readonly reason: EndReason };
 
 /** A run without a session on its way to the worker that has its session. */
@@ -114,6 +118,7 @@ export function serve(shipped: readonly ShippedDetector[], embeddingTable?: () =
 class Inside {
   private readonly host: DetectorHost;
   private readonly recorder = new Recorder();
+  private readonly choice: Choices;
   private readonly watch: Watch;
   private readonly table: (() => Uint8Array) | undefined;
   private nowMs = 0;
@@ -123,7 +128,7 @@ class Inside {
   private readonly tally = new Tally();
 
   constructor(
-    { setup, cell, leftOut, off, offIn, lost, numbers }: WorkerData,
+    { setup, cell, leftOut, overrides, off, offIn, lost, numbers }: WorkerData,
     shipped: readonly ShippedDetector[],
     embeddingTable: (() => Uint8Array) | undefined,
   ) {
@@ -133,8 +138,11 @@ class Inside {
     this.watch = new Watch({ overrunMs: setup.overrunMs, monotonic: () => performance.now(), cell, ids });
     for (const detector of off) this.watch.turnOff(detector);
     for (const one of offIn) this.watch.turnOffIn(one);
+    this.choice = new Choices(active);
+    this.choice.set(overrides);
     this.host = new DetectorHost({
       detectors: active,
+      choice: this.choice,
       windows: setup.windows,
       cooldownMs: setup.cooldownMs,
       now: () => this.nowMs,
@@ -226,6 +234,9 @@ class Inside {
       }
       case 'leave_out':
         this.leaveOut(message.leftOut);
+        return [];
+      case 'override':
+        this.choice.set(message.overrides);
         return [];
       case 'end':
         return host.end(message.reason);

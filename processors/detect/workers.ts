@@ -14,6 +14,7 @@ import { Worker } from 'node:worker_threads';
 import type { EndReason } from '../../src/detector/detector.ts';
 import type { ActiveDetector, Timing } from '../../src/detector/fold.ts';
 import { type Emission, type HostCounts, noCounts } from '../../src/detector/host.ts';
+import type { Overrides } from '../../src/detector/overrides.ts';
 import { CELL_BYTES, type OffIn, readCell } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import { extractSpans } from '../../src/otlp/extract.ts';
@@ -170,6 +171,7 @@ export class WorkerPool {
   private passedOver = 0;
   private passedMs = Number.NEGATIVE_INFINITY;
   private leftOut: LeftOut = { text: false, embeddings: false };
+  private overrides: Overrides = new Map();
   /** Detectors that did not come back: once in a window, or off everywhere. */
   private readonly off = new Set<string>();
   private readonly offIn: OffIn[] = [];
@@ -340,6 +342,14 @@ export class WorkerPool {
     this.leftOut = leftOut;
     this.places.forEach((place, i) => {
       if (place.worker !== undefined) this.post(i, { kind: 'leave_out', leftOut }, () => undefined);
+    });
+  }
+
+  /** For windows that open in them after what they were sent before. */
+  override(overrides: Overrides): void {
+    this.overrides = overrides;
+    this.places.forEach((place, i) => {
+      if (place.worker !== undefined) this.post(i, { kind: 'override', overrides }, () => undefined);
     });
   }
 
@@ -525,6 +535,7 @@ export class WorkerPool {
       setup,
       cell: place.cell,
       leftOut: this.leftOut,
+      overrides: this.overrides,
       off: [...this.off],
       offIn: this.offIn,
       lost,

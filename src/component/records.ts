@@ -10,6 +10,9 @@
  */
 import type { Component } from './component.ts';
 
+/** Rows that belong to no tenant: keys, and what must be read of all tenants at once. No tenant is named so. */
+export const SYSTEM = 'misstep:system';
+
 export class RecordsError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -114,6 +117,9 @@ export interface TraceFilter {
 
 export interface DetectionFilter {
   readonly detector?: string | undefined;
+  readonly message?: string | undefined;
+  /** `null`: of no agent. */
+  readonly agent?: string | null | undefined;
   readonly trace?: string | undefined;
   readonly judged?: boolean | undefined;
   readonly confidenceMin?: number | undefined;
@@ -146,6 +152,22 @@ export interface DayRow {
   readonly cost: number;
 }
 
+/** Detections of one message of a detector about one agent. */
+export interface IncidentRow {
+  readonly detector: string;
+  readonly message: string;
+  readonly agent: string | null;
+  readonly count: number;
+  readonly traces: number;
+  readonly first_ms: number;
+  readonly last_ms: number;
+  /** Of the gravest and the surest. */
+  readonly severity: string;
+  readonly confidence: number;
+  readonly right: number;
+  readonly wrong: number;
+}
+
 /** Anything that the API keeps: a key, a group, a healing record. `body` is plain JSON. */
 export interface DocumentRow {
   readonly kind: string;
@@ -170,6 +192,10 @@ export interface TenantRecords {
   detectionDays(fromMs: number, by: 'detector' | 'severity' | 'agent', detectors?: readonly string[]): Promise<readonly DayRow[]>;
   /** Traces, and those of them with a detection. */
   affected(fromMs: number): Promise<{ readonly traces: number; readonly affected: number }>;
+  /** Those of which something came since, the latest first. */
+  incidents(fromMs: number, limit: number): Promise<readonly IncidentRow[]>;
+  /** Traces without a detection, the latest first. */
+  quiet(fromMs: number, limit: number): Promise<readonly { readonly trace_id: string; readonly started_ms: number }[]>;
   /** Tokens and cost a day by model, agent or framework. */
   costDays(fromMs: number, by: 'model' | 'agent'): Promise<readonly DayRow[]>;
   deleteTrace(traceId: string): Promise<boolean>;

@@ -21,6 +21,14 @@ export interface ActiveDetector {
   readonly needs: number;
   /** Messages of tiers that are switched off: never reported, see `Context.wants`. */
   readonly off?: ReadonlySet<string>;
+  /** Absent: as whoever hands findings on has it. */
+  readonly emit?: EmitRule;
+}
+
+/** A finding is handed on if its confidence times `scaling` (1) is at least `above`. */
+export interface EmitRule {
+  readonly above?: number | undefined;
+  readonly scaling?: number | undefined;
 }
 
 const facts: readonly Fact[] = [
@@ -157,13 +165,18 @@ interface Plan {
   readonly contexts: readonly Context<never, never>[];
   /** By place: detectors all of whose messages read text. */
   readonly textOnly: readonly boolean[];
-  /** Under pressure: no message that reads text is asked for. */
-  textOff: boolean;
+  readonly mode: Mode;
   /** The fold that calls a detector now: its contexts speak to it. */
   current: Fold | undefined;
   /** By place among the detectors. */
   readonly timings: readonly Timing[];
   untilTimed: number;
+}
+
+/** What lists of the same detectors share. */
+interface Mode {
+  /** Under pressure: no message that reads text is asked for. */
+  textOff: boolean;
 }
 
 const plans = new WeakMap<readonly ActiveDetector[], Plan>();
@@ -173,7 +186,7 @@ export const WITHOUT_TEXT = 1 << 30;
 
 /** Leaves text out of what these detectors fold from now on, or takes it in again (DESIGN §8). */
 export function leaveOutText(detectors: readonly ActiveDetector[], off: boolean): void {
-  planOf(detectors).textOff = off;
+  planOf(detectors).mode.textOff = off;
 }
 
 /** True if every message of it is of tier 3: such a detector is left out as a whole. */
@@ -190,12 +203,22 @@ function planOf(detectors: readonly ActiveDetector[]): Plan {
   return plan;
 }
 
+/** `other` has the detectors of `detectors` with other options: what is left out of one is left out of both, and they are timed together. */
+export function likeDetectors(detectors: readonly ActiveDetector[], other: readonly ActiveDetector[]): void {
+  const { mode, timings } = planOf(detectors);
+  plans.set(other, createPlan(other, mode, timings));
+}
+
 /** By place among the detectors: all folds of this list together. */
 export function timingsOf(detectors: readonly ActiveDetector[]): readonly Timing[] {
   return planOf(detectors).timings;
 }
 
-function createPlan(detectors: readonly ActiveDetector[]): Plan {
+function createPlan(
+  detectors: readonly ActiveDetector[],
+  mode: Mode = { textOff: false },
+  timings: readonly Timing[] = detectors.map(() => ({ steps: 0, microseconds: 0 })),
+): Plan {
   const scopes: Record<Scope, number[]> = { trace: [], session: [], agent: [] };
   detectors.forEach((active, i) => {
     scopes[active.detector.meta.scope as Scope].push(i);
@@ -204,14 +227,13 @@ function createPlan(detectors: readonly ActiveDetector[]): Plan {
   const contexts: Context<never, never>[] = [];
   const listens = detectors.some((active) => active.detector.onUpdate !== undefined);
   const textOnly = detectors.map(readsOnlyText);
-  const timings = detectors.map(() => ({ steps: 0, microseconds: 0 }));
   const plan: Plan = {
     scopes,
     needs,
     listens,
     contexts,
     textOnly,
-    textOff: false,
+    mode,
     current: undefined,
     timings,
     untilTimed: TIMED_EVERY,
@@ -228,7 +250,7 @@ function contextOf(active: ActiveDetector, plan: Plan): Context<never, never> {
       return plan.current?.nowMs ?? 0;
     },
     wants(message: string) {
-      return active.off?.has(message) !== true && !(plan.textOff && messages[message]?.tier === 3);
+      return active.off?.has(message) !== true && !(plan.mode.textOff && messages[message]?.tier === 3);
     },
     report(message: string, said: ReportOf<string>) {
       if (active.off?.has(message) !== true) plan.current?.say(active, message, said);
@@ -577,7 +599,8 @@ export class Fold {
   }
 
   private foldInto(window: Window, step: Step, mask: number): void {
-    const { textOff, textOnly } = this.plan;
+    const { textOnly } = this.plan;
+    const { textOff } = this.plan.mode;
     const { watch } = this.hooks;
     window.seen |= textOff ? mask | WITHOUT_TEXT : mask;
     window.steps++;

@@ -74,8 +74,18 @@ export interface HostCounts {
   closed: Record<EndReason, number>;
 }
 
+/** Which options a window opens with, of a tenant and a framework. */
+export interface Choice {
+  /** The framework by which it is chosen for windows that begin with this step, if by any. */
+  frameworkOf(tenant: string, step: Step): string | undefined;
+  /** The detectors of `HostOptions.detectors`, each in its place (`likeDetectors`); the same list as long as nothing changes. */
+  detectorsFor(tenant: string, framework: string | undefined): readonly ActiveDetector[];
+}
+
 export interface HostOptions {
   readonly detectors: readonly ActiveDetector[];
+  /** Absent: every window has `detectors`. */
+  readonly choice?: Choice;
   readonly windows?: Partial<WindowOptions>;
   /** Wall clock for idle, grace and lateness of open windows. Unix ms. Replay leaves it out: nothing closes before `end`. */
   readonly now?: () => number;
@@ -560,7 +570,7 @@ export class DetectorHost {
   private take(steps: readonly NormalisedSpan[], targets: readonly Target[], tenant: string, touched: Set<Run>): void {
     // A session named by any span of the request binds its trace before anything is folded.
     for (const step of steps) {
-      if (step.sessionId !== undefined) this.bind(tenant, step.traceId, step.sessionId, step.startMs, touched);
+      if (step.sessionId !== undefined) this.bind(tenant, step, step.sessionId, touched);
     }
     steps.forEach((step, i) => {
       const run = this.runFor(tenant, step);
@@ -637,7 +647,8 @@ export class DetectorHost {
     return this.replay?.at ?? this.options.now?.();
   }
 
-  private bind(tenant: string, traceId: string, sessionId: string, startMs: number, touched: Set<Run>): void {
+  private bind(tenant: string, step: Step, sessionId: string, touched: Set<Run>): void {
+    const { traceId } = step;
     const traceKey = `${tenant}|${traceId}`;
     const key = sessionKey(tenant, sessionId);
     const former = this.runOfTrace.get(traceKey);
@@ -649,7 +660,7 @@ export class DetectorHost {
     const full = this.peek(key);
     if (full && full.traces.size >= MAX_TRACES) this.close(full, 'size');
     this.runOfTrace.set(traceKey, key);
-    const run = this.open(tenant, key, sessionId, startMs);
+    const run = this.open(tenant, key, sessionId, step);
     this.runs.delete(old.key);
     this.wheel.cancel(old.key);
     this.release(old);
@@ -681,30 +692,35 @@ export class DetectorHost {
     if (open && this.believed(step.startMs) - open.lastEndMs > this.limits.idleMs) this.close(open, 'idle');
     else if (open && open.traces.size >= MAX_TRACES && !open.traces.has(step.traceId)) this.close(open, 'size');
     this.runOfTrace.set(traceKey, key);
-    const run = this.open(tenant, key, sessionOfKey(key), step.startMs);
+    const run = this.open(tenant, key, sessionOfKey(key), step);
     run.traces.add(step.traceId);
     return run;
   }
 
-  private open(tenant: string, key: string, sessionId: string | undefined, startMs: number): Run {
+  private open(tenant: string, key: string, sessionId: string | undefined, step: Step): Run {
     const found = this.peek(key);
     if (found) {
       this.runs.get(key);
       return found;
     }
     const id = this.replay?.run ?? this.options.journal?.number() ?? 0;
+    const framework = this.options.choice?.frameworkOf(tenant, step);
     const run = new Run(
-      { id, key, tenant, sessionId },
-      this.options.detectors,
+      { id, key, tenant, sessionId, framework },
+      this.detectorsFor(tenant, framework),
       this.hooks,
-      this.believed(startMs),
-      this.wall() ?? startMs,
+      this.believed(step.startMs),
+      this.wall() ?? step.startMs,
     );
     run.missed = this.missed.get(key);
     this.missed.delete(key);
     this.counts.opened++;
     this.runs.set(key, run);
     return run;
+  }
+
+  private detectorsFor(tenant: string, framework: string | undefined): readonly ActiveDetector[] {
+    return this.options.choice?.detectorsFor(tenant, framework) ?? this.options.detectors;
   }
 
   /** Forgets steps that are final: all of them, or those older than the lateness bound (and the oldest beyond `maxTail`). */
@@ -874,8 +890,8 @@ export class DetectorHost {
     const rows = stepsOf(spans, saved.tenant);
     const kept = saved.resolver.steps.reduce((sum, step) => sum + Number(step.kept !== undefined), 0);
     if (kept !== rows.length) throw new RecordError(`a state with ${rows.length} kept steps where it names ${kept}`);
-    const origin = originOf(detectors, this.options.detectors);
-    const run = loadRun(saved, rows, this.options.detectors, origin, this.hooks);
+    const now = this.detectorsFor(saved.tenant, saved.framework);
+    const run = loadRun(saved, rows, now, originOf(detectors, now), this.hooks);
     for (const [traceId, target] of targets) run.targets.set(traceId, this.shared(target));
     run.records.push(record.record);
     run.saved = record.bytes;
@@ -918,7 +934,7 @@ export class DetectorHost {
   private emit(run: Run, finding: Finding, label: Emission['label']): void {
     const target = run.targets.get(finding.at.traceId) ?? noTarget;
     const active = run.detectors.find(({ detector }) => detector.meta.id === finding.detector);
-    const emission: Emission = { finding, label, configHash: active?.configHash ?? '', ...target };
+    const emission: Emission = { finding, label, configHash: active?.configHash ?? '', emit: active?.emit, ...target };
     run.said ??= new Map();
     const journalled = this.options.journal !== undefined;
     const before = run.said.get(finding.id);

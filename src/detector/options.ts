@@ -30,6 +30,9 @@ export interface Selection {
   readonly detectors?: DetectorConfig;
 }
 
+/** What may stand beside a detector's own options. */
+const COMMON: readonly string[] = ['enabled', 'emit_above'];
+
 /** Picks and configures. Never throws: what is wrong comes as problems. */
 export function activate(
   shipped: readonly ShippedDetector[],
@@ -64,9 +67,32 @@ export function activate(
       configHash: configHash(meta, options),
       needs: needMask(detector),
       off,
+      ...emitAbove(own, meta.id, problems),
     });
   }
   return { active, problems };
+}
+
+/** Beside `enabled` every detector has `emit_above`: the least confidence of its findings that are handed on. */
+export const emitAboveSpec: OptionSpec = {
+  type: 'number',
+  text: 'Least confidence of its findings that are handed on.',
+  default: 0.6,
+  min: 0,
+  max: 1,
+  source: 'That of `detect`.',
+};
+
+function emitAbove(
+  { emit_above: value }: Readonly<Record<string, unknown>>,
+  id: string,
+  problems: OptionProblem[],
+): Pick<ActiveDetector, 'emit'> {
+  if (value === undefined) return {};
+  const wrong = check(emitAboveSpec, value);
+  if (wrong === undefined) return { emit: { above: value as number } };
+  problems.push({ path: [id, 'emit_above'], message: `${wrong}, got ${shown(value)}.` });
+  return {};
 }
 
 function readOptions(
@@ -77,8 +103,8 @@ function readOptions(
 ): Record<string, unknown> {
   const options: Record<string, unknown> = {};
   for (const key of Object.keys(own)) {
-    if (key !== 'enabled' && !Object.hasOwn(specs, key)) {
-      problems.push({ path: [id, key], unknown: true, message: unknown('option', key, [...Object.keys(specs), 'enabled']) });
+    if (!COMMON.includes(key) && !Object.hasOwn(specs, key)) {
+      problems.push({ path: [id, key], unknown: true, message: unknown('option', key, [...Object.keys(specs), ...COMMON]) });
     }
   }
   for (const [key, spec] of Object.entries(specs)) {
@@ -90,7 +116,8 @@ function readOptions(
   return options;
 }
 
-function check(spec: OptionSpec, value: unknown): string | undefined {
+/** What is wrong with the value, without the value; `undefined` if nothing is. */
+export function check(spec: OptionSpec, value: unknown): string | undefined {
   switch (spec.type) {
     case 'integer':
     case 'number': {

@@ -9,7 +9,15 @@ import { spanReader } from '../otlp/span.ts';
 import { walkTraces } from '../otlp/traces.ts';
 import type { AnyDetector } from './detector.ts';
 import { type Finding, optionsHash } from './finding.ts';
-import { type ActiveDetector, Fold, type FoldHooks, type Origin, type SavedFinding, type SavedFold } from './fold.ts';
+import {
+  type ActiveDetector,
+  type EmitRule,
+  Fold,
+  type FoldHooks,
+  type Origin,
+  type SavedFinding,
+  type SavedFold,
+} from './fold.ts';
 
 /** What a carrier span needs of its target. */
 export interface Target {
@@ -24,6 +32,8 @@ export interface Emission extends Target {
   readonly configHash: string;
   /** `withdrawn`: said before, no longer true. */
   readonly label: 'fail' | 'withdrawn';
+  /** Of its detector in that window. */
+  readonly emit?: EmitRule | undefined;
 }
 
 export const noTarget: Target = { resource: new Uint8Array(0), traceState: '', flags: 0 };
@@ -69,6 +79,8 @@ export interface RunIdentity {
   readonly key: string;
   readonly tenant: string;
   readonly sessionId: string | undefined;
+  /** By which its options were chosen; absent if by none. */
+  readonly framework?: string | undefined;
 }
 
 /** When a window is over. Unix ms of the host's clock. */
@@ -92,6 +104,7 @@ export class Run implements RunIdentity, Times, Ledger {
   readonly key: string;
   readonly tenant: string;
   readonly sessionId: string | undefined;
+  readonly framework: string | undefined;
   readonly detectors: readonly ActiveDetector[];
   readonly traces = new Set<string>();
   resolver: Resolver = createResolver();
@@ -135,6 +148,7 @@ export class Run implements RunIdentity, Times, Ledger {
     this.key = who.key;
     this.tenant = who.tenant;
     this.sessionId = who.sessionId;
+    this.framework = who.framework;
     this.detectors = detectors;
     this.lastEndMs = startMs;
     this.openedMs = nowMs;
@@ -172,6 +186,7 @@ export interface SavedRun {
   readonly key: string;
   readonly tenant: string;
   readonly sessionId?: string | undefined;
+  readonly framework?: string | undefined;
   readonly traces: readonly string[];
   /** Span ids that the resolver does not know, oldest first. */
   readonly seen: readonly string[];
@@ -190,7 +205,7 @@ export interface SavedRun {
 
 /** The run as it stands between two requests. Its kept steps are named by their place in `run.rows`. */
 export function saveRun(run: Run): SavedRun {
-  const { id, key, tenant, sessionId, fold, refolded, folded, lastEndMs, openedMs, touchedMs, rootMs } = run;
+  const { id, key, tenant, sessionId, framework, fold, refolded, folded, lastEndMs, openedMs, touchedMs, rootMs } = run;
   const resolver = run.resolver.save(run.rows);
   const known = new Set(resolver.steps.map(({ step, kept }) => step?.spanId ?? run.rows[kept as number]?.spanId));
   const saved = fold.save();
@@ -208,6 +223,7 @@ export function saveRun(run: Run): SavedRun {
     key,
     tenant,
     sessionId,
+    framework,
     traces: [...run.traces],
     seen: [...run.seen].filter((span) => !known.has(span)),
     resolver,
@@ -232,7 +248,8 @@ export function loadRun(
   origin: Origin,
   hooks: FoldHooks,
 ): Run {
-  const who = { id: saved.id, key: saved.key, tenant: saved.tenant, sessionId: saved.sessionId };
+  const { id, key, tenant, sessionId, framework } = saved;
+  const who = { id, key, tenant, sessionId, framework };
   const run = new Run(who, detectors, hooks, saved.lastEndMs, saved.openedMs);
   for (const trace of saved.traces) run.traces.add(trace);
   const { resolver, steps } = loadResolver(saved.resolver, rows);

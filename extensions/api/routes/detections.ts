@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { DetectionRow } from '../../../src/component/records.ts';
 import { confidenceTier } from '../../../src/detector/calibration.ts';
 import type { Catalogue } from '../catalogue.ts';
+import { judge } from '../labels.ts';
 import { notFound } from '../problem.ts';
 import { type Call, route } from '../route.ts';
 import { id, iso, isoTime, millis, paged, paging, windowOf } from './shared.ts';
@@ -35,7 +36,7 @@ export const detection = z.object({
   updated_at: z.string(),
 });
 
-const METHODS = ['', 'structural', 'delta', 'text', 'judge', 'person'];
+export const METHODS = ['', 'structural', 'delta', 'text', 'judge', 'person'];
 
 export function wireDetection(row: DetectionRow, catalogue: Catalogue): z.input<typeof detection> {
   const facts = catalogue.message(row.detector, row.message);
@@ -74,8 +75,8 @@ const percent = z.coerce.number().min(0).max(100);
 
 const judgement = z.object({ false_positive: z.boolean(), notes: z.string().max(2_000).optional() });
 
-async function judge({ mine, params, body, catalogue }: Call<z.output<typeof id>, unknown, z.output<typeof judgement>>) {
-  const row = await mine.judge(params.id, body.false_positive ? 'false_positive' : 'true_positive', body.notes ?? null);
+async function validated({ mine, params, body, catalogue }: Call<z.output<typeof id>, unknown, z.output<typeof judgement>>) {
+  const row = await judge(mine, params.id, !body.false_positive, body.notes ?? null);
   if (row === undefined) throw notFound('detection', params.id);
   return wireDetection(row, catalogue);
 }
@@ -89,7 +90,7 @@ const validate = (method: 'PUT' | 'POST') =>
     params: id,
     body: judgement,
     reply: detection,
-    handle: judge,
+    handle: validated,
   });
 
 export const detectionRoutes = [

@@ -257,6 +257,47 @@ export function driverSuite(name: string, open: () => Promise<Driver>): void {
       expect(await of().detectionDays(0, 'detector')).toEqual([expect.objectContaining({ day, key: 'loop', count: 1 })]);
     });
 
+    test('incidents: detections of one message about one agent, the latest first; what was taken back is none', async () => {
+      const by = (agent: string, more: object = {}) => ({ 'gen_ai.agent.name': agent, ...more });
+      await put(
+        request([{ span: 2, events: [finding(1, by('a', { 'misstep.detection.severity': 'low' })), finding(2, by('a'))] }]),
+      );
+      nowMs += 10;
+      await put(request([{ span: 3, events: [finding(3), finding(4, { 'gen_ai.evaluation.score.label': 'withdrawn' })] }]));
+      await of().judge(hex(1, 32), 'true_positive', null);
+      const [first, second, ...rest] = await of().incidents(0, 9);
+      expect(rest).toEqual([]);
+      expect(first).toMatchObject({ detector: 'loop', message: 'repeated', agent: null, count: 1, first_ms: T0 + 10, right: 0 });
+      expect(second).toEqual({
+        detector: 'loop',
+        message: 'repeated',
+        agent: 'a',
+        count: 2,
+        traces: 1,
+        first_ms: T0,
+        last_ms: T0,
+        severity: 'high',
+        confidence: 0.9,
+        right: 1,
+        wrong: 0,
+      });
+      expect(await of().incidents(T0 + 1, 9)).toHaveLength(1);
+      expect(await of('b').incidents(0, 9)).toEqual([]);
+      const ids = async (filter: Parameters<TenantReader['detections']>[0]) =>
+        (await of().detections(filter, { limit: 9 })).items.map(({ id }) => Number(`0x${id}`)).sort();
+      expect([await ids({ agent: 'a' }), await ids({ agent: null }), await ids({ message: 'other' })]).toEqual([[1, 2], [3], []]);
+    });
+
+    test('quiet traces', async () => {
+      await put(request([{ trace: 1, span: 2, events: [finding(7)] }]));
+      await put(request([{ trace: 2, span: 3 }]));
+      await put(request([{ trace: 3, span: 4 }]));
+      expect((await of().quiet(0, 9)).map(({ trace_id }) => trace_id)).toEqual([hex(3, 32), hex(2, 32)]);
+      expect(await of().quiet(T0 + 4, 9)).toEqual([{ trace_id: hex(3, 32), started_ms: T0 + 4 }]);
+      expect(await of().quiet(0, 1)).toHaveLength(1);
+      expect(await of('b').quiet(0, 9)).toEqual([]);
+    });
+
     test('documents: written if the version is as said, newest first', async () => {
       const reader = of();
       expect(await reader.put('group', 'g', { a: 1 }, 0)).toMatchObject({ version: 1, created_ms: T0 });
