@@ -5,6 +5,7 @@ import type { Timing } from '../../src/detector/fold.ts';
 import { DetectorHost, type Emission, type HostCounts } from '../../src/detector/host.ts';
 import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
 import type { Missed, Said } from '../../src/detector/run.ts';
+import type { Source } from '../../src/detector/sources.ts';
 import { type OffIn, Watch } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import type { Link } from '../../src/dialects/resolve.ts';
@@ -79,6 +80,8 @@ export interface Answer {
   readonly openRuns: number;
   readonly keptBytes: number;
   readonly packedRuns: number;
+  /** When there is a new one. */
+  readonly sources?: readonly Source[] | undefined;
   /** Only of a tick. */
   readonly open?: readonly Ended[] | undefined;
   readonly timings?: readonly Timing[] | undefined;
@@ -104,6 +107,7 @@ class Inside {
   private passedMs = Number.NEGATIVE_INFINITY;
   private forgotten = new Set<string>();
   private errors: Answer['errors'][number][] = [];
+  private sources: readonly Source[] = [];
   private readonly tally = new Tally();
 
   constructor(
@@ -158,10 +162,12 @@ class Inside {
       openRuns: host.openRuns,
       keptBytes: host.keptBytes,
       packedRuns: host.packedRuns,
+      ...(host.sources === this.sources ? {} : { sources: host.sources }),
       ...(message.kind === 'tick' ? { open: openOf(host), timings: host.timings } : {}),
     };
     this.forgotten = new Set();
     this.errors = [];
+    this.sources = host.sources;
     return answer;
   }
 

@@ -12,6 +12,7 @@ import { Worker } from 'node:worker_threads';
 import type { EndReason } from '../../src/detector/detector.ts';
 import type { ActiveDetector, Timing } from '../../src/detector/fold.ts';
 import { DetectorHost, type Emission, type HostCounts } from '../../src/detector/host.ts';
+import { Sources } from '../../src/detector/sources.ts';
 import { CELL_BYTES, type OffIn, readCell } from '../../src/detector/watch.ts';
 import { extractSpans } from '../../src/otlp/extract.ts';
 import type { TraceIndex } from '../../src/otlp/traces.ts';
@@ -132,6 +133,7 @@ export class WorkerPool {
   private ended = false;
   /** What workers that are gone had counted. */
   private past: HostCounts | undefined;
+  private readonly sources = new Sources();
   private passedOver = 0;
   private passedMs = Number.NEGATIVE_INFINITY;
   private leftOut: LeftOut = { text: false, embeddings: false };
@@ -233,6 +235,7 @@ export class WorkerPool {
       openRuns: sum(({ openRuns }) => openRuns),
       keptBytes: sum(({ keptBytes }) => keptBytes),
       packedRuns: sum(({ packedRuns }) => packedRuns),
+      sources: this.sources.all,
       open: () => places.flatMap(({ open }) => open),
     };
   }
@@ -373,6 +376,7 @@ export class WorkerPool {
     place.openRuns = answer.openRuns;
     place.keptBytes = answer.keptBytes;
     place.packedRuns = answer.packedRuns;
+    for (const source of answer.sources ?? []) this.sources.add(source);
     place.open = answer.open ?? place.open;
     place.timings = answer.timings ?? place.timings;
     for (const trace of answer.forgotten) this.shards.forget(trace, i, sent.number);
