@@ -85,6 +85,8 @@ describe.skipIf(!existsSync(built))('the built connect --check', () => {
     expect(err).toMatch(
       /^misstep connect: nothing of crewai within 0\.5 s; what came is of others: scope ai, service record-vercel-ai, /,
     );
+    const adk = await check('adk', '--url', misstep.url, '--timeout', '0.1', '--endpoint', 'http://there:4318');
+    expect([adk.code, adk.err]).toEqual([1, expect.not.stringContaining('{webhook}')]);
     const json = await check(...crewai, '--json');
     expect([json.code, json.err]).toEqual([1, '']);
     expect(JSON.parse(json.out)).toMatchObject({ framework: 'crewai', came: [], others: [{ scope: 'ai' }] });

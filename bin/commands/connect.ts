@@ -46,9 +46,10 @@ export function register(program: Command): void {
       const framework = frameworks.find((one) => one.name === name);
       if (name !== undefined && framework === undefined)
         return command.error(`error: unknown framework, ${printable(name)}. ${didYouMean(name, known)}`, { exitCode: 2 });
-      if (options.check) process.exitCode = await check(framework, options);
-      else if (framework !== undefined)
-        print(options.json ? JSON.stringify(filled(framework, options.endpoint), null, 2) : text(framework, options.endpoint));
+      const wanted = framework && filled(framework, options.endpoint);
+      if (options.check) process.exitCode = await check(wanted, options);
+      else if (wanted !== undefined)
+        print(options.json ? JSON.stringify({ ...wanted, scope: wanted.scope?.source }, null, 2) : text(wanted));
     });
 }
 
@@ -80,6 +81,7 @@ function filled(framework: Framework, endpoint: URL): Filled {
     paste: fill(framework.paste),
     trap: framework.trap,
     content: framework.content === undefined ? undefined : fill(framework.content),
+    ...(framework.scope === undefined ? {} : { scope: framework.scope }),
     blind_without_content: shippedDetectors
       .filter(({ detector: { meta } }) => concerned(meta.family, [framework.name]))
       .filter(({ detector: { meta } }) => meta.needs.some((need) => isContent(typeof need === 'string' ? need : need.fact)))
@@ -96,8 +98,7 @@ function bare(url: URL): string {
   return url.href.replace(/\/$/, '');
 }
 
-function text(framework: Framework, endpoint: URL): string {
-  const { where, paste, trap, content, blind_without_content: blind } = filled(framework, endpoint);
+function text({ name, where, paste, trap, content, blind_without_content: blind }: Filled): string {
   return [
     `# ${where}`,
     paste,
@@ -105,12 +106,12 @@ function text(framework: Framework, endpoint: URL): string {
     `Mind: ${trap}`,
     content === undefined ? 'Content: comes by default.' : `Content: ${content}.`,
     `Without content these are blind: ${blind.join(', ')}.`,
-    `Then: misstep connect ${framework.name} --check`,
+    `Then: misstep connect ${name} --check`,
   ].join('\n');
 }
 
 /** Exit code. Asks until a detect processor has taken a step of the framework. */
-async function check(framework: Framework | undefined, options: ConnectOptions): Promise<number> {
+async function check(framework: Filled | undefined, options: ConnectOptions): Promise<number> {
   let end = Date.now() + options.timeout * 1000;
   let page = await readStatus(options.url);
   for (let came = false; Date.now() < end; page = await readStatus(options.url)) {

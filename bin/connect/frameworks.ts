@@ -196,8 +196,9 @@ receivers:
     name: 'cursor',
     where: '.cursor/hooks.json',
     paste: `{"version": 1, "hooks": {
-  "beforeSubmitPrompt": [{"command": "misstep hook"}], "beforeShellExecution": [{"command": "misstep hook"}],
-  "afterMCPExecution": [{"command": "misstep hook"}], "afterFileEdit": [{"command": "misstep hook"}], "stop": [{"command": "misstep hook"}]
+  "beforeSubmitPrompt": [{"command": "misstep hook"}], "postToolUse": [{"command": "misstep hook"}],
+  "postToolUseFailure": [{"command": "misstep hook"}], "afterAgentResponse": [{"command": "misstep hook"}],
+  "subagentStop": [{"command": "misstep hook"}], "sessionEnd": [{"command": "misstep hook"}]
 }}`,
     trap: 'Cursor reads hooks at its start: restart it.',
     content: undefined,

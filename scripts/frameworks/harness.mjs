@@ -115,6 +115,7 @@ export async function sidecar(folder) {
   return {
     url: `http://127.0.0.1:${http}`,
     webhook: `http://127.0.0.1:${webhook}`,
+    health: `http://127.0.0.1:${health}`,
     async stop() {
       await process_.stop();
       return path;
@@ -147,6 +148,20 @@ export function spansOf(file) {
       attributes: Object.fromEntries((span.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]])),
     }));
 }
+
+/** `misstep connect NAME --check` takes what came for the framework's. */
+export function connected(name, { health }) {
+  const seen = JSON.parse(must(process.execPath, [misstep, 'connect', name, '--check', '--json', '--url', health]));
+  check(`connect --check names its scope`, seen.came.length, 1);
+}
+
+/** Model calls and tool calls. */
+export const callsOf = (found) =>
+  tally(
+    found
+      .filter(({ step, rollup }) => !rollup && (step === 'llm' || step === 'tool'))
+      .map(({ step, tool }) => (tool === null ? step : `${step} ${tool}`)),
+  );
 
 /** How often each value occurs. */
 export function tally(values) {

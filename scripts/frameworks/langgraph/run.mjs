@@ -1,7 +1,7 @@
 // Real LangGraph graphs (Python) with a scripted model: their streams and histories through the adapter, their OpenInference spans into misstep.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cache, check, findings, finish, must, scratch, sidecar, steps, tally } from '../harness.mjs';
+import { cache, callsOf, check, connected, findings, finish, must, root, scratch, sidecar, steps, tally } from '../harness.mjs';
 
 const packages = [
   'langgraph==1.2.24',
@@ -70,4 +70,13 @@ check(
   ['divide', 'divide'],
 );
 check('no header of the caller', readFileSync(spans, 'utf8').includes('Bearer leak'), false);
+
+process.stdout.write(' the program of examples\n');
+const beside = await sidecar(scratch());
+const answer = must(python, [join(root, 'examples/langgraph/agent.py')], {
+  env: { ...process.env, LANGSMITH_TRACING: 'false', OTEL_EXPORTER_OTLP_ENDPOINT: beside.url, NO_PROXY: '127.0.0.1' },
+});
+connected('langgraph', beside);
+check('it ends', answer, 'It rains in Bonn.\n');
+check('two model calls, one tool call', callsOf(steps(await beside.stop())), { llm: 2, 'tool weather': 1 });
 finish();
