@@ -54,9 +54,9 @@ export const frameworks: readonly Framework[] = [
   },
   {
     name: 'langgraph',
-    where: 'the Python program',
+    where: 'the Python program; JavaScript: docs/frameworks/langchain-js.md',
     paste: openinference('LangChainInstrumentor', 'langchain'),
-    trap: 'The recursion limit of LangGraph for Python is 10007: give recursion_limit in the config, or a loop ends long after it began.',
+    trap: 'The recursion limit of LangGraph for Python is 10007 (JavaScript: 25): give recursion_limit in the config, or a loop ends long after it began.',
     content: undefined,
     scope: /langchain|langgraph|langsmith/,
   },

@@ -150,9 +150,9 @@ export function spansOf(file) {
 }
 
 /** `misstep connect NAME --check` takes what came for the framework's. */
-export function connected(name, { health }) {
+export function connected(name, { health }, scopes = 1) {
   const seen = JSON.parse(must(process.execPath, [misstep, 'connect', name, '--check', '--json', '--url', health]));
-  check(`connect --check names its scope`, seen.came.length, 1);
+  check(`connect ${name} --check: scopes`, seen.came.length, scopes);
 }
 
 /** Model calls and tool calls. */

@@ -41,6 +41,10 @@ check(
 );
 check('endless: steps', kinds(shape('endless')), { 'task ok': 12, 'workflow error': 1 });
 check('endless: the limit is found', said('endless').includes('langgraph_recursion'), true);
+const [unlimited] = findings(join(folder, 'unlimited.json'), 'langgraph').filter(
+  ({ detector }) => detector === 'langgraph_recursion',
+);
+check('unlimited: the library stopped at its default, 10,007', unlimited?.data?.limit, 10_007);
 check('nested: steps', kinds(shape('nested')), { 'task ok': 4, 'workflow ok': 1 });
 check('nested: nothing is found', said('nested'), []);
 check('broken: steps', kinds(shape('broken')), { 'task error': 1, 'workflow error': 1 });
