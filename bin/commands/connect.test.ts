@@ -63,6 +63,22 @@ describe('what to paste', () => {
     expect(JSON.parse(whole((JSON.parse(out) as { paste: string }).paste))).toEqual(example);
   });
 
+  it.each([
+    ['n8n', ['n8n-otel', '@n8n/agents', 'webhook.n8n'], ['ai', 'webhook.dify']],
+    [
+      'langgraph',
+      ['openinference.instrumentation.langchain', 'opentelemetry.instrumentation.langchain', 'langsmith'],
+      ['n8n-otel'],
+    ],
+    ['openai-agents', ['openinference.instrumentation.openai_agents', 'logfire.openai_agents', 'webhook.openai'], ['ai']],
+    ['adk', ['gcp.vertex.agent', 'openinference.instrumentation.google_adk', 'webhook.adk'], ['vertexai']],
+    ['claude-code', ['com.anthropic.claude_code.tracing', 'agent_events.claude', 'webhook.claude-code'], ['anthropic']],
+    ['vercel-ai', ['ai'], ['openai', 'ai.koog']],
+  ])('%s knows its scopes', (name, its, others) => {
+    const { scope } = frameworks.find((one) => one.name === name) as (typeof frameworks)[number];
+    expect([...its, ...others].filter((one) => scope?.test(one))).toEqual(its);
+  });
+
   it('as JSON', async () => {
     const { out } = await connect('n8n', '--json');
     expect(JSON.parse(out)).toMatchObject({ name: 'n8n', paste: expect.stringContaining('=http://localhost:4318') as unknown });
@@ -117,11 +133,18 @@ describe('--check', () => {
     await misstep.send(recorded);
     const { code, out, err } = await waiting;
     expect([code, err]).toEqual([0, '']);
-    expect(out).toMatch(/^\d+ steps of agents in \d+ spans, through otlp http\.\n/);
+    expect(out).toMatch(
+      /^First step: scope ai, service record-vercel-ai, attributes of .*\bvercel\w*.*\.\n\d+ steps of agents in \d+ spans, through otlp http\.\n/,
+    );
     expect(out).toMatch(/\nBlind so far \(\d+\): .*\bgrounding\b/);
     expect(out).toMatch(/\nContent of vercel-ai: recordInputs .+\n-> /);
     const { out: json } = await connect('--check', '--json', '--url', misstep.url);
-    expect(JSON.parse(json)).toMatchObject({ framework: null, through: ['otlp http'] });
+    expect(JSON.parse(json)).toMatchObject({
+      framework: null,
+      through: ['otlp http'],
+      came: [{ service: 'record-vercel-ai', scope: 'ai' }],
+      others: [],
+    });
     await misstep.stop();
   });
 
@@ -130,7 +153,7 @@ describe('--check', () => {
     const args = ['n8n', '--check', '--url', misstep.url, '--timeout', '0.3'];
     const none = await connect(...args);
     expect([none.code, none.out]).toEqual([1, '']);
-    expect(none.err).toMatch(/nothing of an agent within 0\.3 s; no span came: .+\nMind: .+\nSee also: misstep doctor\n/);
+    expect(none.err).toMatch(/nothing of n8n within 0\.3 s; no span came: .+\?\nMind: .+\nSee also: misstep doctor\n/);
     const span = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), name: 'GET /' };
     await misstep.send(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [span] }] }] }));
     const other = await connect(...args);

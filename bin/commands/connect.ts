@@ -1,6 +1,7 @@
 /** `misstep connect`: what to paste so that a framework sends its runs here; `--check` waits until they come. */
 import { type Command, InvalidArgumentError } from 'commander';
 import { didYouMean } from '../../config/problem.ts';
+import type { Source } from '../../src/detector/sources.ts';
 import { printable } from '../../src/text/printable.ts';
 import { type Framework, frameworks } from '../connect/frameworks.ts';
 import { shippedDetectors } from '../detectors.ts';
@@ -9,6 +10,8 @@ import { readStatus, type StatusPage, urlOption } from './status.ts';
 import { isContent } from './supplies.ts';
 
 const POLL_MS = 250;
+/** Workers say once a second how their open windows stand. */
+const LOOK_MS = 3_000;
 const WEBHOOK_PORT = '4320';
 
 interface ConnectOptions {
@@ -30,7 +33,7 @@ export function register(program: Command): void {
     .option('--timeout <seconds>', 'how long --check waits', seconds, 60)
     .addHelpText(
       'after',
-      '\nExit codes: 0 printed, or the span came; 1 no span came in time, or nobody answers; 2 unknown framework.\n\nExamples:\n  misstep connect n8n\n  misstep connect claude-code --endpoint http://misstep:4318\n  misstep connect vercel-ai --check --timeout 120',
+      '\nWith --check FRAMEWORK only spans of its scopes count; without a name those of any agent do.\n\nExit codes: 0 printed, or the span came; 1 no span came in time, or nobody answers; 2 unknown framework.\n\nExamples:\n  misstep connect n8n\n  misstep connect claude-code --endpoint http://misstep:4318\n  misstep connect vercel-ai --check --timeout 120',
     )
     .action(async (name: string | undefined, options: ConnectOptions, command: Command) => {
       const known = frameworks.map((one) => one.name);
@@ -43,9 +46,10 @@ export function register(program: Command): void {
       const framework = frameworks.find((one) => one.name === name);
       if (name !== undefined && framework === undefined)
         return command.error(`error: unknown framework, ${printable(name)}. ${didYouMean(name, known)}`, { exitCode: 2 });
-      if (options.check) process.exitCode = await check(framework, options);
-      else if (framework !== undefined)
-        print(options.json ? JSON.stringify(filled(framework, options.endpoint), null, 2) : text(framework, options.endpoint));
+      const wanted = framework && filled(framework, options.endpoint);
+      if (options.check) process.exitCode = await check(wanted, options);
+      else if (wanted !== undefined)
+        print(options.json ? JSON.stringify({ ...wanted, scope: wanted.scope?.source }, null, 2) : text(wanted));
     });
 }
 
@@ -58,7 +62,7 @@ function address(given: string): URL {
 
 function seconds(given: string): number {
   const found = Number(given);
-  if (!(found > 0 && found <= 3600)) throw new InvalidArgumentError('Not a number of seconds from 1 to 3600.');
+  if (!(found > 0 && found <= 3600)) throw new InvalidArgumentError('Not a number of seconds above 0 and up to 3600.');
   return found;
 }
 
@@ -77,18 +81,24 @@ function filled(framework: Framework, endpoint: URL): Filled {
     paste: fill(framework.paste),
     trap: framework.trap,
     content: framework.content === undefined ? undefined : fill(framework.content),
+    ...(framework.scope === undefined ? {} : { scope: framework.scope }),
     blind_without_content: shippedDetectors
+      .filter(({ detector: { meta } }) => concerned(meta.family, [framework.name]))
       .filter(({ detector: { meta } }) => meta.needs.some((need) => isContent(typeof need === 'string' ? need : need.fact)))
       .map(({ detector: { meta } }) => meta.id),
   };
+}
+
+/** A framework's own detectors say nothing of others. `names`: whatever may name the framework that is there. */
+function concerned(family: string, names: readonly string[]): boolean {
+  return !frameworks.some(({ name }) => name === family) || names.some((name) => name.includes(family));
 }
 
 function bare(url: URL): string {
   return url.href.replace(/\/$/, '');
 }
 
-function text(framework: Framework, endpoint: URL): string {
-  const { where, paste, trap, content, blind_without_content: blind } = filled(framework, endpoint);
+function text({ name, where, paste, trap, content, blind_without_content: blind }: Filled): string {
   return [
     `# ${where}`,
     paste,
@@ -96,26 +106,34 @@ function text(framework: Framework, endpoint: URL): string {
     `Mind: ${trap}`,
     content === undefined ? 'Content: comes by default.' : `Content: ${content}.`,
     `Without content these are blind: ${blind.join(', ')}.`,
-    `Then: misstep connect ${framework.name} --check`,
+    `Then: misstep connect ${name} --check`,
   ].join('\n');
 }
 
-/** Exit code. Asks until a detect processor has taken a step. */
-async function check(framework: Framework | undefined, options: ConnectOptions): Promise<number> {
-  const end = Date.now() + options.timeout * 1000;
+/** Exit code. Asks until a detect processor has taken a step of the framework. */
+async function check(framework: Filled | undefined, options: ConnectOptions): Promise<number> {
+  let end = Date.now() + options.timeout * 1000;
   let page = await readStatus(options.url);
-  while (stepsOf(page) === 0 && Date.now() < end) {
+  for (let came = false; Date.now() < end; page = await readStatus(options.url)) {
+    if (cameOf(page, framework).length > 0) {
+      if (looked(page)) break;
+      if (!came) end = Math.min(end, Date.now() + LOOK_MS);
+      came = true;
+    }
     await new Promise((resolve) => setTimeout(resolve, Math.min(POLL_MS, Math.max(1, end - Date.now()))));
-    page = await readStatus(options.url);
   }
-  const seen = report(page);
+  const seen = report(page, framework);
+  const came = seen.came.length > 0;
   if (options.json) print(JSON.stringify({ framework: framework?.name ?? null, ...seen }, null, 2));
-  else if (seen.steps > 0) for (const line of said(seen, framework)) print(printable(line));
-  else for (const line of missed(page, framework, options.timeout)) process.stderr.write(`${printable(line)}\n`);
-  return seen.steps > 0 ? 0 : 1;
+  else if (came) for (const line of said(seen, framework)) print(printable(line));
+  else for (const line of missed(page, seen, framework, options.timeout)) process.stderr.write(`${printable(line)}\n`);
+  return came ? 0 : 1;
 }
 
 interface Seen {
+  /** Who made steps: those of the framework in order of their first step, and others. */
+  readonly came: readonly Source[];
+  readonly others: readonly Source[];
   readonly steps: number;
   readonly spans: number;
   /** Receivers that took traces, as `otlp http`. */
@@ -124,18 +142,25 @@ interface Seen {
   readonly switches: readonly string[];
 }
 
-function report(page: StatusPage): Seen {
+function report(page: StatusPage, framework: Framework | undefined): Seen {
   const blind = new Set<string>();
   const switches = new Set<string>();
+  const came = cameOf(page, framework);
+  const names = [framework?.name ?? '', ...came.flatMap(({ scope, dialects }) => [scope, ...dialects])];
+  const concerning = shippedDetectors.filter(({ detector: { meta } }) => concerned(meta.family, names));
   for (const [processor, { detectors }] of Object.entries(page.detect ?? {}))
-    for (const id of Object.keys(detectors)) {
+    for (const { detector } of concerning) {
+      const { id } = detector.meta;
+      if (detectors[id] === undefined) continue;
       const { verdict, todo } = diagnose(page, processor, id);
       if (verdict !== 'blind') continue;
       blind.add(id);
       for (const one of todo) switches.add(one);
     }
   return {
-    steps: stepsOf(page),
+    came,
+    others: sourcesOf(page).filter((one) => !came.includes(one)),
+    steps: Object.values(page.detect ?? {}).reduce((sum, { steps }) => sum + steps, 0),
     spans: Object.values(page.detect ?? {}).reduce((sum, { spans }) => sum + spans, 0),
     through: page.receivers
       .filter(({ signal, accepted }) => signal === 'traces' && accepted > 0)
@@ -145,30 +170,57 @@ function report(page: StatusPage): Seen {
   };
 }
 
-function stepsOf(page: StatusPage): number {
-  return Object.values(page.detect ?? {}).reduce((sum, { steps }) => sum + steps, 0);
+/** Of every detect processor; none twice. A running misstep of before this member has none. */
+function sourcesOf(page: StatusPage): Source[] {
+  const all = Object.values(page.detect ?? {}).flatMap(({ sources }) => sources ?? []);
+  return [...new Map(all.map((one) => [JSON.stringify([one.service, one.scope]), one])).values()];
+}
+
+function cameOf(page: StatusPage, framework: Framework | undefined): Source[] {
+  return sourcesOf(page).filter(({ scope }) => framework?.scope?.test(scope) ?? true);
+}
+
+/** How a window stands for some detector. */
+function looked(page: StatusPage): boolean {
+  return Object.values(page.detect ?? {}).some(({ detectors }) =>
+    Object.values(detectors).some(({ windows, open }) =>
+      [windows, open.windows].some(({ fail, pass, insufficient_data, error }) => fail + pass + insufficient_data + error > 0),
+    ),
+  );
+}
+
+function named({ service, scope, dialects }: Source): string {
+  const from = service === null ? 'no service.name' : `service ${service}`;
+  return `scope ${scope === '' ? '(none)' : scope}, ${from}, attributes of ${dialects.join(', ') || 'no known vocabulary'}`;
 }
 
 function said(seen: Seen, framework: Framework | undefined): string[] {
-  const lines = [`${seen.steps} steps of agents in ${seen.spans} spans, through ${seen.through.join(', ')}.`];
+  const [first, ...further] = seen.came as [Source, ...Source[]];
+  const lines = [
+    `First step: ${named(first)}.`,
+    ...further.map((one) => `Also: ${named(one)}.`),
+    ...(seen.others.length === 0 ? [] : [`Of others: ${seen.others.map(({ scope }) => scope).join(', ')}.`]),
+    `${seen.steps} steps of agents in ${seen.spans} spans, through ${seen.through.join(', ')}.`,
+  ];
   if (seen.blind.length === 0) return lines;
   lines.push(`Blind so far (${seen.blind.length}): ${seen.blind.join(', ')}.`);
   if (framework?.content !== undefined) lines.push(`Content of ${framework.name}: ${framework.content}.`);
   return [...lines, ...seen.switches.map((one) => `-> ${one}`)];
 }
 
-function missed(page: StatusPage, framework: Framework | undefined, timeout: number): string[] {
-  const { spans, through } = report(page);
+function missed(page: StatusPage, { spans, through, others }: Seen, framework: Framework | undefined, timeout: number): string[] {
   const what =
     Object.keys(page.detect ?? {}).length === 0
       ? "no pipeline has the processor 'detect': add it to one of traces"
-      : spans > 0
-        ? `${spans} spans came, and none is a step of an agent: spans need gen_ai.*, OpenInference or OpenLLMetry attributes`
-        : through.length > 0
-          ? `spans came through ${through.join(', ')}, and none reached detect: name it in that pipeline`
-          : 'no span came: is the address right, is the program instrumented, has it ended without a flush?';
+      : others.length > 0
+        ? `what came is of others: ${others.map(named).join('; ')}. If that is ${framework?.name}, it is instrumented in another way: leave the name out`
+        : spans > 0
+          ? `${spans} spans came, and none is a step of an agent: spans need gen_ai.*, OpenInference or OpenLLMetry attributes`
+          : through.length > 0
+            ? `spans came through ${through.join(', ')}, and none reached detect: name it in that pipeline`
+            : 'no span came: is the address right, is the program instrumented, has it ended without a flush?';
   return [
-    `misstep connect: nothing of an agent within ${timeout} s; ${what}.`,
+    `misstep connect: nothing of ${framework?.scope === undefined ? 'an agent' : framework.name} within ${timeout} s; ${what}${what.endsWith('?') ? '' : '.'}`,
     ...(framework === undefined ? [] : [`Mind: ${framework.trap}`]),
     'See also: misstep doctor',
   ];

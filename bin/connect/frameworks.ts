@@ -9,6 +9,8 @@ export interface Framework {
   readonly trap: string;
   /** What turns prompts, answers, arguments and results on; `undefined` if they come by default. */
   readonly content: string | undefined;
+  /** Scopes of its spans, whoever instruments it; `undefined`: they cannot be told from others. */
+  readonly scope?: RegExp;
 }
 
 const genai = 'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY (older instrumentations: true)';
@@ -41,6 +43,7 @@ export const frameworks: readonly Framework[] = [
     trap: 'Without N8N_OTEL_TRACES_PRODUCTION_ONLY=false manual runs are not traced.',
     content:
       'the spans of nodes never have items: the receiver n8n pulls executions with them (docs/frameworks/n8n.md); or post the execution to {webhook}/api/v1/n8n/webhook, or replay it with --format n8n. Agents: N8N_AGENTS_TRACING_RECORD_INPUTS and _OUTPUTS not false',
+    scope: /n8n/,
   },
   {
     name: 'dify',
@@ -51,10 +54,11 @@ export const frameworks: readonly Framework[] = [
   },
   {
     name: 'langgraph',
-    where: 'the Python program',
+    where: 'the Python program; JavaScript: docs/frameworks/langchain-js.md',
     paste: openinference('LangChainInstrumentor', 'langchain'),
-    trap: 'The recursion limit of LangGraph for Python is 10007: give recursion_limit in the config, or a loop ends long after it began.',
+    trap: 'The recursion limit of LangGraph for Python is 10007 (JavaScript: 25): give recursion_limit in the config, or a loop ends long after it began.',
     content: undefined,
+    scope: /langchain|langgraph|langsmith/,
   },
   {
     name: 'deepagents',
@@ -62,6 +66,7 @@ export const frameworks: readonly Framework[] = [
     paste: openinference('LangChainInstrumentor', 'langchain'),
     trap: 'A subagent is a call of the tool `task`: its steps are below it only if it runs in the same process.',
     content: undefined,
+    scope: /langchain|langgraph|langsmith/,
   },
   {
     name: 'langchain',
@@ -69,6 +74,7 @@ export const frameworks: readonly Framework[] = [
     paste: openinference('LangChainInstrumentor', 'langchain'),
     trap: ends,
     content: undefined,
+    scope: /langchain|langgraph|langsmith/,
   },
   {
     name: 'llamaindex',
@@ -76,6 +82,7 @@ export const frameworks: readonly Framework[] = [
     paste: openinference('LlamaIndexInstrumentor', 'llama_index'),
     trap: ends,
     content: undefined,
+    scope: /llama_?index/,
   },
   {
     name: 'crewai',
@@ -83,6 +90,7 @@ export const frameworks: readonly Framework[] = [
     paste: openinference('CrewAIInstrumentor', 'crewai'),
     trap: "CrewAI's own telemetry has no content and goes to CrewAI: this is another one. Instrument the model's library too for prompts.",
     content: undefined,
+    scope: /crewai/,
   },
   {
     name: 'autogen',
@@ -90,6 +98,7 @@ export const frameworks: readonly Framework[] = [
     paste: openinference('AutogenAgentChatInstrumentor', 'autogen_agentchat'),
     trap: 'The spans of autogen-core have little content, and creating an agent is a trace apart from running it.',
     content: undefined,
+    scope: /autogen/,
   },
   {
     name: 'pydantic-ai',
@@ -97,6 +106,7 @@ export const frameworks: readonly Framework[] = [
     paste: 'pip install logfire\n\nimport logfire\nlogfire.configure(send_to_logfire=False)\nlogfire.instrument_pydantic_ai()',
     trap: 'Without send_to_logfire=False it asks for a Logfire token.',
     content: undefined,
+    scope: /pydantic|logfire/,
   },
   {
     name: 'openai-agents',
@@ -106,6 +116,7 @@ export const frameworks: readonly Framework[] = [
     trap: 'The span of a response has its id and usage, not its text; without a key no span is exported.',
     content:
       'pip install openinference-instrumentation-openai-agents, and OpenAIAgentsInstrumentor().instrument() with OTLP to {otlp}',
+    scope: /openai.agents|webhook\.openai/,
   },
   {
     name: 'openai-responses',
@@ -114,6 +125,7 @@ export const frameworks: readonly Framework[] = [
       'curl {webhook}/api/v1/openai/webhook -H "Content-Type: application/json" -d @response.json\nmisstep replay --format openai response.json   # without a running misstep',
     trap: 'A streamed answer has no output until response.completed: post the object of that event.',
     content: undefined,
+    scope: /openai/,
   },
   {
     name: 'bedrock',
@@ -122,6 +134,7 @@ export const frameworks: readonly Framework[] = [
       'parts = []\nfor event in client.invoke_agent(..., enableTrace=True)["completion"]:\n    if "trace" in event:\n        parts.append(event["trace"])\nrequests.post("{webhook}/api/v1/bedrock/webhook", data=json.dumps({"events": parts}, default=str),\n              headers={"Content-Type": "application/json"})',
     trap: 'Without enableTrace=True there are no traces, and the stream must be read to its end.',
     content: undefined,
+    scope: /bedrock/,
   },
   {
     name: 'adk',
@@ -131,6 +144,7 @@ export const frameworks: readonly Framework[] = [
     trap: 'A program with a Runner of its own sends nothing until it calls google.adk.telemetry.setup.maybe_set_otel_providers().',
     content:
       'the second and third line; ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS alone does nothing in ADK 2.13. Or post the session to {webhook}/api/v1/adk/webhook',
+    scope: /gcp\.vertex\.agent|adk/,
   },
   {
     name: 'openclaw',
@@ -141,6 +155,7 @@ export const frameworks: readonly Framework[] = [
 }}`,
     trap: 'Without sessionAttribute: true the session is left out, and what belongs to one session cannot be seen together.',
     content: 'captureContent: true',
+    scope: /openclaw/,
   },
   {
     name: 'claude-code',
@@ -153,6 +168,7 @@ export const frameworks: readonly Framework[] = [
 }}`,
     trap: 'Without CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1 there are logs and no spans.',
     content: 'OTEL_LOG_USER_PROMPTS=1, OTEL_LOG_TOOL_DETAILS=1 and OTEL_LOG_TOOL_CONTENT=1',
+    scope: /claude/,
   },
   {
     name: 'claude-agent-sdk',
@@ -161,6 +177,7 @@ export const frameworks: readonly Framework[] = [
       'CLAUDE_CODE_ENABLE_TELEMETRY=1\nCLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1\nOTEL_TRACES_EXPORTER=otlp\nOTEL_LOGS_EXPORTER=otlp\nOTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\nOTEL_EXPORTER_OTLP_ENDPOINT={otlp}',
     trap: 'Options with an env of their own replace the environment: pass these there.',
     content: 'OTEL_LOG_USER_PROMPTS=1, OTEL_LOG_TOOL_DETAILS=1 and OTEL_LOG_TOOL_CONTENT=1',
+    scope: /claude/,
   },
   {
     name: 'managed-agents',
@@ -173,16 +190,19 @@ receivers:
       /api/v1/managed-agents/webhook: {standard_webhooks: ["\${env:ANTHROPIC_WEBHOOK_SECRET}"]}`,
     trap: 'The webhook says that something happened, not what: the events of the session must be pulled.',
     content: 'the events of GET /v1/sessions/{id}/events, posted to the same path',
+    scope: /managed/,
   },
   {
     name: 'cursor',
     where: '.cursor/hooks.json',
     paste: `{"version": 1, "hooks": {
-  "beforeSubmitPrompt": [{"command": "misstep hook"}], "beforeShellExecution": [{"command": "misstep hook"}],
-  "afterMCPExecution": [{"command": "misstep hook"}], "afterFileEdit": [{"command": "misstep hook"}], "stop": [{"command": "misstep hook"}]
+  "beforeSubmitPrompt": [{"command": "misstep hook"}], "postToolUse": [{"command": "misstep hook"}],
+  "postToolUseFailure": [{"command": "misstep hook"}], "afterAgentResponse": [{"command": "misstep hook"}],
+  "subagentStop": [{"command": "misstep hook"}], "sessionEnd": [{"command": "misstep hook"}]
 }}`,
     trap: 'Cursor reads hooks at its start: restart it.',
     content: undefined,
+    scope: /cursor|claude/,
   },
   {
     name: 'claude-desktop',
@@ -204,5 +224,6 @@ receivers:
     ].join('\n'),
     trap: 'Telemetry is off in every call that does not say experimental_telemetry: { isEnabled: true }.',
     content: 'recordInputs and recordOutputs not false',
+    scope: /^ai$|vercel/,
   },
 ];

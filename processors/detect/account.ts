@@ -7,6 +7,7 @@ import type { Finding } from '../../src/detector/finding.ts';
 import type { Timing } from '../../src/detector/fold.ts';
 import type { Coverage, DetectorHost, Outcome } from '../../src/detector/host.ts';
 import type { ShippedDetector } from '../../src/detector/options.ts';
+import type { Source } from '../../src/detector/sources.ts';
 import type { Fact } from '../../src/step/step.ts';
 import { redact } from '../../src/text/redact.ts';
 
@@ -47,6 +48,8 @@ export interface DetectFacts {
   readonly spans: number;
   readonly agent_spans: number;
   readonly steps: number;
+  /** Who made them, in order of the first step of each; at most 16. */
+  readonly sources: readonly Source[];
   readonly duplicates: number;
   readonly late: number;
   readonly windows_open: number;
@@ -85,7 +88,8 @@ export interface Ended {
 }
 
 /** What there is to see of the detectors, wherever they run. */
-export interface Seen extends Pick<DetectorHost, 'detectors' | 'timings' | 'counts' | 'openRuns' | 'keptBytes' | 'packedRuns'> {
+export interface Seen
+  extends Pick<DetectorHost, 'detectors' | 'timings' | 'counts' | 'openRuns' | 'keptBytes' | 'packedRuns' | 'sources'> {
   /** As if open windows closed now; of at most 1,000. */
   open(): readonly Ended[];
 }
@@ -98,6 +102,7 @@ export function seenOf(host: DetectorHost): Seen {
     openRuns: host.openRuns,
     keptBytes: host.keptBytes,
     packedRuns: host.packedRuns,
+    sources: host.sources,
     open: () => openOf(host),
   };
 }
@@ -186,6 +191,7 @@ export class Account {
       spans,
       agent_spans: agentSpans,
       steps,
+      sources: seen.sources,
       duplicates,
       late,
       windows_open: seen.openRuns,

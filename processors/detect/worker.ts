@@ -8,6 +8,7 @@ import { Journal, type Numbers } from '../../src/detector/journal.ts';
 import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
 import type { Overrides } from '../../src/detector/overrides.ts';
 import type { Missed, Said } from '../../src/detector/run.ts';
+import type { Source } from '../../src/detector/sources.ts';
 import { type OffIn, Watch } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import type { Link } from '../../src/dialects/resolve.ts';
@@ -92,6 +93,8 @@ export interface Answer {
   /** Only of `restore`: the traces of its runs, and what could not be read. */
   readonly bound?: readonly BoundTrace[] | undefined;
   readonly unreadable?: readonly string[] | undefined;
+  /** When there is a new one. */
+  readonly sources?: readonly Source[] | undefined;
   /** Only of a tick. */
   readonly open?: readonly Ended[] | undefined;
   readonly timings?: readonly Timing[] | undefined;
@@ -125,6 +128,7 @@ class Inside {
   private passedMs = Number.NEGATIVE_INFINITY;
   private forgotten = new Set<string>();
   private errors: Answer['errors'][number][] = [];
+  private sources: readonly Source[] = [];
   private readonly tally = new Tally();
 
   constructor(
@@ -206,10 +210,12 @@ class Inside {
       openRuns: host.openRuns,
       keptBytes: host.keptBytes,
       packedRuns: host.packedRuns,
+      ...(host.sources === this.sources ? {} : { sources: host.sources }),
       ...more,
     };
     this.forgotten = new Set();
     this.errors = [];
+    this.sources = host.sources;
     return answer;
   }
 

@@ -15,6 +15,7 @@ import type { EndReason } from '../../src/detector/detector.ts';
 import type { ActiveDetector, Timing } from '../../src/detector/fold.ts';
 import { type Emission, type HostCounts, noCounts } from '../../src/detector/host.ts';
 import type { Overrides } from '../../src/detector/overrides.ts';
+import { Sources } from '../../src/detector/sources.ts';
 import { CELL_BYTES, type OffIn, readCell } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import { extractSpans } from '../../src/otlp/extract.ts';
@@ -168,6 +169,7 @@ export class WorkerPool {
   private ended = false;
   /** What workers that are gone had counted. */
   private past: HostCounts | undefined;
+  private readonly sources = new Sources();
   private passedOver = 0;
   private passedMs = Number.NEGATIVE_INFINITY;
   private leftOut: LeftOut = { text: false, embeddings: false };
@@ -323,6 +325,7 @@ export class WorkerPool {
       openRuns: sum(({ openRuns }) => openRuns),
       keptBytes: sum(({ keptBytes }) => keptBytes),
       packedRuns: sum(({ packedRuns }) => packedRuns),
+      sources: this.sources.all,
       open: () => places.flatMap(({ open }) => open),
     };
   }
@@ -500,6 +503,7 @@ export class WorkerPool {
     place.openRuns = answer.openRuns;
     place.keptBytes = answer.keptBytes;
     place.packedRuns = answer.packedRuns;
+    for (const source of answer.sources ?? []) this.sources.add(source);
     place.open = answer.open ?? place.open;
     place.timings = answer.timings ?? place.timings;
     if (answer.changes !== undefined) {

@@ -11,6 +11,7 @@ import { readPayload, type Shape } from './reading.ts';
 import type { Claim, Outcome, Repeats, Reply } from './repeats.ts';
 import { madeOf } from './replies.ts';
 import type { AdapterRoute } from './routes.ts';
+import { arrived, type TraceDocument } from './run.ts';
 
 const NOTHING = new Uint8Array(0);
 
@@ -66,7 +67,7 @@ export class Delivery {
     const { adapter, answer, format } = route;
     const payload = readPayload(bytes, shape);
     const documents = adapter.convert(payload, receivedMs);
-    const { body } = documentToProtobuf('traces', { resourceSpans: documents.flatMap((one) => one.resourceSpans) });
+    const body = bodyOf(documents);
     const content = createHash('sha256').update(body).digest('base64url');
     // What was made holds the framework's own ids, its status and all content; what the sender adds on each try is not in it.
     const begun = this.repeats.begin([`${tenant}\n${format}\n${content}`, ...keys], content);
@@ -82,7 +83,8 @@ export class Delivery {
     this.claim = begun.claim;
     const said = answer(payload, madeOf(documents, this.hints(payload)));
     this.reply = { status: said.status, body: Buffer.from(JSON.stringify(said.body)) };
-    return body;
+    const dated = documents.map((one) => arrived(one, receivedMs));
+    return dated.some((one, i) => one !== documents[i]) ? bodyOf(dated) : body;
   }
 
   /** A hint that cannot be made is no reason to refuse a payload. */
@@ -94,6 +96,10 @@ export class Delivery {
       return [];
     }
   }
+}
+
+function bodyOf(documents: readonly TraceDocument[]): Uint8Array {
+  return documentToProtobuf('traces', { resourceSpans: documents.flatMap((one) => one.resourceSpans) }).body;
 }
 
 /** What to answer where a payload could not be read. */

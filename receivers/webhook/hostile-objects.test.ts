@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { adk } from './adk/adk.ts';
 import { bedrock } from './bedrock/bedrock.ts';
 import { openai } from './openai/openai.ts';
+import { openclaw } from './openclaw/openclaw.ts';
 import { PayloadError } from './payload.ts';
 import { lookAtAll, stepsOf } from './testing.ts';
 
@@ -316,4 +317,30 @@ describe.each(cases)('$name', ({ convert, bodies }) => {
     }
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
   });
+});
+
+describe('a list longer than a call has room for arguments', () => {
+  it.each<[string, () => readonly unknown[]]>([
+    ['bedrock', () => bedrock({ events: Array(200_000).fill(traced({ rationale: { text: 'x', traceId: 't' } })) })],
+    [
+      'openclaw',
+      () =>
+        openclaw([
+          { type: 'session', id: 's' },
+          { type: 'message', id: 'm', message: { role: 'assistant', content: Array(200_000).fill({ type: 'text', text: 'x' }) } },
+        ]),
+    ],
+    [
+      'adk',
+      () => adk({ id: 's', events: Array(60_000).fill({ invocationId: 'i', author: 'a', content: { parts: [{ text: 'x' }] } }) }),
+    ],
+  ])('%s', (_, make) => {
+    for (const one of stepsOf(make()).slice(0, 100)) lookAtAll(one);
+  });
+});
+
+it('openclaw: an event of 5,000 members keeps the first thousand and says how many are not there', () => {
+  const many = Object.fromEntries(Array.from({ length: 5_000 }, (_, i) => [`k${i}`, i]));
+  const [, event] = stepsOf(openclaw({ session_id: 's', events: [{ type: 'message.received', data: many }] }));
+  expect(event!.extra['event.data']).toMatchObject({ k999: 999, '[left out]': 4_000 });
 });

@@ -368,3 +368,123 @@ describe.each(cases)('$name', ({ convert, idKey, body, step }) => {
     );
   });
 });
+
+/** The conversation adapter's other shapes, each around one text or value of anybody's. */
+const shapes: readonly (readonly [name: string, body: (given: unknown) => object])[] = [
+  [
+    'messages',
+    (given) => ({
+      messages: [
+        { role: 'user', content: given },
+        { role: 'assistant', content: 'yes' },
+      ],
+    }),
+  ],
+  [
+    'Claude',
+    (given) => ({
+      messages: [
+        { role: 'user', content: 'x' },
+        { role: 'assistant', content: [{ type: 'tool_use', id: 't', name: 'n', input: given }] },
+      ],
+    }),
+  ],
+  [
+    'Responses items',
+    (given) => ({
+      object: 'response',
+      output: [
+        { type: 'function_call', call_id: 'c', name: 'n', arguments: given },
+        { type: 'message', role: 'assistant', content: 'x' },
+      ],
+    }),
+  ],
+  [
+    'claude.ai export',
+    (given) => ({
+      uuid: 'u',
+      chat_messages: [
+        { sender: 'human', text: given },
+        { sender: 'assistant', text: 'yes' },
+      ],
+    }),
+  ],
+  [
+    'ShareGPT',
+    (given) => ({
+      conversations: [
+        { from: 'human', value: typeof given === 'string' ? given : 'x', more: given },
+        { from: 'gpt', value: 'yes' },
+      ],
+    }),
+  ],
+  [
+    'MAST',
+    (given) => ({
+      mas_name: 'AG2',
+      trace: { trajectory: typeof given === 'string' ? [`A (to B):`, given, 'B (to A):', 'yes'] : [given, { a: 1 }] },
+    }),
+  ],
+  [
+    'turns',
+    (given) => ({
+      turns: [
+        { speaker: 'a', content: given },
+        { speaker: 'b', content: 'yes' },
+      ],
+    }),
+  ],
+];
+
+describe.each(shapes)('a conversation as %s', (_, body) => {
+  const read = (payload: object): ReturnType<typeof stepsOf> => {
+    try {
+      const steps = stepsOf(conversation(payload));
+      for (const one of steps) lookAtAll(one);
+      return steps;
+    } catch (error) {
+      expect(error).toBeInstanceOf(PayloadError);
+      return [];
+    }
+  };
+
+  it('of 64 MiB: what is made of it is bounded', () => {
+    const steps = read(body('word '.repeat((64 * 1024 * 1024) / 5)));
+    expect(steps.length).toBeGreaterThan(0);
+    expect(steps.reduce((sum, { bytes }) => sum + bytes, 0)).toBeLessThan(1024 * 1024);
+  });
+
+  it('10,000 levels, prototype keys and wrong types', () => {
+    for (const given of [
+      deep(10_000),
+      JSON.parse('{"__proto__":{"polluted":1},"constructor":1}'),
+      null,
+      7,
+      [],
+      [[]],
+      { toString: 1 },
+    ])
+      expect(JSON.stringify(read(body(given)).map(({ extra }) => extra))).not.toContain('polluted');
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined();
+  });
+
+  it('secrets beside what was said are not taken along', () => {
+    const secrets = {
+      authorization: 'leak-1',
+      api_key: 'leak-2',
+      cookie: 'leak-3',
+      headers: { 'x-api-key': 'leak-4' },
+      account: { access_token: 'leak-5' },
+    };
+    const whole = body('said') as Record<string, unknown>;
+    const inside = Object.fromEntries(
+      Object.entries(whole).map(([key, value]) => [
+        key,
+        Array.isArray(value) ? value.map((one) => ({ ...(one as object), ...secrets, metadata: secrets })) : value,
+      ]),
+    );
+    const documents = conversation({ ...inside, ...secrets, metadata: secrets, config: secrets });
+    expect(JSON.stringify(documents)).not.toContain('leak-');
+    expect(JSON.stringify(documents)).toContain('said');
+  });
+});

@@ -138,6 +138,40 @@ export const payloads = {
       { type: 'message.sent', timestamp: '2026-11-01T10:00:02Z', data: { content: 'hi' } },
     ],
   },
+  'claude-code': {
+    session_id: 's-10',
+    hook_event_name: 'PostToolUse',
+    tool_name: 'Bash',
+    tool_use_id: 't',
+    tool_input: { command: 'ls' },
+  },
+  'managed-agents': {
+    session_id: 's-11',
+    events: [{ type: 'user.message', id: 'e1', processed_at: '2026-11-01T10:00:00Z', content: [{ type: 'text', text: 'hi' }] }],
+  },
+  openai: { id: 'resp_12', object: 'response', status: 'completed', model: 'm', created_at: 1_793_527_200, output: [] },
+  bedrock: {
+    events: [{ sessionId: 's-13', trace: { orchestrationTrace: { rationale: { text: 'I look.', traceId: 't-0' } } } }],
+  },
+  adk: {
+    id: 's-14',
+    appName: 'app',
+    events: [
+      { invocationId: 'i', author: 'agent', timestamp: 1_793_527_200, content: { role: 'model', parts: [{ text: 'hi' }] } },
+    ],
+  },
+  conversations: {
+    conversation_id: 'c-15',
+    messages: [
+      { role: 'user', content: 'hello' },
+      {
+        role: 'assistant',
+        content: [{ type: 'text', text: 'hi' }],
+        tool_calls: [{ id: 'c', function: { name: 'f', arguments: '{}' } }],
+      },
+      { role: 'tool', tool_call_id: 'c', content: 'done' },
+    ],
+  },
 } as const;
 
 /** An OTLP request of one span. */

@@ -6,8 +6,13 @@ import { identifier, isTime, writeJson } from './payload.ts';
 
 /** An ExportTraceServiceRequest as OTLP/JSON. */
 export interface TraceDocument {
-  readonly resourceSpans: readonly unknown[];
+  readonly resourceSpans: readonly {
+    readonly resource?: unknown;
+    readonly scopeSpans: readonly { readonly scope?: unknown; readonly spans: readonly SpanJson[] }[];
+  }[];
 }
+
+type SpanJson = Readonly<Record<string, unknown>>;
 
 /** Spans made of one body. Longer runs lose their end, and the root says so. */
 export const maxSpans = 20_000;
@@ -21,8 +26,34 @@ const maxRun = 64 * 1024 * 1024;
 const maxNotes = 50;
 /** Characters of a name or id. */
 const maxName = 1024;
-/** Where a body gives no time at all. */
+/** Where a body gives no time at all, until it is known when it came. */
 const epoch = Date.UTC(2000, 0, 1);
+/** Documents whose times all stand after that. */
+const timeless = new WeakMap<TraceDocument, number>();
+
+/**
+ * The document as it is when its body came at `receivedMs` (Unix): where the body gave no time, the last of its steps ends then.
+ * A body that came again makes the same document; what this gives of it differs.
+ */
+export function arrived(document: TraceDocument, receivedMs: number): TraceDocument {
+  const lastMs = timeless.get(document);
+  if (lastMs === undefined) return document;
+  const later = BigInt(Math.round(receivedMs - lastMs)) * 1_000_000n;
+  const moved = (nano: unknown): string => String(BigInt(String(nano)) + later);
+  return {
+    resourceSpans: document.resourceSpans.map((resource) => ({
+      ...resource,
+      scopeSpans: resource.scopeSpans.map((scope) => ({
+        ...scope,
+        spans: scope.spans.map((span) => ({
+          ...span,
+          startTimeUnixNano: moved(span['startTimeUnixNano']),
+          endTimeUnixNano: moved(span['endTimeUnixNano']),
+        })),
+      })),
+    })),
+  };
+}
 
 export interface SpanError {
   readonly type: string | undefined;
@@ -151,7 +182,7 @@ export class Span {
     this.#run.spend(size);
   }
 
-  toJson(traceId: string, parentSpanId: string, times: Times): unknown {
+  toJson(traceId: string, parentSpanId: string, times: Times): SpanJson {
     if (times.synthetic) this.flag('misstep.time.synthetic', true);
     if (this.#notes.length > 0) this.texts('misstep.truncated', this.#notes);
     const { name, error, ending } = this.facts;
@@ -218,6 +249,11 @@ export class Run {
     return span;
   }
 
+  /** A span that another body tells: steps of this one stand below it. */
+  elsewhere(facts: SpanFacts): Span {
+    return this.#make(facts, 'elsewhere');
+  }
+
   /** Spans but for the root. */
   get size(): number {
     return this.#spans.length;
@@ -251,9 +287,7 @@ export class Run {
   /** One request with every span. `service` is what the framework runs as. */
   document(service: string): TraceDocument {
     if (this.#lost > 0) (this.#rootless ? this.#spans[0] : this.root)?.note(`${this.#lost} of ${this.#lost + maxSpans} steps`);
-    const clock = new Clock(
-      this.root.facts.startMs ?? this.#spans.find(({ facts }) => facts.startMs !== undefined)?.facts.startMs,
-    );
+    const clock = new Clock(firstTime(this.root.facts) ?? this.#spans.map(({ facts }) => firstTime(facts)).find(isTime));
     const first = clock.now;
     const times = this.#spans.map(({ facts }) => clock.place(facts));
     const rootTimes = clock.last(this.root.facts, first);
@@ -263,7 +297,7 @@ export class Run {
         span.toJson(this.traceId, span.facts.parent?.spanId ?? span.facts.parentId ?? this.root.spanId, times[i]!),
       ),
     ];
-    return {
+    const document = {
       resourceSpans: [
         {
           resource: { attributes: [{ key: 'service.name', value: { stringValue: service } }] },
@@ -271,6 +305,8 @@ export class Run {
         },
       ],
     };
+    if (!clock.known) timeless.set(document, clock.now);
+    return document;
   }
 }
 
@@ -278,10 +314,11 @@ export class Run {
 class Clock {
   now: number;
   readonly #ends = new Map<number, number>();
-  readonly #known: boolean;
+  /** Some time is given. */
+  readonly known: boolean;
 
   constructor(start: number | undefined) {
-    this.#known = isTime(start);
+    this.known = isTime(start);
     this.now = isTime(start) ? start : epoch;
   }
 
@@ -300,7 +337,7 @@ class Clock {
   last(facts: SpanFacts, first: number): Times {
     const start = sane(facts.startMs) ?? first;
     const end = Math.max(sane(facts.endMs) ?? this.now, start);
-    return { startUs: micros(start), endUs: this.#apart(micros(end)), synthetic: !this.#known };
+    return { startUs: micros(start), endUs: this.#apart(micros(end)), synthetic: !this.known };
   }
 
   #apart(end: number): number {
@@ -308,6 +345,10 @@ class Clock {
     this.#ends.set(end, before + 1);
     return end + before;
   }
+}
+
+function firstTime({ startMs, endMs }: SpanFacts): number | undefined {
+  return sane(startMs) ?? sane(endMs);
 }
 
 /** Sums of a payload's numbers may leave the range of times. */

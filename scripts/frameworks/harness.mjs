@@ -122,6 +122,7 @@ export async function sidecar(folder, more = { receivers: {}, extensions: {} }) 
     url: `http://127.0.0.1:${http}`,
     webhook: `http://127.0.0.1:${webhook}`,
     file: path,
+    health: `http://127.0.0.1:${health}`,
     async stop() {
       await process_.stop();
       return path;
@@ -154,6 +155,20 @@ export function spansOf(file) {
       attributes: Object.fromEntries((span.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]])),
     }));
 }
+
+/** `misstep connect NAME --check` takes what came for the framework's. */
+export function connected(name, { health }, scopes = 1) {
+  const seen = JSON.parse(must(process.execPath, [misstep, 'connect', name, '--check', '--json', '--url', health]));
+  check(`connect ${name} --check: scopes`, seen.came.length, scopes);
+}
+
+/** Model calls and tool calls. */
+export const callsOf = (found) =>
+  tally(
+    found
+      .filter(({ step, rollup }) => !rollup && (step === 'llm' || step === 'tool'))
+      .map(({ step, tool }) => (tool === null ? step : `${step} ${tool}`)),
+  );
 
 /** How often each value occurs. */
 export function tally(values) {

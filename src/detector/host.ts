@@ -46,6 +46,7 @@ import {
   type Times,
 } from './run.ts';
 import { Slabs } from './slabs.ts';
+import { type Source, Sources } from './sources.ts';
 import { Overran, type Watch } from './watch.ts';
 
 export type { Coverage, Outcome } from './coverage.ts';
@@ -186,6 +187,7 @@ export class DetectorHost {
   private out: Emission[] = [];
   private packed = 0;
   private readonly slabs = new Slabs();
+  private readonly seenSources = new Sources();
   /** Packed runs that can still take a late step, the one packed first first. */
   private readonly early = new Set<PackedRun>();
   /** Runs that keep no step, the one that has been so for longest first. */
@@ -296,6 +298,11 @@ export class DetectorHost {
     this.tailBytes += unpacked.bytes;
     if (unpacked.rows.length > 0) this.tails.add(unpacked);
     return unpacked;
+  }
+
+  /** Who made the steps; another array when there is a new one. */
+  get sources(): readonly Source[] {
+    return this.seenSources.all;
   }
 
   get openRuns(): number {
@@ -579,6 +586,7 @@ export class DetectorHost {
         return;
       }
       this.counts.steps++;
+      this.seenSources.add(step);
       touched.add(run);
       this.add(run, step, targets[i] as Target);
       this.options.onStep?.(step);

@@ -133,6 +133,7 @@ describe('fields are resolved one by one', () => {
       ['stop', 'content_filter'],
     ],
     ['', []],
+    [['refusal'], ['content_filter']],
   ])('finish reasons %j', (value, want) => {
     expect(mustStep({ attributes: { [gen]: 'chat', 'gen_ai.response.finish_reasons': value } }).finishReasons).toEqual(want);
   });
@@ -191,6 +192,7 @@ describe('outcome', () => {
       { attributes: { [gen]: 'chat', 'error.type': 'InputGuardrailTripwireTriggered' }, status: 'error' },
       'blocked',
     ],
+    ['refusal', { attributes: { [gen]: 'chat', 'gen_ai.response.finish_reasons': ['refusal'] } }, 'blocked'],
     ['content filter', { attributes: { [gen]: 'chat', 'gen_ai.response.finish_reasons': ['content_filter'] } }, 'blocked'],
     ['error.type without status', { attributes: { [gen]: 'chat', 'error.type': 'rate_limit' } }, 'error'],
     ['MCP says the result failed', { attributes: { ...tool, 'error.type': 'tool_error' } }, 'handled_error'],

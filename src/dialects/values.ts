@@ -45,6 +45,8 @@ const finishNames: Readonly<Record<string, string>> = {
   max_tokens: 'length',
   max_output_tokens: 'length',
   safety: 'content_filter',
+  // Of Anthropic's API and of OpenAI's items: the conventions have one word for an answer that was held back.
+  refusal: 'content_filter',
   'content-filter': 'content_filter',
 };
 

@@ -41,7 +41,7 @@ function wireType(field: Field): number {
 
 /** `text` is one Export…ServiceRequest. Throws `WireError` with the path of the member that is wrong. */
 export function jsonToProtobuf(signal: Signal, text: string): JsonResult {
-  if (text.length > SMALL_TEXT) boundJson(text, MAX_JSON_DEPTH);
+  if (text.length > SMALL_TEXT) boundJson(text, { depth: MAX_JSON_DEPTH });
   return documentToProtobuf(signal, parseJson(text));
 }
 

@@ -4,13 +4,28 @@ import { WireError } from './error.ts';
 /** Objects and arrays in one text. A 64 MiB request of short attributes has half of this; each costs some 100 bytes. */
 const MAX_CONTAINERS = 4_000_000;
 
+export interface JsonBounds {
+  readonly depth: number;
+  /** Of lists and objects together. */
+  readonly values?: number;
+  /** Of one object. */
+  readonly members?: number;
+}
+
 /**
- * A few bytes of JSON can become a hundred of heap, and `[[[[…` deeper than any stack: counted in one pass over the text.
- * Throws `WireError` beyond `maxDepth` levels or 4,000,000 objects and arrays.
+ * A few bytes of JSON can become a hundred of heap, `[[[[…` is deeper than any stack, and an object of a million names takes seconds to
+ * make: counted in one pass over the text. Throws `WireError` beyond the bounds or 4,000,000 objects and arrays.
  */
-export function boundJson(text: string, maxDepth: number): void {
+export function boundJson(
+  text: string,
+  { depth: maxDepth, values: maxValues = Number.POSITIVE_INFINITY, members: maxMembers = Number.POSITIVE_INFINITY }: JsonBounds,
+): void {
   let depth = 0;
   let containers = 0;
+  let commas = 0;
+  /** By level: commas of the object that is open there; lists are not counted. */
+  const members = new Float64Array(maxDepth + 1);
+  members[0] = Number.NEGATIVE_INFINITY;
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at);
     if (code === 0x22) {
@@ -18,8 +33,14 @@ export function boundJson(text: string, maxDepth: number): void {
     } else if (code === 0x7b || code === 0x5b) {
       containers++;
       if (++depth > maxDepth) throw new WireError(`$: JSON is nested deeper than ${maxDepth} levels`);
+      members[depth] = code === 0x7b ? 0 : Number.NEGATIVE_INFINITY;
       if (containers > MAX_CONTAINERS) throw new WireError(`$: JSON has more than ${MAX_CONTAINERS} objects and arrays`);
     } else if (code === 0x7d || code === 0x5d) depth--;
+    else if (code === 0x2c) {
+      // One comma fewer than values, for each container that has any.
+      if (++commas + containers > maxValues) throw new WireError(`$: JSON has more than ${maxValues} values`);
+      if (++members[depth]! >= maxMembers) throw new WireError(`$: an object has more than ${maxMembers} members`);
+    }
   }
 }
 

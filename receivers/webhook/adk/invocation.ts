@@ -8,6 +8,9 @@ import { both, partsOf, textOf } from './names.ts';
 const format = 'adk';
 /** Messages that a model call is shown with: what came before says no more than the calls before. */
 const maxHistory = 50;
+/** Messages of all calls together; after that a call has the last few. A session of 1,000 calls stays below. */
+const maxTold = 50_000;
+const maxShort = 5;
 /** Messages of all branches that are searched for them. */
 const maxLookedAt = 500;
 /** Gemini's words for an answer that was held back. ADK gives them as the error's code. */
@@ -41,6 +44,7 @@ export class Invocation {
   private readonly total = { events: 0, function_calls: 0, function_responses: 0, transfers: 0 };
   /** What was said so far, for the next model call. */
   private readonly said: Said[] = [];
+  private told = 0;
   private agent: string | undefined;
   private lastMs: number | undefined;
 
@@ -110,10 +114,12 @@ export class Invocation {
   /** An agent in a branch is told what stands on the way to it, not what its neighbours say. */
   private heard(branch: string | undefined): readonly Said[] {
     const heard: Said[] = [];
-    for (let i = this.said.length - 1; i >= Math.max(0, this.said.length - maxLookedAt) && heard.length < maxHistory; i--) {
+    const most = this.told < maxTold ? maxHistory : maxShort;
+    for (let i = this.said.length - 1; i >= Math.max(0, this.said.length - maxLookedAt) && heard.length < most; i--) {
       const one = this.said[i]!;
       if (one.branch === undefined || one.branch === branch || branch?.startsWith(`${one.branch}.`)) heard.push(one);
     }
+    this.told += heard.length;
     return heard.reverse();
   }
 

@@ -2,15 +2,19 @@
 import { isObject, member } from '../../../src/dialects/json.ts';
 import { type Dict, list, word } from '../payload.ts';
 
+/** By camelCase name; names are those of this code. */
+const snakes = new Map<string, string>();
+
 /** A member by its camelCase name, or in snake_case. */
 export function both(value: unknown, name: string): unknown {
-  return (
-    member(value, name) ??
-    member(
-      value,
-      name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-    )
-  );
+  const found = member(value, name);
+  if (found !== undefined && found !== null) return found;
+  let snake = snakes.get(name);
+  if (snake === undefined) {
+    snake = name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    snakes.set(name, snake);
+  }
+  return member(value, snake);
 }
 
 /** Texts of the parts of a content, thoughts left out; `undefined` if there are none. */

@@ -125,7 +125,7 @@ function totalOf(events: readonly Dict[], parts: readonly Part[]): Readonly<Reco
     step_trace_ids: new Set(parts.flatMap(({ kind, step }) => (kind === 'guardrailTrace' ? [] : (step ?? [])))).size,
     invocations: by(parts.map(({ body }) => word(member(body['invocationInput'], 'invocationType')))),
     observations: by(parts.map(({ body }) => word(member(body['observation'], 'type')))),
-    caller_depth: Math.max(0, ...parts.map(({ depth }) => depth)),
+    caller_depth: parts.reduce((most, { depth }) => Math.max(most, depth), 0),
     failure_traces: parts.filter(({ kind }) => kind === 'failureTrace').length,
   };
 }

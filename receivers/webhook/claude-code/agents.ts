@@ -22,6 +22,7 @@ export class Agents {
   readonly #session: string;
   readonly #tools: Tools;
   readonly #main: Agent;
+  readonly #told: (id: string | undefined) => boolean;
   readonly #made = new Map<string, Agent>();
   /** Of a sidechain in the session's own file: record to the first of its chain. */
   readonly #chains = new Map<string, string>();
@@ -29,8 +30,10 @@ export class Agents {
   readonly #byPrompt = new Map<string, string>();
   readonly #names = new Map<string, string>();
 
-  constructor(run: Run, session: string, tools: Tools, records: readonly Dict[]) {
+  /** `told`: whether these records tell the span of the agent of this id; otherwise others do, and its steps stand below it. */
+  constructor(run: Run, session: string, tools: Tools, records: readonly Dict[], told: (id: string | undefined) => boolean) {
     this.#run = run;
+    this.#told = told;
     this.#session = session;
     this.#tools = tools;
     this.#main = { name: mainAgent, span: run.root };
@@ -53,23 +56,22 @@ export class Agents {
   }
 
   /** `parent_tool_use_id` in messages of the SDK, `agent_id` in hooks, `agentId` or the chain of parents in transcripts. */
-  of(record: Dict): Agent {
+  of(record: Dict, atMs = time(timeOf(record))): Agent {
     const started = word(member(record, 'parent_tool_use_id'));
-    if (started !== undefined) return this.#agent(`call ${started}`, started, undefined, record);
+    if (started !== undefined) return this.#agent(`call ${started}`, started, undefined, record, atMs);
     const own = firstWord(record, ['agentId', 'agent_id']);
     if (own !== undefined && (flag(member(record, 'isSidechain')) ?? true))
-      return this.#agent(`agent ${own}`, this.#byAgentId.get(own), own, record);
+      return this.#agent(`agent ${own}`, this.#byAgentId.get(own), own, record, atMs);
     if (flag(member(record, 'isSidechain')) !== true) return this.#main;
     const uuid = word(member(record, 'uuid')) ?? '';
     const parent = word(member(record, 'parentUuid'));
     const head = parent === undefined ? uuid : (this.#chains.get(parent) ?? uuid);
     this.#chains.set(uuid, head);
-    return this.#agent(`chain ${head}`, undefined, undefined, record);
+    return this.#agent(`chain ${head}`, undefined, undefined, record, atMs);
   }
 
-  #agent(key: string, call: string | undefined, id: string | undefined, record: Dict): Agent {
+  #agent(key: string, call: string | undefined, id: string | undefined, record: Dict, at: number | undefined): Agent {
     const known = this.#made.get(key);
-    const at = time(timeOf(record));
     if (known !== undefined) {
       if (at !== undefined) known.span.facts = { ...known.span.facts, endMs: Math.max(at, known.span.facts.endMs ?? 0) };
       return known;
@@ -77,13 +79,14 @@ export class Agents {
     const prompt = textOf(member(member(record, 'message'), 'content'));
     const from = call ?? (prompt === undefined ? undefined : this.#byPrompt.get(prompt));
     const name = word(member(record, 'agent_type')) ?? this.#names.get(from ?? '') ?? 'subagent';
-    const span = this.#run.add({
+    const facts = {
       name: `invoke_agent ${name}`,
       id: spanIdOf(this.#session, 'agent', id ?? from ?? key),
       startMs: at,
       endMs: at,
       parent: this.#tools.get(from)?.span,
-    });
+    };
+    const span = this.#told(id) ? this.#run.add(facts) : this.#run.elsewhere(facts);
     // A run that is too long has no more agents.
     if (span === undefined) return this.#main;
     describe(span, name, this.#session).text('gen_ai.agent.id', id);

@@ -322,10 +322,22 @@ describe('hooks', () => {
     expect(kinds('SubagentStop', { agent_id: 'a', agent_type: 'Explore', last_assistant_message: 'x' })).toEqual([
       ['agent', 'invoke_agent Explore', 'Explore', 'x'],
     ]);
-    expect(kinds('PreCompact', { trigger: 'auto' }).map(([, name]) => name)).toEqual(['compact']);
+    expect(kinds('PreCompact', { trigger: 'auto' }).map(([kind, name]) => [kind, name])).toEqual([['task', 'compact']]);
     const [root] = steps([input('SessionStart'), input('SessionEnd', { reason: 'clear' })], now);
     expect(root).toMatchObject({ parentId: '', traceId: trace, kind: 'agent' });
     expect(root!.extra['run.status']).toBe('clear');
+  });
+
+  it('a started agent is told once, by its end, and its steps stand below it, each in a body of its own', () => {
+    const agent = { agent_id: 'a', agent_type: 'Explore' };
+    const [handoff, used, end] = [
+      input('SubagentStart', agent),
+      input('PostToolUse', { ...agent, ...call }),
+      input('SubagentStop', { ...agent, last_assistant_message: 'Found.' }),
+    ].map((one, i) => steps(one, now + i));
+    expect(handoff!.map(({ kind }) => kind)).toEqual(['handoff']);
+    expect(used!.map(({ kind, parentId }) => [kind, parentId])).toEqual([['tool', end![0]!.spanId]]);
+    expect(end!.map(({ kind, startMs, output }) => [kind, startMs, output[0]?.text])).toEqual([['agent', now + 2, 'Found.']]);
   });
 
   it('a turn that failed says why', () => {
@@ -333,8 +345,8 @@ describe('hooks', () => {
     expect(turn).toMatchObject({ outcome: 'error', error: { type: 'rate_limit', message: '429' } });
   });
 
-  it('all 33 events are known, and one that is not is an event', () => {
-    expect(hookEvents.length).toBe(33);
+  it('all 34 events are known, and one that is not is an event', () => {
+    expect(hookEvents.length).toBe(34);
     for (const event of hookEvents) stepsOf(claudeCode(input(event, call), now));
     expect(steps(input('ToBeInvented', { note: 'x' }), now)[0]!.extra).toMatchObject({
       'event.type': 'ToBeInvented',

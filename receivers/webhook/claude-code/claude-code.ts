@@ -26,16 +26,19 @@ export function claudeCode(payload: unknown, receivedMs?: number): TraceDocument
   });
 }
 
-/** The root is told by the end of the session; before that the spans stand below one that is to come. */
+/** The root is told by the end of the session, a started agent by its own end; before that steps stand below spans that are to come. */
 function hooks({ id, records }: Session, receivedMs: number | undefined): TraceDocument[] {
   const run = new Run(format, id, { name: `invoke_agent ${mainAgent}`, startMs: undefined });
   const tools = new Tools(run, id);
-  const agents = new Agents(run, id, tools, records);
+  const stopped = new Set(
+    records.filter((one) => member(one, 'hook_event_name') === 'SubagentStop').map((one) => one['agent_id']),
+  );
+  const agents = new Agents(run, id, tools, records, (agent) => stopped.has(agent));
   describe(run.root, mainAgent, id);
   let ended: Dict | undefined;
   for (const record of records) {
     const at = time(timeOf(record)) ?? receivedMs;
-    if (hook(run, id, record, tools, at, agents.of(record))) {
+    if (hook(run, id, record, tools, at, agents.of(record, at))) {
       ended = record;
       run.root.facts = { ...run.root.facts, startMs: run.root.facts.startMs ?? at, endMs: at };
     }

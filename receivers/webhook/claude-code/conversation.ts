@@ -56,7 +56,7 @@ class Conversation {
     this.#session = session;
     this.#records = records;
     this.#tools = new Tools(run, session);
-    this.#agents = new Agents(run, session, this.#tools, records);
+    this.#agents = new Agents(run, session, this.#tools, records, () => true);
     this.#requests = new Requests(run, session);
   }
 
@@ -147,7 +147,8 @@ class Conversation {
     const uuid = word(member(record, 'uuid')) ?? String(timeOf(record));
     const made = this.#run.add({ name: 'compact', id: spanIdOf(this.#session, 'compact', uuid), startMs: time(timeOf(record)) });
     made
-      ?.text('gen_ai.operation.name', 'compact')
+      ?.text('openinference.span.kind', 'CHAIN')
+      .text('gen_ai.operation.name', 'compact')
       .text('gen_ai.agent.name', mainAgent)
       .text('gen_ai.conversation.id', this.#session)
       .text('misstep.event.type', 'compaction')

@@ -1,6 +1,6 @@
 /**
  * Hook inputs, one a request or several. A call is told when it has ended; what comes before it (PreToolUse, PermissionRequest) or
- * wraps it (PostToolBatch) tells nothing more. Source: the types of @anthropic-ai/claude-agent-sdk 0.3.330.
+ * wraps it (PostToolBatch) tells nothing more. Source: the types of @anthropic-ai/claude-agent-sdk 0.3.332.
  */
 import { member } from '../../../src/dialects/json.ts';
 import { type Dict, firstNumber, firstWord, flag, withoutSecrets, word, writeJson } from '../payload.ts';
@@ -13,6 +13,8 @@ import type { Tools } from './tools.ts';
 type Becomes = 'nothing' | 'tool' | 'prompt' | 'turn' | 'agent' | 'handoff' | 'compaction' | 'model' | 'end' | 'event';
 
 const becomes: Readonly<Record<string, Becomes>> = Object.assign(Object.create(null), {
+  // A command that a skill's text runs while it is loaded; nothing tells how it ended.
+  PreSkillShellCommand: 'event',
   PreToolUse: 'nothing',
   PostToolUse: 'tool',
   PostToolUseFailure: 'tool',
@@ -172,7 +174,8 @@ class Hook {
 
   compaction(): void {
     this.#add('compact')
-      ?.text('gen_ai.operation.name', 'compact')
+      ?.text('openinference.span.kind', 'CHAIN')
+      .text('gen_ai.operation.name', 'compact')
       .count('misstep.compaction.before', firstNumber(this.#input, ['pre_tokens']))
       .json('misstep.event.data', this.#data());
   }

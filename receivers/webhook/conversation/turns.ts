@@ -3,7 +3,7 @@ import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
 import { readMessages } from '../../../src/dialects/messages.ts';
 import type { Message, Role } from '../../../src/step/step.ts';
 import { errorOf, firstWord, identifier, list, time, word, writeJson } from '../payload.ts';
-import type { SpanError } from '../run.ts';
+import { maxSpans, type SpanError } from '../run.ts';
 import { itemsOf, type Shape, speakerNames, textNames } from './shapes.ts';
 import type { Section } from './trajectory.ts';
 
@@ -49,11 +49,15 @@ function roleOf(name: string | undefined): Role | undefined {
 
 /** One element as far as it is read: 48 levels, a MiB, strings of 32 KiB. */
 const maxItem = 1024 * 1024;
+/** Beyond this no turn becomes a span, unless most of those before say nothing. */
+const maxTurns = 2 * maxSpans;
 
 /** `onCut` hears of what is not in the turns. */
 export function turnsOf(shape: Shape, payload: unknown, onCut: (what: string) => void): Turn[] {
   const turns: Turn[] = [];
-  itemsOf(shape, payload).forEach((item, place) => {
+  const items = itemsOf(shape, payload);
+  if (items.length > maxTurns) onCut(`${items.length - maxTurns} of ${items.length} turns`);
+  items.slice(0, maxTurns).forEach((item, place) => {
     if (isSection(item)) {
       turns.push(ofSection(item));
       return;

@@ -1,7 +1,7 @@
 /**
  * What LangGraph streams of a run, as the steps and checkpoints of the run's body: events of mode `debug` (`checkpoint`, `task`,
  * `task_result`), of modes `tasks` and `checkpoints`, as the platform's event stream (`debug|node:task`), as parts `{type, ns, data}`
- * and as tuples `[ns, mode, chunk]`. Messages say which model a task called.
+ * and as tuples `[ns, mode, chunk]`, `[ns, chunk]`. Messages say which model a task called.
  */
 import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
 import { type Dict, dict, identifier, list, members, number, word } from '../payload.ts';
@@ -57,8 +57,9 @@ function eventOf(item: unknown): Event | undefined {
 function placed(item: unknown): { readonly namespace: string; readonly mode: string | undefined; readonly chunk: unknown } {
   if (Array.isArray(item)) {
     const at = item.findIndex((one) => typeof one === 'string' && modes.has(one));
-    const before = at > 0 ? list(item[0]) : [];
-    return { namespace: joined(before), mode: at < 0 ? undefined : String(item[at]), chunk: item[at + 1] };
+    // One mode and subgraphs: the mode is left out.
+    if (at < 0) return { namespace: joined(list(item[0])), mode: undefined, chunk: item[1] };
+    return { namespace: joined(at > 0 ? list(item[0]) : []), mode: String(item[at]), chunk: item[at + 1] };
   }
   const named = word(member(item, 'event'));
   if (named !== undefined && member(item, 'payload') === undefined) {

@@ -240,6 +240,7 @@ describe('streams and histories', () => {
     ['events', (step, type, payload) => ({ event: 'debug', data: { step, type, timestamp: '2025-01-01T00:00:00Z', payload } })],
     ['parts', (step, type, payload) => ({ type: 'debug', ns: [], data: { step, type, payload } })],
     ['tuples', (step, type, payload) => [[], 'debug', { step, type, payload }]],
+    ['tuples of one mode', (step, type, payload) => [[], { step, type, payload }]],
     [
       'modes tasks and checkpoints',
       (_, type, payload) => (type === 'checkpoint' ? [[], 'checkpoints', payload] : [[], 'tasks', payload]),
@@ -315,6 +316,37 @@ describe('streams and histories', () => {
     expect(model!.input.map(({ text }) => text)).toEqual(['what time is it']);
     expect(tool!.tool).toMatchObject({ name: 'clock', arguments: '{"zone":"utc"}', result: '12:00' });
     expect(answer!.output[0]!.text).toBe('noon');
+  });
+
+  it('messages as LangChain writes their constructor (JavaScript)', () => {
+    const made = (name: string, kwargs: object) => ({
+      lc: 1,
+      type: 'constructor',
+      id: ['langchain_core', 'messages', name],
+      kwargs,
+    });
+    const asked = made('HumanMessage', { content: 'Where?' });
+    const calls = [{ id: 'c1', name: 'find', args: { what: 'it' } }];
+    const spoken = made('AIMessageChunk', { content: 'I look.', tool_calls: calls, usage_metadata: { input_tokens: 7 } });
+    const found = made('ToolMessage', { content: 'nowhere', tool_call_id: 'c1', name: 'find', status: 'error' });
+    const [, model, tools] = run({
+      steps: [
+        { id: 'a', node_id: 'model', inputs: { messages: [asked] }, outputs: { messages: [spoken] } },
+        { id: 'b', node_id: 'tools', inputs: { messages: [asked, spoken] }, outputs: { messages: [found] } },
+      ],
+    });
+    expect(model).toMatchObject({ kind: 'llm', tokens: { input: 7 } });
+    expect(model!.input).toMatchObject([{ role: 'user', text: 'Where?' }]);
+    expect(model!.output.flatMap(({ toolCalls }) => toolCalls)).toMatchObject([{ name: 'find' }]);
+    expect(tools).toMatchObject({ kind: 'tool', outcome: 'handled_error', tool: { name: 'find', result: 'nowhere' } });
+    // What only looks like one is left as it is.
+    for (const odd of [
+      { lc: 1 },
+      { lc: 1, kwargs: null },
+      { lc: 1, id: ['__proto__'], kwargs: {} },
+      { lc: 1, id: {}, kwargs: {} },
+    ])
+      expect(run({ steps: [{ node_id: 'n', inputs: { messages: [odd] }, outputs: { messages: [odd] } }] })).toHaveLength(2);
   });
 
   it('Deep Agents: a task starts a sub-agent, and its steps are that agent’s', () => {

@@ -24,7 +24,7 @@ import { type ChatMessage, maxGraph, Run, type Span, type SpanError, type TraceD
 import { fromDebug, isDebug, isStreamRecord } from './debug.ts';
 import { limitOf } from './limit.ts';
 import { fromMessages, fromSnapshots, isSnapshot } from './snapshots.ts';
-import { callsIn, typeOf, usageOf } from './tasks.ts';
+import { callsIn, plainMessage, typeOf, usageOf } from './tasks.ts';
 
 const format = 'langgraph';
 /** Fields in which a node says where the run goes next, the framework's own first. */
@@ -337,6 +337,7 @@ function chat(state: unknown, role: string): readonly ChatMessage[] {
   if (Array.isArray(messages) && messages.length > 0)
     return messages
       .slice(0, 1000)
+      .map(plainMessage)
       .map((one) =>
         typeof one === 'string'
           ? { role, text: one }

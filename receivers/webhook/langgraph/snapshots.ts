@@ -2,6 +2,7 @@
 import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
 import { type Dict, dict, identifier, list, members, number, time } from '../payload.ts';
 import { writesOf } from './debug.ts';
+import { plainMessage } from './tasks.ts';
 
 export function isSnapshot(item: unknown): boolean {
   return (
@@ -64,7 +65,7 @@ function orderOf(snapshot: unknown): number | undefined {
 
 /** The messages of this run in a thread's: what stands after the last thing that a person said, as steps of models and tools. */
 export function fromMessages(values: unknown): readonly Dict[] {
-  const messages = list(member(values, 'messages')).slice(-2000);
+  const messages = list(member(values, 'messages')).slice(-2000).map(plainMessage);
   const role = (message: unknown) => firstMember(message, ['type', 'role']);
   const asked = messages.findLastIndex((message) => role(message) === 'human' || role(message) === 'user');
   const steps: Dict[] = [];

@@ -1,5 +1,5 @@
 /** What a task of a graph did, from the messages that it wrote: a model spoke, or tools answered. */
-import { firstMember, member } from '../../../src/dialects/json.ts';
+import { firstMember, isObject, member } from '../../../src/dialects/json.ts';
 import { type Dict, firstNumber, firstWord, list, word, writeJson } from '../payload.ts';
 
 /** As stated, else by what it wrote. */
@@ -16,12 +16,31 @@ function roleOf(message: unknown): string | undefined {
   return firstWord(message, ['type', 'role']);
 }
 
+const roles: Readonly<Record<string, string>> = {
+  HumanMessage: 'human',
+  AIMessage: 'ai',
+  SystemMessage: 'system',
+  ToolMessage: 'tool',
+  FunctionMessage: 'function',
+};
+
+/** A message as its members, also where LangChain wrote its constructor: `{lc: 1, type: "constructor", id: [.., "AIMessage"], kwargs}`. */
+export function plainMessage(message: unknown): unknown {
+  const kwargs = member(message, 'kwargs');
+  if (member(message, 'lc') !== 1 || !isObject(kwargs)) return message;
+  const name = (word(list(member(message, 'id')).at(-1)) ?? '').replace('MessageChunk', 'Message');
+  return { ...kwargs, type: Object.hasOwn(roles, name) ? roles[name] : (firstWord(kwargs, ['role']) ?? name) };
+}
+
 /** Messages that a task wrote: one, a list, or several writes to the channel. */
 function messagesOf(outputs: unknown): readonly unknown[] {
   const written = member(outputs, 'messages');
   const writes = member(written, '$writes');
   const given = Array.isArray(writes) ? writes.flat() : Array.isArray(written) ? written : written === undefined ? [] : [written];
-  return given.slice(0, 1000).filter((message) => roleOf(message) !== undefined);
+  return given
+    .slice(0, 1000)
+    .map(plainMessage)
+    .filter((message) => roleOf(message) !== undefined);
 }
 
 /** Calls that a tool node answered: arguments from the message that asked, results from those that it wrote. */
@@ -31,7 +50,7 @@ export function callsIn(inputs: unknown, outputs: unknown): readonly Dict[] {
     ...(direct === undefined ? [] : [direct]),
     ...list(member(inputs, 'messages'))
       .slice(-50)
-      .flatMap((message) => list(member(message, 'tool_calls'))),
+      .flatMap((message) => list(member(plainMessage(message), 'tool_calls'))),
   ];
   return messagesOf(outputs)
     .filter((message) => roleOf(message) === 'tool')

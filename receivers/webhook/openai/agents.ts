@@ -5,8 +5,7 @@ import { type Ending, Run, type Span, type SpanError, stableId, type TraceDocume
 
 const format = 'openai';
 
-/** `receivedMs`: Unix ms of the arrival. A trace is sent as it begins and says no time. */
-export function agentTraces(objects: readonly unknown[], receivedMs: number | undefined): TraceDocument[] {
+export function agentTraces(objects: readonly unknown[]): TraceDocument[] {
   const traces = new Map<string, { trace: unknown; readonly spans: unknown[] }>();
   for (const one of objects) {
     const isTrace = member(one, 'object') === 'trace';
@@ -17,17 +16,17 @@ export function agentTraces(objects: readonly unknown[], receivedMs: number | un
     if (isTrace) known.trace = one;
     else known.spans.push(one);
   }
-  return [...traces].map(([id, { trace, spans }]) => documentOf(id, trace, spans, receivedMs));
+  return [...traces].map(([id, { trace, spans }]) => documentOf(id, trace, spans));
 }
 
-function documentOf(id: string, trace: unknown, spans: readonly unknown[], receivedMs: number | undefined): TraceDocument {
+function documentOf(id: string, trace: unknown, spans: readonly unknown[]): TraceDocument {
   const name = word(member(trace, 'workflow_name'));
   // Without a group a trace is a session of its own: the trace comes first, and only windows of sessions wait for what follows a root.
   const session = trace === undefined ? undefined : (identifier(member(trace, 'group_id')) ?? id);
   // `trace_` and 32 hex digits.
   const run = new Run(format, id.replace(/^trace_/, ''), {
     name: name ?? 'agent workflow',
-    startMs: startOf(spans) ?? receivedMs,
+    startMs: startOf(spans),
   });
   run.root
     .text('gen_ai.operation.name', 'invoke_workflow')

@@ -13,11 +13,10 @@ import { isEvent, streamed } from './stream.ts';
 
 const format = 'openai';
 
-/** `receivedMs`: Unix ms of the arrival, for what says no time itself. */
-export function openai(payload: unknown, receivedMs?: number): TraceDocument[] {
+export function openai(payload: unknown): TraceDocument[] {
   const objects = objectsOf(payload);
   const traced = objects.filter((one) => kindOf(one).startsWith('trace'));
-  if (traced.length > 0) return agentTraces(traced, receivedMs);
+  if (traced.length > 0) return agentTraces(traced);
   const runs = objects.filter((one) => kindOf(one).startsWith('thread.'));
   if (runs.length > 0) return assistantRuns(runs);
   return responses(objects);

@@ -324,6 +324,9 @@ function send(span: Span, event: unknown, data: unknown, agent: string): void {
 const shown = new Set(['type', 'timestamp', 'agent_name', 'channel', 'data', 'token_count', 'error']);
 const shownOfTools = new Set(['tool_name', 'tool_input', 'tool_result', 'input', 'output', 'status']);
 
+/** Members of one event that are kept; real ones have a dozen. */
+const maxMembers = 1_000;
+
 /** `data` as given, what the event has beside it, and the data of a tool's result under `result_data`. */
 function eventData(event: unknown, result: unknown): unknown {
   const isTool = word(member(event, 'type'))?.startsWith('tool') === true;
@@ -335,11 +338,15 @@ function eventData(event: unknown, result: unknown): unknown {
     ...(channel !== undefined && channel !== member(event, 'channel') ? [['channel', channel] as const] : []),
   ];
   return nonEmpty({
-    ...Object.fromEntries(members(member(event, 'data'))),
+    ...Object.fromEntries(first(members(member(event, 'data')))),
     // Content stands in `data`; what is beside it describes the event.
-    ...dict(withoutSecrets(Object.fromEntries(rest))),
-    ...(late.length === 0 ? {} : { result_data: Object.fromEntries(late) }),
+    ...dict(withoutSecrets(Object.fromEntries(first(rest)))),
+    ...(late.length === 0 ? {} : { result_data: Object.fromEntries(first(late)) }),
   });
+}
+
+function first(found: readonly (readonly [string, unknown])[]): readonly (readonly [string, unknown])[] {
+  return found.length <= maxMembers ? found : [...found.slice(0, maxMembers), ['[left out]', found.length - maxMembers]];
 }
 
 function eventError(type: string, event: unknown, result: unknown): SpanError | undefined {

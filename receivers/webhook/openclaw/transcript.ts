@@ -44,7 +44,7 @@ export function fromTranscript(items: readonly unknown[]): Dict {
           data: { original: model, used: snapshot },
         });
       model = snapshot;
-    } else if (entry['type'] === 'message') events.push(...messageEvents(entry));
+    } else if (entry['type'] === 'message') for (const event of messageEvents(entry)) events.push(event);
     else if (entry['type'] === 'compaction')
       events.push({ type: 'compaction', id: entry['id'], timestamp: entry['timestamp'], data: { text: entry['summary'] } });
   }

@@ -1,7 +1,7 @@
 // Google's real ADK with a scripted model: its spans by its own OTLP exporter into misstep, its sessions through the adapter.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { check, finish, must, python, scratch, sidecar, steps, tally } from '../harness.mjs';
+import { callsOf, check, connected, finish, must, python, root, scratch, sidecar, steps, tally } from '../harness.mjs';
 
 const folder = scratch();
 const interpreter = python('google-adk', join(import.meta.dirname, 'requirements.txt'));
@@ -75,4 +75,19 @@ const old = await run({ ADK_TELEMETRY_SCHEMA_VERSION_OPT_IN: '1' });
 check('content by default', texts(old), [true, true]);
 const called = steps(old).filter(({ step, rollup }) => step === 'llm' && !rollup);
 check('model calls, each once', called.length, steps(spans).filter(({ step, rollup }) => step === 'llm' && !rollup).length);
+
+process.stdout.write(' the program of examples\n');
+const beside = await sidecar(scratch());
+const answer = must(interpreter, [join(root, 'examples/google-adk/agent.py')], {
+  env: {
+    ...process.env,
+    NO_PROXY: '127.0.0.1',
+    OTEL_EXPORTER_OTLP_ENDPOINT: beside.url,
+    OTEL_SEMCONV_STABILITY_OPT_IN: 'gen_ai_latest_experimental',
+    OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: 'SPAN_ONLY',
+  },
+});
+connected('adk', beside);
+check('it ends', answer, 'It rains in Bonn.\n');
+check('two model calls, one tool call', callsOf(steps(await beside.stop())), { llm: 2, 'tool weather': 1 });
 finish();

@@ -1,7 +1,7 @@
 // LangChain.js: the program of examples/langchain-js, through its own instrumentation, into misstep.
 import { copyFileSync, existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cache, check, finish, must, root, scratch, sidecar, steps } from '../harness.mjs';
+import { cache, check, connected, finish, must, root, scratch, sidecar, steps } from '../harness.mjs';
 
 const folder = cache('langchain-js');
 if (!existsSync(join(folder, 'node_modules'))) {
@@ -29,6 +29,7 @@ const said = must(process.execPath, ['agent.mjs'], {
   cwd: folder,
   env: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: misstep.url },
 });
+connected('langchain', misstep);
 const seen = steps(await misstep.stop()).filter(({ rollup }) => !rollup);
 const of = (kind) => seen.filter(({ step }) => step === kind);
 check('the program ends', said, 'It rains in Bonn.\n');

@@ -169,3 +169,12 @@ for name, (graph, given, limits) in graphs.items():
     with open(f"{folder}/{name}.history.json", "w") as file:
         json.dump(plain(list(compiled.get_state_history(config))), file)
 provider.force_flush()
+
+# The default of the library, without a stream: that of 10,007 supersteps is long.
+LangChainInstrumentor().uninstrument()
+try:
+    endless().compile().invoke(count)
+except GraphRecursionError as raised:
+    unlimited = {"run_id": "run-unlimited", "steps": [], "status": "error"}
+    with open(f"{folder}/unlimited.json", "w") as file:
+        json.dump({**unlimited, "error": {"type": type(raised).__name__, "message": str(raised)}}, file)

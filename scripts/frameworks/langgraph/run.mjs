@@ -1,7 +1,7 @@
 // Real LangGraph graphs (Python) with a scripted model: their streams and histories through the adapter, their OpenInference spans into misstep.
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { cache, check, findings, finish, must, scratch, sidecar, steps, tally } from '../harness.mjs';
+import { cache, callsOf, check, connected, findings, finish, must, root, scratch, sidecar, steps, tally } from '../harness.mjs';
 
 const packages = [
   'langgraph==1.2.24',
@@ -41,6 +41,10 @@ check(
 );
 check('endless: steps', kinds(shape('endless')), { 'task ok': 12, 'workflow error': 1 });
 check('endless: the limit is found', said('endless').includes('langgraph_recursion'), true);
+const [unlimited] = findings(join(folder, 'unlimited.json'), 'langgraph').filter(
+  ({ detector }) => detector === 'langgraph_recursion',
+);
+check('unlimited: the library stopped at its default, 10,007', unlimited?.data?.limit, 10_007);
 check('nested: steps', kinds(shape('nested')), { 'task ok': 4, 'workflow ok': 1 });
 check('nested: nothing is found', said('nested'), []);
 check('broken: steps', kinds(shape('broken')), { 'task error': 1, 'workflow error': 1 });
@@ -70,4 +74,13 @@ check(
   ['divide', 'divide'],
 );
 check('no header of the caller', readFileSync(spans, 'utf8').includes('Bearer leak'), false);
+
+process.stdout.write(' the program of examples\n');
+const beside = await sidecar(scratch());
+const answer = must(python, [join(root, 'examples/langgraph/agent.py')], {
+  env: { ...process.env, LANGSMITH_TRACING: 'false', OTEL_EXPORTER_OTLP_ENDPOINT: beside.url, NO_PROXY: '127.0.0.1' },
+});
+connected('langgraph', beside);
+check('it ends', answer, 'It rains in Bonn.\n');
+check('two model calls, one tool call', callsOf(steps(await beside.stop())), { llm: 2, 'tool weather': 1 });
 finish();

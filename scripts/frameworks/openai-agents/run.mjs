@@ -1,12 +1,13 @@
 // The real OpenAI Agents SDK against a scripted API: its own exporter posts to misstep's /v1/traces/ingest; its bodies and responses through the adapter too.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { check, findings, finish, must, python, scratch, sidecar, steps, tally } from '../harness.mjs';
+import { callsOf, check, connected, findings, finish, must, python, root, scratch, sidecar, steps, tally } from '../harness.mjs';
 
 const folder = scratch();
 const misstep = await sidecar(scratch());
 const program = join(import.meta.dirname, 'agents_program.py');
-must(python('openai-agents', join(import.meta.dirname, 'requirements.txt')), [program, folder, misstep.webhook]);
+const interpreter = python('openai-agents', join(import.meta.dirname, 'requirements.txt'));
+must(interpreter, [program, folder, misstep.webhook]);
 const spans = await misstep.stop();
 
 /** Bodies in the order of the exporter, as one and as lines. */
@@ -87,4 +88,13 @@ check('one model call each, results once', tally(responses.map(({ step, outcome 
   'workflow ok': 8,
 });
 check('two conversations', Object.keys(tally(responses.map(({ session_id }) => session_id))).length, 2);
+
+process.stdout.write(' the program of examples\n');
+const beside = await sidecar(scratch());
+const answer = must(interpreter, [join(root, 'examples/openai-agents/agent.py')], {
+  env: { ...process.env, MISSTEP_WEBHOOK: beside.webhook, NO_PROXY: '127.0.0.1' },
+});
+connected('openai-agents', beside);
+check('it ends', answer, 'It rains in Bonn.\n');
+check('two model calls, one tool call', callsOf(steps(await beside.stop())), { llm: 2, 'tool weather': 1 });
 finish();
