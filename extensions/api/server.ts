@@ -5,13 +5,12 @@
  */
 import rateLimit from '@fastify/rate-limit';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import type { z } from 'zod';
-import { RecordsError } from '../../src/component/records.ts';
 import { credentialOf } from './auth.ts';
+import { dispatch, problemOf } from './dispatch.ts';
 import { docsPage } from './docs.ts';
 import { forwardTo } from './forward.ts';
 import { openapi } from './openapi.ts';
-import { invalid, Problem } from './problem.ts';
+import { Problem } from './problem.ts';
 import type { Route, Services } from './route.ts';
 
 const PREFIX = '/api/v1';
@@ -87,17 +86,8 @@ function add(app: FastifyInstance, route: Route, services: Services, options: Se
     ...(perHour === undefined ? {} : { config: { rateLimit: { max: perHour, timeWindow: 3_600_000 } } }),
     handler: async (request, reply) => {
       const tenant = await whose(request, route, services, options);
-      const nowMs = services.host.clock.now();
-      const result = await route.handle({
-        ...services,
-        tenant,
-        mine: services.records.of(tenant),
-        params: read(route.params, request.params, 'path'),
-        query: read(route.query, request.query, 'query'),
-        body: read(route.body, request.body ?? {}, 'body'),
-        from: request.ip,
-        nowMs,
-      });
+      const { params, query, body, ip: from } = request;
+      const result = await dispatch(route, services, tenant, { params, query, body, from });
       if (route.reply === undefined) return reply.code(route.status ?? 204).send();
       return reply
         .code(route.status ?? 200)
@@ -127,15 +117,8 @@ async function whose(request: FastifyRequest, route: Route, { keys }: Services, 
   });
 }
 
-function read(schema: z.ZodType | undefined, value: unknown, where: 'path' | 'query' | 'body'): unknown {
-  if (schema === undefined) return undefined;
-  const { data, error } = schema.safeParse(value);
-  if (error !== undefined) throw invalid(where, error);
-  return data;
-}
-
 function fail(error: unknown, request: FastifyRequest, reply: FastifyReply, { host }: Services): FastifyReply {
-  const problem = problemOf(error);
+  const problem = problemOfRequest(error);
   if (problem.status === 500) {
     const message = error instanceof Error ? error.message : String(error);
     host.logger.log('error', 'A request to the API failed.', {
@@ -151,13 +134,8 @@ function fail(error: unknown, request: FastifyRequest, reply: FastifyReply, { ho
     .send(JSON.stringify(problem.body((request.url.split('?')[0] as string).slice(0, 500), request.id)));
 }
 
-function problemOf(error: unknown): Problem {
-  if (error instanceof Problem) return error;
-  if (error instanceof RecordsError) {
-    return new Problem(503, 'database-unavailable', 'The database does not answer.', { headers: { 'retry-after': '5' } });
-  }
-  const status = (error as { readonly statusCode?: unknown }).statusCode;
-  switch (status) {
+function problemOfRequest(error: unknown): Problem {
+  switch ((error as { readonly statusCode?: unknown }).statusCode) {
     case 400:
       return new Problem(400, 'malformed-body', 'The body is no JSON.');
     case 413:
@@ -165,7 +143,6 @@ function problemOf(error: unknown): Problem {
     case 415:
       return new Problem(415, 'media-type', 'Send application/json.');
     default:
-      if (error instanceof RangeError) return new Problem(400, 'bad-cursor', 'The cursor is none that a page gave.');
-      return new Problem(500, 'internal', 'Something failed here; the log says what, by the request id.');
+      return problemOf(error);
   }
 }
