@@ -23,6 +23,7 @@ import { factory as otlp } from '../receivers/otlp/otlp.ts';
 import { managedAgents } from '../receivers/webhook/managed-agents/managed-agents.ts';
 import { factory as webhook } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
+import { analysisIn } from './analysis.ts';
 import { catalogued } from './catalogued.ts';
 import { shippedDetectors } from './detectors.ts';
 import { embeddingTable } from './shipped.ts';
@@ -53,7 +54,7 @@ export const factories: readonly AnyFactory[] = [
   healthCheck,
   fileStorage,
   database,
-  apiFactory(catalogued),
+  apiFactory(catalogued, analysisIn()),
   bearerTokenAuth,
   basicAuth,
   managedAgentsFactory(managedAgents),

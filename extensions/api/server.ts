@@ -9,6 +9,7 @@ import { credentialOf } from './auth.ts';
 import { dispatch, problemOf } from './dispatch.ts';
 import { docsPage } from './docs.ts';
 import { forwardTo } from './forward.ts';
+import type { McpHttpOptions } from './mcp/http.ts';
 import { openapi } from './openapi.ts';
 import { Problem } from './problem.ts';
 import type { Route, Services } from './route.ts';
@@ -27,6 +28,8 @@ export interface ServerOptions {
   readonly perMinute: number;
   /** The receiver of spans and webhooks. */
   readonly ingest: URL | undefined;
+  /** Absent: nothing is at /mcp. */
+  readonly mcp: McpHttpOptions | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
 }
 
@@ -74,6 +77,11 @@ export async function createApi(routes: readonly Route[], services: Services, op
       .send(page),
   );
   if (options.ingest !== undefined) await forwardTo(app, options.ingest);
+  if (options.mcp !== undefined) {
+    // Who wants no MCP does not need its package.
+    const { mountMcp } = await import('./mcp/http.ts');
+    await mountMcp(app, routes, services, options.mcp, (request) => tenantOf(request, services, options));
+  }
   for (const route of routes) add(app, route, services, options);
   return app;
 }
@@ -97,13 +105,17 @@ function add(app: FastifyInstance, route: Route, services: Services, options: Se
   });
 }
 
-async function whose(request: FastifyRequest, route: Route, { keys }: Services, options: ServerOptions): Promise<string> {
+async function whose(request: FastifyRequest, route: Route, services: Services, options: ServerOptions): Promise<string> {
   if (route.open === true) {
     if (route.path === '/auth/tenants' && !options.signup) {
       throw new Problem(403, 'no-signup', 'Tenants are made by whoever runs misstep: set `signup: true` to let others.');
     }
     return options.anonymous ?? 'default';
   }
+  return tenantOf(request, services, options);
+}
+
+async function tenantOf(request: FastifyRequest, { keys }: Services, options: ServerOptions): Promise<string> {
   const credential = credentialOf(request.headers);
   if (credential === undefined && options.anonymous !== undefined) return options.anonymous;
   const who = credential === undefined ? undefined : await keys.who(credential);
