@@ -22,6 +22,7 @@ const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): 
   doctor: () => import('./commands/doctor.ts'),
   hook: () => import('./commands/hook.ts'),
   connect: () => import('./commands/connect.ts'),
+  mcp: () => import('./commands/mcp.ts'),
 };
 
 const program = new Command('misstep')
@@ -40,7 +41,8 @@ Examples:
   misstep detectors loop                       what a detector finds, and when it is wrong
   misstep connect n8n                          what to paste so that a framework sends its runs here
   misstep tail                                 what the running sidecar finds, as it finds it
-  misstep doctor                               why a detector has not fired`,
+  misstep doctor                               why a detector has not fired
+  misstep mcp                                  what was found, as tools of your agent`,
   );
 
 const asked = process.argv[2];
