@@ -26,7 +26,12 @@ const INSTRUCTIONS = `misstep finds the step at which a run of an AI agent went 
 export function createServer(parts: ServerParts): McpServer {
   const server = new McpServer(
     { name: 'misstep', version: parts.version },
-    { instructions: INSTRUCTIONS, maxToolInputElements: MOST_ELEMENTS },
+    {
+      instructions: INSTRUCTIONS,
+      maxToolInputElements: MOST_ELEMENTS,
+      // They are the same as long as the process runs.
+      capabilities: { tools: { listChanged: false }, resources: { listChanged: false }, prompts: { listChanged: false } },
+    },
   );
   for (const tool of parts.tools) addTool(server, tool, parts);
   addResources(server, parts);
