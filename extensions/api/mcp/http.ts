@@ -34,8 +34,8 @@ export interface McpHttpOptions {
 const BODY_BYTES = 4 * 1024 * 1024;
 /** Requests of one tenant at once, streams among them. An agent asks one thing after the other. */
 const MOST_AT_ONCE = 16;
-/** Nothing here changes by itself, so that a stream of changes has nothing to say. */
-const MOST_STREAMS = 4;
+/** Of all tenants. Nothing here changes by itself, so that a stream of changes has nothing to say. */
+const MOST_STREAMS = 256;
 
 /** `whose` says the tenant of a request, or throws a `Problem`. */
 export async function mountMcp(
