@@ -8,7 +8,7 @@ export const notice = { notice: z.string().describe('How to take what stands und
 export const noticed = { notice: NOTICE };
 
 export const text = z.string().nullable();
-export const hex = z
+const hex = z
   .string()
   .trim()
   .regex(/^[0-9a-fA-F]{32}$/, 'must be 32 hex digits');
