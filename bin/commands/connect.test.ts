@@ -50,7 +50,7 @@ describe('what to paste', () => {
   it('all that are promised are there, once', async () => {
     const { out } = await connect('--list');
     const names =
-      'n8n dify langgraph deepagents openclaw claude-code claude-agent-sdk managed-agents openai-agents openai-responses bedrock adk cursor claude-desktop vercel-ai langchain llamaindex crewai pydantic-ai autogen otel';
+      'n8n dify langgraph deepagents openclaw claude-code claude-agent-sdk managed-agents openai-agents openai-responses bedrock adk cursor claude-desktop windsurf vercel-ai langchain llamaindex crewai pydantic-ai autogen otel';
     expect(out.trim().split('\n').sort()).toEqual(names.split(' ').sort());
   });
 
@@ -61,6 +61,10 @@ describe('what to paste', () => {
     const { out } = await connect(name, '--json');
     const example = JSON.parse(readFileSync(new URL(`../../examples/${name}/${file}`, import.meta.url), 'utf8')) as unknown;
     expect(JSON.parse(whole((JSON.parse(out) as { paste: string }).paste))).toEqual(example);
+  });
+
+  it.each(['claude-code', 'cursor', 'claude-desktop', 'windsurf'])('%s asks what was found through misstep mcp', async (name) => {
+    expect((await connect(name)).out).toMatch(/"misstep", "args": \["mcp"\]|claude mcp add misstep -- misstep mcp/);
   });
 
   it('as JSON', async () => {

@@ -77,6 +77,7 @@ function filled(framework: Framework, endpoint: URL): Filled {
     paste: fill(framework.paste),
     trap: framework.trap,
     content: framework.content === undefined ? undefined : fill(framework.content),
+    ...(framework.tools === undefined ? {} : { tools: framework.tools }),
     blind_without_content: shippedDetectors
       .filter(({ detector: { meta } }) => meta.needs.some((need) => isContent(typeof need === 'string' ? need : need.fact)))
       .map(({ detector: { meta } }) => meta.id),
@@ -88,7 +89,7 @@ function bare(url: URL): string {
 }
 
 function text(framework: Framework, endpoint: URL): string {
-  const { where, paste, trap, content, blind_without_content: blind } = filled(framework, endpoint);
+  const { where, paste, trap, content, tools, blind_without_content: blind } = filled(framework, endpoint);
   return [
     `# ${where}`,
     paste,
@@ -97,6 +98,7 @@ function text(framework: Framework, endpoint: URL): string {
     content === undefined ? 'Content: comes by default.' : `Content: ${content}.`,
     `Without content these are blind: ${blind.join(', ')}.`,
     `Then: misstep connect ${framework.name} --check`,
+    ...(tools === undefined ? [] : ['', `# ${tools.where}: what was found, as tools of your agent (docs/mcp.md)`, tools.paste]),
   ].join('\n');
 }
 

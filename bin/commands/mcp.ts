@@ -24,7 +24,7 @@ export function register(program: Command): void {
     .option('--read-only', 'leave out the tool that judges detections')
     .addHelpText(
       'after',
-      '\nMISSTEP_API_KEY is the key. With --config the database is opened here, and no misstep has to run; without a key the records are those of the tenant default.\nA running API serves the same at /mcp over HTTP.\n\nExamples:\n  claude mcp add misstep -- npx -y misstep mcp\n  misstep mcp --url https://misstep.example.com\n  misstep mcp --config config/platform.yaml --read-only',
+      '\nMISSTEP_API_KEY is the key. With --config the database is opened here, and no misstep has to run; without a key the records are those of the tenant default.\nA running API serves the same at /mcp over HTTP.\n\nExamples:\n  claude mcp add misstep -- misstep mcp\n  misstep mcp --url https://misstep.example.com\n  misstep mcp --config config/platform.yaml --read-only',
     )
     .action(async (options: McpOptions, command: Command) => {
       if (options.url !== undefined && options.config !== undefined)
