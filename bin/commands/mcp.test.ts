@@ -14,6 +14,8 @@ import { type Platform, startPlatform } from '../api/testing.ts';
 import { CANARY, connect, type Era, eras, expectHarmless, hostile, hostileTrace, ingestHostile } from '../testing/mcp.ts';
 
 const built = fileURLToPath(new URL('../../dist/bin/misstep.js', import.meta.url));
+/** Processes on a machine that does much else. */
+const PATIENCE_MS = 90_000;
 const hex = (n: number) => n.toString(16).padStart(32, '0');
 const folder = mkdtempSync(join(tmpdir(), 'misstep-mcp-'));
 
@@ -51,7 +53,7 @@ const calls: readonly (readonly [name: string, args: Record<string, unknown>, qu
   ['get_thresholds', {}, false],
 ];
 
-describe.skipIf(!existsSync(built))('clients', () => {
+describe.skipIf(!existsSync(built))('clients', { timeout: PATIENCE_MS }, () => {
   const open = (era: Era, args: readonly string[], env: Record<string, string> = {}) =>
     connect(era, { args: [built, 'mcp', ...args], env: { ...env, PATH: process.env['PATH'] ?? '' } });
 
@@ -105,7 +107,7 @@ service: {extensions: [database, api], pipelines: {traces: {receivers: [otlp], e
     );
     const args = ['--config', file];
     const owner = await open('sdk 2, 2026', args, { MISSTEP_API_KEY: one.key.key });
-    for (const [name, given, quotes] of calls) {
+    for (const [name, given, quotes] of calls.filter(([one]) => !one.startsWith('analyze'))) {
       expect([name, expectHarmless(await owner.call(name, given))]).toEqual([name, quotes]);
     }
     await owner.close();
@@ -130,7 +132,7 @@ async function platformIngest(database: DatabaseExtension, spans: Parameters<Pla
   await database.records.ingest(tenant, [request(spans)]);
 }
 
-describe.skipIf(!existsSync(built))('the wire', () => {
+describe.skipIf(!existsSync(built))('the wire', { timeout: PATIENCE_MS }, () => {
   /** A process that is spoken to line by line. */
   function started(): { say(line: string): void; heard(): Promise<unknown>; end(): Promise<number | null> } {
     const child = spawn('node', [built, 'mcp', '--url', platform.url], { stdio: ['pipe', 'pipe', 'ignore'] });
@@ -198,6 +200,7 @@ describe.skipIf(!existsSync(built))('the wire', () => {
   test.each([
     [['--url', 'file:///etc/passwd'], 'Not a URL of http or https'],
     [['--url', 'http://127.0.0.1:8000', '--config', 'x.yaml'], 'not both'],
+    [['--set', 'extensions.api.signup=true'], 'name one with --config'],
     [['--config', 'yaml:{nope: 1}'], 'nope'],
   ])('%j: exit code 2', (args, said) => {
     const { status, stdout, stderr } = spawnSync('node', [built, 'mcp', ...args], { encoding: 'utf8' });

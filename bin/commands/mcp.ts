@@ -29,6 +29,8 @@ export function register(program: Command): void {
     .action(async (options: McpOptions, command: Command) => {
       if (options.url !== undefined && options.config !== undefined)
         return command.error('error: --url or --config, not both.', { exitCode: 2 });
+      if (options.set !== undefined && options.config === undefined)
+        return command.error('error: --set changes a configuration: name one with --config.', { exitCode: 2 });
       process.exitCode = await serve(options);
     });
 }
