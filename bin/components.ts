@@ -26,6 +26,7 @@ import { managedAgents } from '../receivers/webhook/managed-agents/managed-agent
 import { n8n } from '../receivers/webhook/n8n/n8n.ts';
 import { webhookFactory } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
+import { analysisIn } from './analysis.ts';
 import { catalogued } from './catalogued.ts';
 import { shippedDetectors } from './detectors.ts';
 import { embeddingTable } from './shipped.ts';
@@ -57,7 +58,7 @@ export const factories: readonly AnyFactory[] = [
   fileStorage,
   database,
   settings,
-  apiFactory(catalogued),
+  apiFactory(catalogued, analysisIn()),
   bearerTokenAuth,
   basicAuth,
   managedAgentsFactory(managedAgents),

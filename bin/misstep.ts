@@ -24,6 +24,7 @@ const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): 
   connect: () => import('./commands/connect.ts'),
   tune: () => import('./commands/tune.ts'),
   suppress: () => import('./commands/suppress.ts'),
+  mcp: () => import('./commands/mcp.ts'),
 };
 
 const program = new Command('misstep')
@@ -43,7 +44,8 @@ Examples:
   misstep connect n8n                          what to paste so that a framework sends its runs here
   misstep tail                                 what the running sidecar finds, as it finds it
   misstep tune                                 what labels say about thresholds
-  misstep doctor                               why a detector has not fired`,
+  misstep doctor                               why a detector has not fired
+  misstep mcp                                  what was found, as tools of your agent`,
   );
 
 const asked = process.argv[2];

@@ -38,6 +38,8 @@ const TEST_PACKAGES = [
   'vitest',
   'fast-check',
   'ajv',
+  '@modelcontextprotocol/client',
+  '@modelcontextprotocol/sdk',
   '@opentelemetry/api-logs',
   '@opentelemetry/otlp-transformer',
   '@opentelemetry/resources',

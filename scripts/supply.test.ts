@@ -19,7 +19,7 @@ const shipped = lock.filter(([, { dev }]) => dev !== true);
 
 /** 33 when this was written; a new one is a decision. */
 const MOST_NEEDED = 35;
-/** What the database and the API take besides (ADR 12): 66 when this was written, 9 of them libsql for one platform each. */
+/** What the database and the API take besides (ADR 12, 14): 68 when this was written, 9 of them libsql for one platform each. */
 const MOST_OPTIONAL = 70;
 
 test('claim 31: no package that is installed with misstep has an install script, nor has misstep', () => {

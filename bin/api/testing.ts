@@ -7,6 +7,7 @@ import { databaseFactory } from '../../extensions/database/database.ts';
 import { finding, request, type SpanSaid } from '../../extensions/database/testing/suite.ts';
 import type { DatabaseExtension } from '../../src/component/records.ts';
 import { type TestHost, testHost } from '../../src/component/testing.ts';
+import { analysisIn } from '../analysis.ts';
 import { catalogued } from '../catalogued.ts';
 
 export interface Answer {
@@ -29,14 +30,16 @@ export { finding };
 
 const signal = new AbortController().signal;
 
+const fromSource = analysisIn(new URL('../testing/analyse-worker.mjs', import.meta.url));
+
 /** `local: false` = as on an address that others reach: everybody needs a key. */
-export async function startPlatform(options: object = {}, local = true): Promise<Platform> {
+export async function startPlatform(options: object = {}, local = true, analysis = fromSource): Promise<Platform> {
   const directory = mkdtempSync(join(tmpdir(), 'misstep-api-'));
   const databases = databaseFactory(new URL('../../extensions/database/testing/worker.mjs', import.meta.url));
   const database = databases.create('database', databases.options.parse({ directory })) as DatabaseExtension;
   const host = testHost(undefined, { database });
   await database.start(host);
-  const apis = apiFactory(catalogued);
+  const apis = apiFactory(catalogued, analysis);
   const given = { endpoint: local ? '127.0.0.1:0' : '0.0.0.0:0', requests_per_minute: 100_000, ...options };
   const api = apis.create('api', apis.options.parse(given));
   await api.start(host);

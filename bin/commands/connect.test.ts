@@ -50,7 +50,7 @@ describe('what to paste', () => {
   it('all that are promised are there, once', async () => {
     const { out } = await connect('--list');
     const names =
-      'n8n dify langgraph deepagents openclaw claude-code claude-agent-sdk managed-agents openai-agents openai-responses bedrock adk cursor claude-desktop vercel-ai langchain llamaindex crewai pydantic-ai autogen otel';
+      'n8n dify langgraph deepagents openclaw claude-code claude-agent-sdk managed-agents openai-agents openai-responses bedrock adk cursor claude-desktop windsurf vercel-ai langchain llamaindex crewai pydantic-ai autogen otel';
     expect(out.trim().split('\n').sort()).toEqual(names.split(' ').sort());
   });
 
@@ -77,6 +77,10 @@ describe('what to paste', () => {
   ])('%s knows its scopes', (name, its, others) => {
     const { scope } = frameworks.find((one) => one.name === name) as (typeof frameworks)[number];
     expect([...its, ...others].filter((one) => scope?.test(one))).toEqual(its);
+  });
+
+  it.each(['claude-code', 'cursor', 'claude-desktop', 'windsurf'])('%s asks what was found through misstep mcp', async (name) => {
+    expect((await connect(name)).out).toMatch(/"misstep", "args": \["mcp"\]|claude mcp add misstep -- misstep mcp/);
   });
 
   it('as JSON', async () => {

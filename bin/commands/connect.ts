@@ -82,6 +82,7 @@ function filled(framework: Framework, endpoint: URL): Filled {
     trap: framework.trap,
     content: framework.content === undefined ? undefined : fill(framework.content),
     ...(framework.scope === undefined ? {} : { scope: framework.scope }),
+    ...(framework.tools === undefined ? {} : { tools: framework.tools }),
     blind_without_content: shippedDetectors
       .filter(({ detector: { meta } }) => concerned(meta.family, [framework.name]))
       .filter(({ detector: { meta } }) => meta.needs.some((need) => isContent(typeof need === 'string' ? need : need.fact)))
@@ -98,7 +99,7 @@ function bare(url: URL): string {
   return url.href.replace(/\/$/, '');
 }
 
-function text({ name, where, paste, trap, content, blind_without_content: blind }: Filled): string {
+function text({ name, where, paste, trap, content, tools, blind_without_content: blind }: Filled): string {
   return [
     `# ${where}`,
     paste,
@@ -107,6 +108,7 @@ function text({ name, where, paste, trap, content, blind_without_content: blind 
     content === undefined ? 'Content: comes by default.' : `Content: ${content}.`,
     `Without content these are blind: ${blind.join(', ')}.`,
     `Then: misstep connect ${name} --check`,
+    ...(tools === undefined ? [] : ['', `# ${tools.where}: what was found, as tools of your agent (docs/mcp.md)`, tools.paste]),
   ].join('\n');
 }
 

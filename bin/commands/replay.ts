@@ -3,7 +3,6 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { type Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
-import { detect, minConfidence } from '../../receivers/webhook/conversation/shapes.ts';
 import { isEventStream, serverSentEvents } from '../../receivers/webhook/sse.ts';
 import { blame, blameRecord } from '../../src/detector/blame/blame.ts';
 import type { Severity } from '../../src/detector/detector.ts';
@@ -11,14 +10,13 @@ import { detectionRecord } from '../../src/detector/emit.ts';
 import { severityScore } from '../../src/detector/finding.ts';
 import type { ActiveDetector } from '../../src/detector/fold.ts';
 import { activate, type DetectorConfig } from '../../src/detector/options.ts';
-import { type Played, Player } from '../../src/detector/play.ts';
 import { stepRecord } from '../../src/dialects/record.ts';
-import { documentToProtobuf } from '../../src/otlp/json.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import { printable } from '../../src/text/printable.ts';
 import { redact } from '../../src/text/redact.ts';
 import { shippedDetectors } from '../detectors.ts';
-import { documents, formats, streamOf, streams, tell } from '../formats.ts';
+import { formats, streamOf, streams } from '../formats.ts';
+import { bodiesOf, MAX_BYTES, type PlayedBodies, payloadsOf, playBodies } from '../play.ts';
 import { embeddingTable } from '../shipped.ts';
 import { timeDetectors } from '../timing.ts';
 
@@ -32,9 +30,6 @@ interface ReplayOptions {
   readonly output: 'pretty' | 'jsonl' | 'steps';
   readonly timing?: boolean;
 }
-
-/** 1 GiB: a whole file is in memory while it is played. */
-const MAX_FILE_BYTES = 1024 * 1024 * 1024;
 
 const collect = (value: string, former: readonly string[] = []): readonly string[] => [...former, value];
 
@@ -88,26 +83,19 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
   return code;
 }
 
-export interface PlayedFile extends Played {
+export interface Played extends Omit<PlayedBodies, 'error'> {
   /** True if the file could not be read to its end; what came before stands above. */
   readonly broken: boolean;
   /** What `auto` took the payloads for, each once. */
   readonly told: readonly string[];
 }
 
-/** One file; its end closes all windows. */
-export async function play(file: string, detectors: readonly ActiveDetector[], format = 'auto'): Promise<PlayedFile> {
-  const player = new Player(detectors);
+/** One file through a host of its own. Time is that of the spans; the end of the file closes all windows. */
+export async function play(file: string, detectors: readonly ActiveDetector[], format = 'auto'): Promise<Played> {
   const told = new Map<string, string>();
-  let broken: string | undefined;
-  try {
-    for await (const body of requests(file, format, told)) player.play(body);
-  } catch (error) {
-    broken = reason(error);
-  }
-  const played = player.end();
-  const problems = broken === undefined ? played.problems : [...played.problems, broken];
-  return { ...played, problems, broken: broken !== undefined, told: [...told.values()] };
+  const { error, ...played } = await playBodies(requests(file, format, told), detectors);
+  const problems = error === undefined ? played.problems : [...played.problems, reason(error)];
+  return { ...played, problems, broken: error !== undefined, told: [...told.values()] };
 }
 
 function reason(error: unknown): string {
@@ -154,12 +142,12 @@ function parsed(text: string): unknown {
 /** One request a document; a `.jsonl` file holds one a line. */
 async function* requests(file: string, format: string, told: Map<string, string>): AsyncGenerator<Uint8Array> {
   let bytes: Uint8Array = await readFile(file);
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes, { maxOutputLength: MAX_FILE_BYTES });
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes, { maxOutputLength: MAX_BYTES });
   const text = new TextDecoder('utf-8', { ignoreBOM: false }).decode(bytes);
   const stream = isEventStream(text);
   const whole = stream ? serverSentEvents(text) : wholeDocument(file, text);
   if (whole !== undefined) {
-    for (const payload of payloadsOf(whole, format, stream)) yield* bodies(payload);
+    for (const payload of payloadsOf(whole, format, stream)) yield* bodiesOf(payload, format, told);
     return;
   }
   let records: unknown[] | undefined;
@@ -180,24 +168,9 @@ async function* requests(file: string, format: string, told: Map<string, string>
     }
     if (line === 1 && (streams.has(format) || streamOf(payload) !== undefined)) records = [];
     if (records !== undefined) records.push(payload);
-    else yield* bodies(payload);
+    else yield* bodiesOf(payload, format, told);
   }
-  if (records !== undefined) yield* bodies(records);
-
-  function* bodies(payload: unknown): Generator<Uint8Array> {
-    const seen = format === 'auto' ? tell(payload) : undefined;
-    // OTLP is what files hold if nothing is said.
-    if (seen !== undefined && seen.format !== 'otlp' && !told.has(seen.format))
-      told.set(seen.format, `read as ${seen.format}, confidence ${seen.confidence} (${seen.why})`);
-    for (const document of documents(seen?.format ?? format, payload)) yield documentToProtobuf('traces', document).body;
-  }
-}
-
-/** A list is many payloads, unless its elements are the records of one stream or the turns of one conversation. */
-function payloadsOf(whole: unknown, format: string, stream: boolean): readonly unknown[] {
-  if (stream || !Array.isArray(whole) || streams.has(format) || streamOf(whole[0]) !== undefined) return [whole];
-  const one = format === 'conversation' || format === 'auto' ? detect(whole).confidence >= minConfidence : false;
-  return one ? [whole] : whole;
+  if (records !== undefined) yield* bodiesOf(records, format, told);
 }
 
 function wholeDocument(file: string, text: string): unknown {
@@ -219,7 +192,7 @@ function wholeDocument(file: string, text: string): unknown {
   }
 }
 
-function print(file: string, options: ReplayOptions, { findings, coverage, steps }: PlayedFile): void {
+function print(file: string, options: ReplayOptions, { findings, coverage, steps }: Played): void {
   if (options.output === 'steps') {
     for (const step of steps) line(stepRecord(step, file));
     return;

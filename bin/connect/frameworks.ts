@@ -11,6 +11,8 @@ export interface Framework {
   readonly content: string | undefined;
   /** Scopes of its spans, whoever instruments it; `undefined`: they cannot be told from others. */
   readonly scope?: RegExp;
+  /** What it pastes besides to ask what was found, where it is a client of MCP. */
+  readonly tools?: { readonly where: string; readonly paste: string };
 }
 
 const genai = 'OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT=SPAN_ONLY (older instrumentations: true)';
@@ -25,6 +27,7 @@ from openinference.instrumentation.${module} import ${instrumentor}
 provider = TracerProvider()
 provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter("{otlp}/v1/traces")))
 ${instrumentor}().instrument(tracer_provider=provider)${extra}`;
+const server = '{"mcpServers": {"misstep": {"command": "misstep", "args": ["mcp"]}}}';
 const ends = 'A short program ends before the batch is sent: call provider.shutdown() at its end.';
 
 export const frameworks: readonly Framework[] = [
@@ -169,6 +172,7 @@ export const frameworks: readonly Framework[] = [
     trap: 'Without CLAUDE_CODE_ENHANCED_TELEMETRY_BETA=1 there are logs and no spans.',
     content: 'OTEL_LOG_USER_PROMPTS=1, OTEL_LOG_TOOL_DETAILS=1 and OTEL_LOG_TOOL_CONTENT=1',
     scope: /claude/,
+    tools: { where: 'a shell', paste: 'claude mcp add misstep -- misstep mcp' },
   },
   {
     name: 'claude-agent-sdk',
@@ -203,6 +207,7 @@ receivers:
     trap: 'Cursor reads hooks at its start: restart it.',
     content: undefined,
     scope: /cursor|claude/,
+    tools: { where: '.cursor/mcp.json', paste: server },
   },
   {
     name: 'claude-desktop',
@@ -210,6 +215,14 @@ receivers:
     paste: 'misstep replay conversations.json',
     trap: 'Nothing of it is sent anywhere by itself: what was said can be exported, what tools did is not in the export.',
     content: 'the export of conversations',
+    tools: { where: 'claude_desktop_config.json', paste: server },
+  },
+  {
+    name: 'windsurf',
+    where: '~/.codeium/windsurf/mcp_config.json',
+    paste: server,
+    trap: 'An MCP server sees only the calls to itself: nothing of what Windsurf does comes here unless its model gives it to analyze_trace.',
+    content: 'what its model gives to analyze_trace or analyze_conversation',
   },
   {
     name: 'vercel-ai',

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
 import { recordsOf } from '../../src/component/records.ts';
 import { Catalogue, type Catalogued } from './catalogue.ts';
+import type { Analyse } from './mcp/tool.ts';
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
@@ -29,6 +30,17 @@ const options = z.strictObject({
     .url({ protocol: /^http$/ })
     .optional()
     .describe('The receiver `webhook`: spans and webhooks that are sent to the API are handed to it.'),
+  mcp: z
+    .strictObject({
+      enabled: z.boolean().default(true).describe('Whether MCP is served, at /mcp.'),
+      read_only: z.boolean().default(false).describe('Leaves out the tool that judges detections.'),
+      allowed_origins: z
+        .array(z.string().regex(/^[a-z0-9.-]+$/, 'must be the name of a host, as app.example.com.'))
+        .default([])
+        .describe('Hosts of web pages that may ask. On a loopback address pages of this machine may, others nowhere.'),
+    })
+    .prefault({})
+    .describe("The Model Context Protocol: the records as tools of somebody's agent."),
   tls: z
     .strictObject({ cert_file: z.string().min(1), key_file: z.string().min(1) })
     .optional()
@@ -36,15 +48,21 @@ const options = z.strictObject({
 });
 type Options = z.output<typeof options>;
 
+/** What MCP analyses with: only who knows every adapter and detector can. */
+export interface Analysis {
+  readonly analyse: Analyse;
+  readonly formats: readonly [string, ...string[]];
+}
+
 /** `detectors` in the order in which they are listed. */
-export function apiFactory(detectors: () => readonly Catalogued[]): ExtensionFactory<typeof options> {
+export function apiFactory(detectors: () => readonly Catalogued[], analysis: Analysis): ExtensionFactory<typeof options> {
   return {
     kind: 'extension',
     type: 'api',
     stability: 'alpha',
     summary: 'REST API over a database: traces, detections, analytics, feedback.',
     options,
-    create: (id, value) => new Api(id, value, detectors),
+    create: (id, value) => new Api(id, value, detectors, analysis),
   };
 }
 
@@ -52,12 +70,14 @@ class Api implements Component {
   private readonly id: string;
   private readonly options: Options;
   private readonly detectors: () => readonly Catalogued[];
+  private readonly analysis: Analysis;
   private app: FastifyInstance | undefined;
 
-  constructor(id: string, value: Options, detectors: () => readonly Catalogued[]) {
+  constructor(id: string, value: Options, detectors: () => readonly Catalogued[], analysis: Analysis) {
     this.id = id;
     this.options = value;
     this.detectors = detectors;
+    this.analysis = analysis;
   }
 
   /** The port it listens on, also when 0 was asked for. */
@@ -66,7 +86,7 @@ class Api implements Component {
   }
 
   async start(host: Host): Promise<void> {
-    const { database, endpoint, signup, requests_per_minute: perMinute, tls, ingest_endpoint } = this.options;
+    const { database, endpoint, signup, requests_per_minute: perMinute, mcp, tls, ingest_endpoint } = this.options;
     const records = recordsOf(database, host.extension(database));
     // Who runs no API does not wait for what it needs.
     const [{ Keys }, { routes }, { createApi }] = await Promise.all([
@@ -86,6 +106,7 @@ class Api implements Component {
         signup: signup ?? local,
         perMinute,
         ingest: ingest_endpoint === undefined ? undefined : new URL(ingest_endpoint),
+        mcp: mcp.enabled ? { readOnly: mcp.read_only, origins: mcp.allowed_origins, local, ...this.analysis } : undefined,
         tls: tls === undefined ? undefined : { cert: readFileSync(tls.cert_file), key: readFileSync(tls.key_file) },
       },
     );

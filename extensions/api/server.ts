@@ -5,13 +5,13 @@
  */
 import rateLimit from '@fastify/rate-limit';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import type { z } from 'zod';
-import { RecordsError } from '../../src/component/records.ts';
 import { credentialOf } from './auth.ts';
+import { dispatch, problemOf } from './dispatch.ts';
 import { docsPage } from './docs.ts';
 import { forwardTo } from './forward.ts';
+import type { McpHttpOptions } from './mcp/http.ts';
 import { openapi } from './openapi.ts';
-import { invalid, Problem } from './problem.ts';
+import { Problem } from './problem.ts';
 import type { Route, Services } from './route.ts';
 
 const PREFIX = '/api/v1';
@@ -28,6 +28,8 @@ export interface ServerOptions {
   readonly perMinute: number;
   /** The receiver of spans and webhooks. */
   readonly ingest: URL | undefined;
+  /** Absent: nothing is at /mcp. */
+  readonly mcp: McpHttpOptions | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
 }
 
@@ -75,6 +77,11 @@ export async function createApi(routes: readonly Route[], services: Services, op
       .send(page),
   );
   if (options.ingest !== undefined) await forwardTo(app, options.ingest);
+  if (options.mcp !== undefined) {
+    // Who wants no MCP does not need its package.
+    const { mountMcp } = await import('./mcp/http.ts');
+    await mountMcp(app, routes, services, options.mcp, (request) => tenantOf(request, services, options));
+  }
   for (const route of routes) add(app, route, services, options);
   return app;
 }
@@ -87,17 +94,8 @@ function add(app: FastifyInstance, route: Route, services: Services, options: Se
     ...(perHour === undefined ? {} : { config: { rateLimit: { max: perHour, timeWindow: 3_600_000 } } }),
     handler: async (request, reply) => {
       const tenant = await whose(request, route, services, options);
-      const nowMs = services.host.clock.now();
-      const result = await route.handle({
-        ...services,
-        tenant,
-        mine: services.records.of(tenant),
-        params: read(route.params, request.params, 'path'),
-        query: read(route.query, request.query, 'query'),
-        body: read(route.body, request.body ?? {}, 'body'),
-        from: request.ip,
-        nowMs,
-      });
+      const { params, query, body, ip: from } = request;
+      const result = await dispatch(route, services, tenant, { params, query, body, from });
       if (route.reply === undefined) return reply.code(route.status ?? 204).send();
       return reply
         .code(route.status ?? 200)
@@ -107,13 +105,17 @@ function add(app: FastifyInstance, route: Route, services: Services, options: Se
   });
 }
 
-async function whose(request: FastifyRequest, route: Route, { keys }: Services, options: ServerOptions): Promise<string> {
+async function whose(request: FastifyRequest, route: Route, services: Services, options: ServerOptions): Promise<string> {
   if (route.open === true) {
     if (route.path === '/auth/tenants' && !options.signup) {
       throw new Problem(403, 'no-signup', 'Tenants are made by whoever runs misstep: set `signup: true` to let others.');
     }
     return options.anonymous ?? 'default';
   }
+  return tenantOf(request, services, options);
+}
+
+async function tenantOf(request: FastifyRequest, { keys }: Services, options: ServerOptions): Promise<string> {
   const credential = credentialOf(request.headers);
   if (credential === undefined && options.anonymous !== undefined) return options.anonymous;
   const who = credential === undefined ? undefined : await keys.who(credential);
@@ -127,15 +129,8 @@ async function whose(request: FastifyRequest, route: Route, { keys }: Services, 
   });
 }
 
-function read(schema: z.ZodType | undefined, value: unknown, where: 'path' | 'query' | 'body'): unknown {
-  if (schema === undefined) return undefined;
-  const { data, error } = schema.safeParse(value);
-  if (error !== undefined) throw invalid(where, error);
-  return data;
-}
-
 function fail(error: unknown, request: FastifyRequest, reply: FastifyReply, { host }: Services): FastifyReply {
-  const problem = problemOf(error);
+  const problem = problemOfRequest(error);
   if (problem.status === 500) {
     const message = error instanceof Error ? error.message : String(error);
     host.logger.log('error', 'A request to the API failed.', {
@@ -151,13 +146,8 @@ function fail(error: unknown, request: FastifyRequest, reply: FastifyReply, { ho
     .send(JSON.stringify(problem.body((request.url.split('?')[0] as string).slice(0, 500), request.id)));
 }
 
-function problemOf(error: unknown): Problem {
-  if (error instanceof Problem) return error;
-  if (error instanceof RecordsError) {
-    return new Problem(503, 'database-unavailable', 'The database does not answer.', { headers: { 'retry-after': '5' } });
-  }
-  const status = (error as { readonly statusCode?: unknown }).statusCode;
-  switch (status) {
+function problemOfRequest(error: unknown): Problem {
+  switch ((error as { readonly statusCode?: unknown }).statusCode) {
     case 400:
       return new Problem(400, 'malformed-body', 'The body is no JSON.');
     case 413:
@@ -165,7 +155,6 @@ function problemOf(error: unknown): Problem {
     case 415:
       return new Problem(415, 'media-type', 'Send application/json.');
     default:
-      if (error instanceof RangeError) return new Problem(400, 'bad-cursor', 'The cursor is none that a page gave.');
-      return new Problem(500, 'internal', 'Something failed here; the log says what, by the request id.');
+      return problemOf(error);
   }
 }

@@ -9,7 +9,7 @@ import { iso, isoTime, millis, paged, paging, windowOf } from './shared.ts';
 const MOST_STATES = 5_000;
 const MOST_DETECTIONS = 1_000;
 
-const trace = z.object({
+export const trace = z.object({
   id: z.string(),
   session_id: z.string().nullable(),
   framework: z.string().nullable(),
@@ -24,7 +24,7 @@ const trace = z.object({
   detection_count: z.number(),
 });
 
-const state = z.object({
+export const state = z.object({
   sequence_num: z.number(),
   span_id: z.string(),
   parent_span_id: z.string().nullable(),
@@ -93,6 +93,7 @@ function jsonOrText(text: string | null): unknown {
   }
 }
 
+const most = z.coerce.number().int().min(1).max(MOST_STATES).default(MOST_STATES);
 const params = z.object({ trace_id: z.string().regex(/^[0-9a-fA-F]{32}$/, 'must be 32 hex digits') });
 
 export const traceRoutes = [
@@ -123,13 +124,14 @@ export const traceRoutes = [
     tag: 'traces',
     summary: 'A trace with its states and detections.',
     params,
+    query: z.object({ states: most.describe('How many of its states, the first ones.') }),
     reply: trace.extend({ states: z.array(state), detections: z.array(detection) }),
-    async handle({ mine, params: { trace_id }, catalogue }) {
+    async handle({ mine, params: { trace_id }, query: { states }, catalogue }) {
       const id = trace_id.toLowerCase();
       const row = await mine.trace(id);
       if (row === undefined) throw notFound('trace', trace_id);
       const [steps, found] = await Promise.all([
-        mine.steps(id, MOST_STATES),
+        mine.steps(id, states),
         mine.detections({ trace: id }, { limit: MOST_DETECTIONS }),
       ]);
       return {
@@ -145,9 +147,10 @@ export const traceRoutes = [
     tag: 'traces',
     summary: 'The states of a trace in the order of time.',
     params,
+    query: z.object({ limit: most }),
     reply: z.array(state),
-    async handle({ mine, params: { trace_id } }) {
-      const steps = await mine.steps(trace_id.toLowerCase(), MOST_STATES);
+    async handle({ mine, params: { trace_id }, query: { limit } }) {
+      const steps = await mine.steps(trace_id.toLowerCase(), limit);
       if (steps.length === 0) throw notFound('trace', trace_id);
       return steps.map(wireState);
     },
