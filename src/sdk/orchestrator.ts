@@ -35,7 +35,9 @@ export interface OrchestratorOptions extends Selection {
 }
 
 /** Runs of one call: memory is bounded by what is handed in, not by what stays open. */
-const WHOLE: Partial<WindowOptions> = { maxTail: 100_000, maxTailBytes: 1024 * 1024 * 1024, maxSeen: 1_000_000 };
+const WHOLE: Partial<WindowOptions> = { maxTail: 100_000, maxTailBytes: 1024 * 1024 * 1024, maxSeen: 1_000_000, maxRuns: 10_000 };
+/** A host takes its room for runs when it is made: 8 ms for the 100,000 of a service, and here there is one. */
+const ONE: Partial<WindowOptions> = { maxRuns: 8 };
 
 export class DetectionOrchestrator {
   readonly scoring: ScoringEngine;
@@ -79,7 +81,7 @@ export class DetectionOrchestrator {
   analyzeRealtime(span: Span | SpanFacts, context: Trace = new Trace()): Analysis {
     const one = span instanceof Span ? span : new Span(span);
     const taken = new Taken();
-    const host = this.host(taken);
+    const host = this.host(taken, { windows: ONE });
     taken.take(host.process(walkTraces(context.toOtlp([...context.spans, one]), dialectKeys), 'default'));
     const about = [...taken.findings.values()].filter(
       ({ at, evidence }) => at.spanId === one.spanId || evidence.some(({ spanId }) => spanId === one.spanId),
