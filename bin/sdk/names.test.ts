@@ -232,10 +232,7 @@ const calls: Readonly<Record<string, (named: any) => unknown>> = {
   },
   parseOpenai: async (parse) => {
     const response = { object: 'response', id: 'resp_1', status: 'completed', created_at: 1, model: 'm', output: [] };
-    expect(
-      (await library.DetectionOrchestrator.prototype.analyze.call(new library.DetectionOrchestrator(), ...parse(response)))
-        .errors,
-    ).toEqual([]);
+    expect((await new library.DetectionOrchestrator().analyze(...parse(response))).errors).toEqual([]);
     expect(() => parse('x')).toThrow();
   },
   parseBedrockInvokeAgent: (parse) => {

@@ -62,8 +62,9 @@ class ToolHook {
     return this.given ?? defaultBridge();
   }
 
-  protected callOf(input: unknown, toolUseId: string | undefined): ToolCall | undefined {
-    const call = toolCall(input, toolUseId);
+  protected callOf(input: unknown, toolUseId: string | undefined, events: readonly string[]): ToolCall | undefined {
+    const event = member(input, 'hook_event_name');
+    const call = event === undefined || events.includes(event as string) ? toolCall(input, toolUseId) : undefined;
     return call?.id !== undefined && this.matcher.matches(call.tool, call.input) ? call : undefined;
   }
 }
@@ -71,7 +72,7 @@ class ToolHook {
 /** `hook` is what agents take. A call without `tool_use_id` is let pass. */
 export class PreToolUseHook extends ToolHook {
   readonly hook: HookCallback = async (input, toolUseId, options) => {
-    const call = this.callOf(input, toolUseId);
+    const call = this.callOf(input, toolUseId, ['PreToolUse']);
     if (call === undefined || options?.signal?.aborted) return {};
     return before(await this.bridge.before(call));
   };
@@ -80,7 +81,7 @@ export class PreToolUseHook extends ToolHook {
 /** Takes PostToolUse and PostToolUseFailure. Never blocks. */
 export class PostToolUseHook extends ToolHook {
   readonly hook: HookCallback = async (input, toolUseId) => {
-    const call = this.callOf(input, toolUseId);
+    const call = this.callOf(input, toolUseId, ['PostToolUse', 'PostToolUseFailure']);
     return call === undefined ? {} : ended(this.bridge, call, input);
   };
 }

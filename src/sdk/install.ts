@@ -146,8 +146,12 @@ function divided(file: string, event: string, entries: unknown): readonly [kept:
   for (const entry of entries as unknown[]) {
     const inner = isObject(entry) ? (entry as Settings)['hooks'] : undefined;
     if (!Array.isArray(inner)) (isOurs(entry) ? own : kept).push(entry);
-    else if (inner.every(isOurs) && inner.length > 0) own.push(entry);
-    else kept.push(inner.some(isOurs) ? { ...(entry as Settings), hooks: inner.filter((one) => !isOurs(one)) } : entry);
+    else {
+      const [ours, others] = [inner.filter(isOurs), inner.filter((one) => !isOurs(one))];
+      if (ours.length > 0) own.push({ ...(entry as Settings), hooks: ours });
+      if (ours.length === 0) kept.push(entry);
+      else if (others.length > 0) kept.push({ ...(entry as Settings), hooks: others });
+    }
   }
   return [kept, own];
 }
@@ -255,7 +259,7 @@ function write(file: string, text: string, mode?: number): void {
     writeFileSync(temporary, text, { mode: mode ?? (existsSync(file) ? statSync(file).mode & 0o777 : 0o644) });
     renameSync(temporary, file);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    if (existsSync(temporary)) rmSync(temporary);
     throw new SettingsError(`${file}: cannot be written (${(error as NodeJS.ErrnoException).code ?? String(error)}).`);
   }
 }

@@ -50,9 +50,8 @@ const dangerous = new RegExp(
     String.raw`\bchmod\s+(?:-\w+\s+)*(?:0?777|[augo]*\+s)|\bchown\s+-\w*R`,
     String.raw`\b(?:curl|wget)\b[^|;&]{0,500}\|\s{0,3}(?:sudo\s+)?(?:ba|z|da|k)?sh\b`,
     String.raw`\b(?:shutdown|reboot|halt|poweroff)\b|\bkill\s+-9\s+-1\b`,
-    String.raw`\bdrop\s+(?:table|database|schema)\b|\btruncate\s+table\b`,
+    String.raw`\b(?:drop|DROP)\s+(?:table|TABLE|database|DATABASE|schema|SCHEMA)\b|\b(?:truncate\s+table|TRUNCATE\s+TABLE)\b`,
   ].join('|'),
-  'i',
 );
 
 const SHELLS = ['Bash', 'bash', 'computer', 'shell'];
