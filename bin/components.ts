@@ -23,9 +23,13 @@ import { factory as otlp } from '../receivers/otlp/otlp.ts';
 import { managedAgents } from '../receivers/webhook/managed-agents/managed-agents.ts';
 import { factory as webhook } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
+import { provideDetectors } from '../src/sdk/registry.ts';
 import { catalogued } from './catalogued.ts';
 import { shippedDetectors } from './detectors.ts';
 import { embeddingTable } from './shipped.ts';
+
+/** For what detects beside the pipelines: the decisions of the webhook receiver. */
+provideDetectors(() => shippedDetectors);
 
 /** One for the process: what it finds can be watched at `findings$`, whichever pipeline found it. */
 const detect = detectFactory(

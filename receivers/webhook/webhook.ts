@@ -7,6 +7,7 @@ import type { Component, Consumer, ReceiverFactory } from '../../src/component/c
 import { serveHttp } from '../../src/component/transport/http-server.ts';
 import { Intake } from '../../src/component/transport/intake.ts';
 import type { Listener } from '../../src/component/transport/listener.ts';
+import { decider } from './decide.ts';
 import { createHandler } from './handler.ts';
 import { type Options, options } from './options.ts';
 import { Repeats } from './repeats.ts';
@@ -41,7 +42,8 @@ export function createWebhookReceiver(
     address: () => listener?.address,
     async start(host) {
       intake = new Intake(host, id, 'http', next, value.max_request_body_size, value.auth);
-      listener = await serveHttp(value, host, createHandler(value, intake, new Repeats(host.clock), host, id, table));
+      const decide = value.decide && decider(value.decide, host, id);
+      listener = await serveHttp(value, host, createHandler(value, intake, new Repeats(host.clock), host, id, table, decide));
       host.logger.log('info', 'Listening.', { http: listener.address });
     },
     async shutdown(signal) {

@@ -195,12 +195,13 @@ export class DetectionBridge {
     }
   }
 
-  /** The call has ended. Never rejects and never refuses: what was found is a warning. `error`: why it failed. */
+  /** The call has ended; told again under its id it is passed over. Never rejects and never refuses. `error`: why it failed. */
   async after(call: ToolCall, response: unknown, error?: string): Promise<Answer> {
     if (!this.config.tools.matches(call.tool, call.input)) return GO_ON;
     this.counts.told++;
     try {
       const session = this.session(call.sessionId);
+      if (call.id !== undefined && session.trace.spans.some(({ facts }) => facts.callId === call.id)) return GO_ON;
       const span = this.spanOf(session, call, response, error);
       this.settle(session, call, response);
       const before = new Trace(session.trace);
@@ -257,6 +258,9 @@ export class DetectionBridge {
   /** Refuses the call if its session has too little left. */
   private reserve(session: Session, call: ToolCall): Answer | undefined {
     const { budget } = this.config.settings;
+    const key = keyOf(call);
+    // Asked again: it is one call.
+    session.pending.get(key)?.reservation?.release();
     let reservation: Reservation | undefined;
     try {
       reservation = session.budget?.reserve(budget?.estimate?.(call.tool, call.input) ?? { calls: 1 });
@@ -266,8 +270,6 @@ export class DetectionBridge {
       this.enforcement.audit.log('decision', call.tool, { action: 'deny', session: call.sessionId, reason: error.message });
       return { action: 'deny', score: 100, reason: error.message, instructions: [] };
     }
-    const key = keyOf(call);
-    session.pending.get(key)?.reservation?.release();
     session.pending.set(key, { startMs: this.now(), reservation });
     if (session.pending.size > MAX_PENDING) {
       const [[oldest, { reservation: held }]] = session.pending as unknown as [[string, { reservation?: Reservation }]];
