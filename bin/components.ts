@@ -38,6 +38,8 @@ const detect = detectFactory(
   new URL(import.meta.url.endsWith('.ts') ? './detect-worker.ts' : './detect-worker.js', import.meta.url),
 );
 
+export const { findings$ } = detect;
+
 export const factories: readonly AnyFactory[] = [
   otlp,
   fileReceiver,
