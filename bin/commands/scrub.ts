@@ -9,10 +9,12 @@ interface ScrubOptions {
   readonly count?: boolean;
 }
 
-/** Of what is looked at at once; below what the detector takes, as what stands for a secret may be longer than it. */
-const PIECE = 60_000;
-/** The longest thing that is found whole: a private key. */
-const LONGEST = 20_000;
+/** Characters that are looked at at once: what the detector takes. */
+const WINDOW = 100_000;
+/** What is printed of it. The rest is looked at again: the longest thing that is found, a private key, has 20,000 characters. */
+const PRINTED = 70_000;
+/** Before a value stands what makes it one: `password = `. */
+const CONTEXT = 64;
 
 export function register(program: Command): void {
   program
@@ -45,10 +47,7 @@ function scrub(files: readonly string[], options: ScrubOptions): number {
       code = 2;
       continue;
     }
-    for (const piece of pieces(text)) {
-      const clean = cleaned(piece, counts);
-      if (!options.check) process.stdout.write(clean);
-    }
+    for (const clean of cleaned(text, counts)) if (!options.check) process.stdout.write(clean);
   }
   if (options.count || options.check) for (const [kind, count] of [...counts].sort()) process.stderr.write(`${kind}: ${count}\n`);
   return code === 0 && options.check && counts.size > 0 ? 1 : code;
@@ -61,30 +60,25 @@ function reason(error: unknown): string {
   return code ?? String(error);
 }
 
-const detector = new PIIDetector();
-
-function cleaned(piece: string, counts: Map<string, number>): string {
-  let clean = '';
-  let from = 0;
-  for (const { kind, start, end } of detector.detect(piece)) {
-    clean += `${piece.slice(from, start)}[${kind}]`;
-    from = end;
-    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+/** In pieces, which are cut where nothing is that was found, nor what makes it one. */
+function* cleaned(text: string, counts: Map<string, number>): Generator<string> {
+  const detector = new PIIDetector();
+  for (let from = 0; from < text.length; ) {
+    const window = text.slice(from, from + WINDOW);
+    const last = from + window.length === text.length;
+    let end = last ? window.length : PRINTED;
+    let clean = '';
+    let done = 0;
+    for (const match of detector.detect(window)) {
+      if (match.start - CONTEXT >= end) break;
+      clean += `${window.slice(done, match.start)}[${match.kind}]`;
+      done = match.end;
+      end = Math.max(end, done);
+      counts.set(match.kind, (counts.get(match.kind) ?? 0) + 1);
+    }
+    // A character of two units is not cut.
+    if (!last && (window.charCodeAt(end) & 0xfc00) === 0xdc00) end++;
+    yield clean + window.slice(done, end);
+    from += end;
   }
-  return clean + piece.slice(from);
-}
-
-/** Cut where nothing that is found goes on: before a private key, at the end of a line, else at a comma or a blank. */
-function* pieces(text: string): Generator<string> {
-  let from = 0;
-  while (text.length - from > PIECE) {
-    const piece = text.slice(from, from + PIECE);
-    const key = piece.lastIndexOf('-----BEGIN');
-    const least = PIECE / 2;
-    const before = key > PIECE - LONGEST && !piece.includes('-----END', key) ? key : PIECE;
-    const at = ['\n', ',', ' '].map((mark) => piece.lastIndexOf(mark, before - 1) + 1).find((one) => one > least) ?? before;
-    yield piece.slice(0, at);
-    from += at;
-  }
-  yield text.slice(from);
 }
