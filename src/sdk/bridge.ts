@@ -41,7 +41,7 @@ export interface BridgeSettings {
   readonly enableRecovery?: boolean;
   /**
    * Calls of a session that are looked at with the one at hand. Default 50: a loop of four calls that goes round ten times is in it, and
-   * an answer over 50 calls takes under 20 ms (docs/sdk.md). The reference has 10.
+   * an answer over 50 calls takes 2 ms (docs/frameworks/claude-code.md). The reference has 10.
    */
   readonly contextWindow?: number;
   /** Default 100; of more the one used longest ago is forgotten. */
