@@ -15,7 +15,8 @@ afterEach(async () => {
 });
 
 async function start(decide?: object): Promise<Rig> {
-  const on = await rig(decide === undefined ? {} : { decide });
+  // However busy the machine is, decisions are made; what is late is tested by itself.
+  const on = await rig(decide === undefined ? {} : { decide: { timeout: '20s', ...decide } });
   rigs.push(on);
   return on;
 }
@@ -109,6 +110,18 @@ describe('decide', () => {
     const { status, json } = await (await start({})).send(PATH, body);
     if (status === 200) expect(json).toEqual({});
     else expect([status, json['code']]).toEqual([400, 'malformed-payload']);
+  });
+
+  it('comes too late when the machine is too slow for it: the agent goes on', async () => {
+    const on = await start({ timeout: '1ms' });
+    const long = 'x '.repeat(15_000);
+    for (let i = 0; i < 30; i++) {
+      const { json } = await on.send(PATH, call(i, 'PostToolUse', { tool_response: `${long} ${i}` }));
+      expect(json).toEqual({});
+    }
+    expect((await on.send(PATH, call(99, 'PreToolUse', { tool_input: { command: long } }))).json).toEqual({});
+    const failed = on.registry.read('misstep_receiver_hook_answers').find(({ labels }) => labels['decision'] === 'failed');
+    expect(failed?.value).toBeGreaterThan(0);
   });
 
   it('refuses settings that are none', async () => {

@@ -183,9 +183,14 @@ const calls: Readonly<Record<string, (named: any) => unknown>> = {
     expect([thresholds.warning, thresholds.block, timeoutMs]).toEqual([40, 60, 80]);
   },
   PreToolUseHook: async (Hook) =>
-    expect(await new Hook({ bridge: new agent.DetectionBridge() }).hook({ ...call, hook_event_name: 'PreToolUse' })).toEqual({}),
+    expect(
+      await new Hook({ bridge: new agent.DetectionBridge({ timeoutMs: 30_000 }) }).hook({
+        ...call,
+        hook_event_name: 'PreToolUse',
+      }),
+    ).toEqual({}),
   PostToolUseHook: async (Hook) => {
-    const bridge = new agent.DetectionBridge();
+    const bridge = new agent.DetectionBridge({ timeoutMs: 30_000 });
     await new Hook({ bridge, matcher: agent.FILE_TOOLS }).hook({ ...call, hook_event_name: 'PostToolUse', tool_response: 1 });
     expect(bridge.counts.told).toBe(1);
   },
@@ -213,7 +218,7 @@ const calls: Readonly<Record<string, (named: any) => unknown>> = {
     await expect(check({ spans: [] })).rejects.toThrow('must be a Trace');
   },
   createCheckTool: async (create) => {
-    const bridge = new agent.DetectionBridge();
+    const bridge = new agent.DetectionBridge({ timeoutMs: 30_000 });
     const tool: agent.CheckTool = create({ bridge });
     expect(await tool.handler({ session_id: 'nobody' })).toMatchObject({ isError: true });
     for (let i = 0; i < 4; i++) await bridge.after({ sessionId: 's', tool: 'search', input: 'x' }, 'nothing');

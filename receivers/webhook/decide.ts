@@ -22,8 +22,10 @@ export const decideOption = z
       .enum(Object.values(EnforcementLevel) as [string, ...string[]])
       .default('deny')
       .describe('How far an answer may go: observe answers nothing, ask has the user decide, deny refuses.'),
-    // The answer must have left within 80 ms, and what the answer waits for is in this thread.
-    timeout: duration('60ms', { min: '1ms', max: '80ms' }).describe('Time for one answer; a later one is not given.'),
+    // The reference's 80 ms for a hook, less what the way of an answer takes.
+    timeout: duration('60ms', { min: '1ms', max: '30s' }).describe(
+      'Time for one decision; a later one is not given, and the agent goes on.',
+    ),
     max_sessions: count(100, { min: 1, max: 10_000 }).describe(
       'Sessions that are remembered; of more the one used longest ago is forgotten.',
     ),
@@ -54,6 +56,13 @@ function isPattern(text: string): boolean {
 }
 
 const NOTHING = Buffer.from('{}');
+/** For the way of an answer beside the decision. */
+const WAY_MS = 20;
+
+/** The sender of a hook is answered after so many ms, whatever there is to say. */
+export function answerWithin(options: DecideOptions): number {
+  return Math.ceil(options.timeout) + WAY_MS;
+}
 
 /** Throws an error that names a detector that is not there. */
 export function decider(options: DecideOptions, host: Host, id: string): Decide {

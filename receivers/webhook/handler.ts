@@ -11,7 +11,7 @@ import { compileKeys } from '../../src/otlp/keys.ts';
 import { spanReader } from '../../src/otlp/span.ts';
 import { walkTraces } from '../../src/otlp/traces.ts';
 import { keysOf } from './credentials.ts';
-import type { Decide } from './decide.ts';
+import { answerWithin, type Decide } from './decide.ts';
 import { Delivery } from './delivery.ts';
 import { type Options, signingOf } from './options.ts';
 import type { Problem } from './problem.ts';
@@ -146,7 +146,8 @@ export function createHandler(
     asked: Asked | undefined,
   ): void {
     // What becomes of the data of a sender that stands still meanwhile is in the books either way.
-    const timer = answerWithinMs === undefined ? undefined : setTimeout(() => visit.reply(200, NO_DECISION), answerWithinMs);
+    const withinMs = answerWithinMs !== undefined && options.decide ? answerWithin(options.decide) : answerWithinMs;
+    const timer = withinMs === undefined ? undefined : setTimeout(() => visit.reply(200, NO_DECISION), withinMs);
     after(taken, (failure) => {
       if (delivery.repeat !== undefined) {
         repeated.add(1);

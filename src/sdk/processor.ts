@@ -28,8 +28,8 @@ export interface ProcessorOptions extends Selection {
   readonly windows?: Partial<WindowOptions>;
 }
 
-/** Spans of one turn: some milliseconds of detection, then the program goes on. */
-const BATCH = 64;
+/** Spans of one turn, then the program goes on: with the cost of a step in `bench/step.ts` 1 to 2 ms. */
+const BATCH = 16;
 const TICK_MS = 1_000;
 const WINDOWS: Partial<WindowOptions> = { maxRuns: 1_000, maxTailBytes: 16 * 1024 * 1024 };
 
