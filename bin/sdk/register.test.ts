@@ -119,7 +119,8 @@ describe.skipIf(!built)('misstep/register', () => {
 
   it('lets a program end whose exporter reaches nobody', () => {
     const began = performance.now();
+    // Without the bound the exporter tries for 10 s.
     expect(run([], { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:9' }).status).toBe(0);
-    expect(performance.now() - began).toBeLessThan(15_000);
+    expect(performance.now() - began).toBeLessThan(7_000);
   });
 });

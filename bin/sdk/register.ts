@@ -9,7 +9,7 @@
  *
  * A program that starts an SDK of its own adds the processor there instead: the API takes the first provider and refuses the second.
  */
-import { context, diag, TraceFlags, type TracerProvider, trace } from '@opentelemetry/api';
+import { context, TraceFlags, type TracerProvider, trace } from '@opentelemetry/api';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { BasicTracerProvider, BatchSpanProcessor, type SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { confidenceTier } from '../../src/detector/calibration.ts';
@@ -60,15 +60,20 @@ function start(): void {
 
 /** Runs `end` when the program has nothing left to do, or is told to end by a signal that it does not handle itself. */
 function endWith(end: () => Promise<void>): void {
-  let ended: Promise<void> | undefined;
-  const once = (): Promise<void> => {
+  let ended: Promise<boolean> | undefined;
+  /** False if it took too long. */
+  const once = (): Promise<boolean> => {
     ended ??= Promise.race([
-      end().catch((error: unknown) => diag.error('misstep/register', error)),
-      new Promise<void>((resolve) => setTimeout(resolve, END_MS).unref()),
+      end().then(
+        () => true,
+        () => true,
+      ),
+      new Promise<boolean>((resolve) => setTimeout(() => resolve(false), END_MS).unref()),
     ]);
     return ended;
   };
-  process.once('beforeExit', () => void once());
+  // The program has nothing left to do; an exporter that tries again is no reason to stay.
+  process.once('beforeExit', () => void once().then((inTime) => (inTime ? undefined : process.exit())));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     const handler = (): void => {
       process.off(signal, handler);
