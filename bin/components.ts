@@ -26,10 +26,14 @@ import { managedAgents } from '../receivers/webhook/managed-agents/managed-agent
 import { n8n } from '../receivers/webhook/n8n/n8n.ts';
 import { webhookFactory } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
+import { provideDetectors } from '../src/sdk/registry.ts';
 import { analysisIn } from './analysis.ts';
 import { catalogued } from './catalogued.ts';
 import { shippedDetectors } from './detectors.ts';
 import { embeddingTable } from './shipped.ts';
+
+/** For what detects beside the pipelines: the decisions of the webhook receiver. */
+provideDetectors(() => shippedDetectors);
 
 /** One for the process: what it finds can be watched at `findings$`, whichever pipeline found it. */
 const detect = detectFactory(
@@ -37,6 +41,8 @@ const detect = detectFactory(
   embeddingTable,
   new URL(import.meta.url.endsWith('.ts') ? './detect-worker.ts' : './detect-worker.js', import.meta.url),
 );
+
+export const { findings$ } = detect;
 
 export const factories: readonly AnyFactory[] = [
   otlp,

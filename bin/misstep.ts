@@ -21,6 +21,11 @@ const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): 
   tail: () => import('./commands/tail.ts'),
   doctor: () => import('./commands/doctor.ts'),
   hook: () => import('./commands/hook.ts'),
+  hooks: () => import('./commands/hooks.ts'),
+  explain: () => import('./commands/explain.ts'),
+  verify: () => import('./commands/verify.ts'),
+  scrub: () => import('./commands/scrub.ts'),
+  watch: () => import('./commands/watch.ts'),
   connect: () => import('./commands/connect.ts'),
   tune: () => import('./commands/tune.ts'),
   suppress: () => import('./commands/suppress.ts'),
@@ -43,6 +48,7 @@ Examples:
   misstep detectors loop                       what a detector finds, and when it is wrong
   misstep connect n8n                          what to paste so that a framework sends its runs here
   misstep tail                                 what the running sidecar finds, as it finds it
+  misstep watch -- node app.js                 run a program and print what is found in it
   misstep tune                                 what labels say about thresholds
   misstep doctor                               why a detector has not fired
   misstep mcp                                  what was found, as tools of your agent`,

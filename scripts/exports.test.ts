@@ -8,7 +8,14 @@ import { type Rooms, readModules } from './rooms.ts';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** What package.json exports; and the generator, whose text holds the exports of what it writes. */
-const ENTRIES = ['src/index.ts', 'src/detector/testing/tester.ts', 'scripts/generate.ts'];
+const ENTRIES = [
+  'bin/sdk/index.ts',
+  'bin/sdk/agent.ts',
+  'bin/sdk/register.ts',
+  'src/index.ts',
+  'src/detector/testing/tester.ts',
+  'scripts/generate.ts',
+];
 
 test('the tree exports nothing that only its own file names', () => {
   const read = (path: string): string => readFileSync(`${root}${path}`, 'utf8');

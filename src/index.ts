@@ -1,5 +1,6 @@
 /**
- * The library. Three ways in:
+ * The library. Four ways in (`misstep` is this with the shipped detectors, bin/sdk/index.ts):
+ * - analyse traces in this process: `DetectionOrchestrator`, `MisstepSpanProcessor`, and what stands around them (docs/sdk.md);
  * - write a detector: `defineDetector` and its types; test it with `misstep/testing`;
  * - run detectors over steps of your own: `windowBySession` and `detect` on an RxJS stream;
  * - run or extend the sidecar: `startService` with factories of your own beside the contracts they keep.
@@ -62,6 +63,37 @@ export {
 export type { Finding } from './detector/finding.ts';
 export { activate, type DetectorConfig, type ShippedDetector } from './detector/options.ts';
 export { detect, type StepWindow, windowBySession } from './detector/stream.ts';
+export { PlatformAdapter } from './sdk/adapter.ts';
+export { AuditEvent, type AuditKind, AuditLogger, type AuditOptions } from './sdk/audit.ts';
+export { DetectionConfig, type DetectionSettings, HealingConfig, type HealingSettings, MisstepConfig } from './sdk/config.ts';
+export { type Decision, EnforcementEngine, EnforcementLevel, type EnforcementLevelName } from './sdk/enforcement.ts';
+export {
+  BaseFix,
+  FixContext,
+  type FixInjectionProtocol,
+  FixResult,
+  HealingEngine,
+  type HealingOptions,
+  HealingPlan,
+  InstructionFix,
+  InstructionQueue,
+  type PlannedFix,
+} from './sdk/healing.ts';
+export { type Analysis, DetectionOrchestrator, type OrchestratorOptions, type TraceInput } from './sdk/orchestrator.ts';
+export { PIIDetector, type PIIMatch, Tokenizer, TokenVault } from './sdk/privacy.ts';
+export { MisstepSpanProcessor, type ProcessorOptions } from './sdk/processor.ts';
+export { DetectorRegistry } from './sdk/registry.ts';
+export { DetectionResult, Evidence, FixRecommendation } from './sdk/result.ts';
+export { type Scored, ScoringEngine, SeverityLevel, type SeverityName, Thresholds } from './sdk/scoring.ts';
+export {
+  Event,
+  Span,
+  type SpanFacts,
+  type SpanKind,
+  Trace,
+  TraceMetadata,
+  type TraceMetadataFacts,
+} from './sdk/trace.ts';
 export type { ExporterAccount, ReceiverAccount } from './service/ledger.ts';
 export { createLogger, type LogOptions, type RootLogger } from './service/logger.ts';
 export { type Service, type ServiceSettings, startService } from './service/service.ts';

@@ -108,7 +108,11 @@ function reason(error: unknown): string {
     : message;
 }
 
-function configured(options: ReplayOptions): ReturnType<typeof activate>['active'] | undefined {
+/** The chosen detectors with their options; `undefined` when one is wrong, which was said on stderr by `command`. */
+export function configured(
+  options: Pick<ReplayOptions, 'set' | 'detector'>,
+  command = 'replay',
+): ReturnType<typeof activate>['active'] | undefined {
   const config: Record<string, Record<string, unknown>> = {};
   const problems: string[] = [];
   for (const one of options.set ?? []) {
@@ -127,7 +131,7 @@ function configured(options: ReplayOptions): ReturnType<typeof activate>['active
   });
   for (const { path, message } of wrong)
     problems.push(`${path.length > 0 ? `--set ${path.join('.')}` : '--detector'}: ${message}`);
-  for (const problem of problems) notice(problem);
+  for (const problem of problems) process.stderr.write(`misstep ${command}: ${shown(problem)}\n`);
   return problems.length > 0 ? undefined : active;
 }
 

@@ -23,6 +23,8 @@ interface Arrived {
   readonly receivedMs: number;
   /** The sender's own for this delivery. */
   readonly keys: readonly string[];
+  /** Told of the payload once it is read; `repeated`: it has been here before. Must not throw. */
+  readonly onPayload?: ((payload: unknown, repeated: boolean) => void) | undefined;
 }
 
 export class Delivery {
@@ -63,7 +65,7 @@ export class Delivery {
   }
 
   private read(bytes: Uint8Array): Uint8Array {
-    const { route, shape, tenant, keys, receivedMs } = this.arrived;
+    const { route, shape, tenant, keys, receivedMs, onPayload } = this.arrived;
     const { adapter, answer, format } = route;
     const payload = readPayload(bytes, shape);
     const documents = adapter.convert(payload, receivedMs);
@@ -76,6 +78,7 @@ export class Delivery {
       this.problem = { code: 'idempotency-key-reused', detail };
       throw new WireError(detail);
     }
+    onPayload?.(payload, 'repeat' in begun);
     if ('repeat' in begun) {
       this.repeat = begun.repeat;
       return NOTHING;

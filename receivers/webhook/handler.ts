@@ -13,6 +13,7 @@ import { compileKeys } from '../../src/otlp/keys.ts';
 import { spanReader } from '../../src/otlp/span.ts';
 import { walkTraces } from '../../src/otlp/traces.ts';
 import { keysOf } from './credentials.ts';
+import { answerWithin, type Decide } from './decide.ts';
 import { Delivery, EMPTY_BODY, readingProblem } from './delivery.ts';
 import type { Grading } from './grading.ts';
 import { type Options, signingOf } from './options.ts';
@@ -46,6 +47,7 @@ export function createHandler(
   id: string,
   table: ReadonlyMap<string, Route>,
   grading: Grading,
+  decide: Decide | undefined,
 ): (exchange: Exchange) => void {
   const signatures = new Map<string, Signed>(
     Object.entries(options.signatures).map(([path, one]) => [path, { signing: signingOf(one), tenant: one.tenant }]),
@@ -130,10 +132,14 @@ export function createHandler(
       }
       // Part of what is signed, so that a message that is played again is known by it.
       if (scheme === 'standard') keys.push(`${scope}\nid\n${headers['webhook-id']}`);
-      const delivery = new Delivery({ route, shape, tenant, receivedMs: host.clock.now(), keys }, repeats, host.logger);
+      // Who stands still gets the decision as soon as it is made, whatever becomes of the data.
+      const asked = decide && route.answerWithinMs !== undefined ? new Asked(visit, decide, tenant) : undefined;
+      const onPayload = asked && ((payload: unknown, repeated: boolean) => asked.about(payload, repeated));
+      const arrived = { route, shape, tenant, receivedMs: host.clock.now(), keys, onPayload };
+      const delivery = new Delivery(arrived, repeats, host.logger);
       const convert = (given: Uint8Array) => delivery.convert(given);
       const taken = intake.take({ signal: 'traces', body, inflate, convert, admitted: bytes, tenant, metadata: undefined });
-      answer(visit, route, delivery, taken);
+      answer(visit, route, delivery, taken, asked);
     });
   }
 
@@ -182,15 +188,23 @@ export function createHandler(
     });
   }
 
-  function answer(visit: Visit, { answerWithinMs }: AdapterRoute, delivery: Delivery, taken: Taken): void {
+  function answer(
+    visit: Visit,
+    { answerWithinMs }: AdapterRoute,
+    delivery: Delivery,
+    taken: Taken,
+    asked: Asked | undefined,
+  ): void {
     // What becomes of the data of a sender that stands still meanwhile is in the books either way.
-    const timer = answerWithinMs === undefined ? undefined : setTimeout(() => visit.reply(200, NO_DECISION), answerWithinMs);
+    const withinMs = answerWithinMs !== undefined && options.decide ? answerWithin(options.decide) : answerWithinMs;
+    const timer = withinMs === undefined ? undefined : setTimeout(() => visit.reply(200, NO_DECISION), withinMs);
     after(taken, (failure) => {
       if (delivery.repeat !== undefined) {
         repeated.add(1);
         visit.header('idempotency-replayed', 'true');
       }
       after(delivery.repeat ?? delivery.settle(failure), (outcome) => {
+        if (asked?.begun) return;
         clearTimeout(timer);
         if (delivery.problem !== undefined) visit.refuse(delivery.problem);
         else if ('reply' in outcome) visit.reply(outcome.reply.status, outcome.reply.body);
@@ -237,6 +251,25 @@ export function createHandler(
         visit.fail(failure);
       }
     });
+  }
+}
+
+/** A decision about the payload of a request, once it is read. */
+class Asked {
+  begun = false;
+  private readonly visit: Visit;
+  private readonly decide: Decide;
+  private readonly tenant: string;
+
+  constructor(visit: Visit, decide: Decide, tenant: string) {
+    this.visit = visit;
+    this.decide = decide;
+    this.tenant = tenant;
+  }
+
+  about(payload: unknown, repeated: boolean): void {
+    this.begun = true;
+    void this.decide(payload, this.tenant, repeated).then((body) => this.visit.reply(200, body));
   }
 }
 

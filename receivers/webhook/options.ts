@@ -4,6 +4,7 @@ import { wrong } from '../../config/kind.ts';
 import { type Secret, secret } from '../../config/secret.ts';
 import { endpoint } from '../../src/component/transport/endpoint.ts';
 import { checkReach, checkTimes, httpServerOptions } from '../../src/component/transport/server-options.ts';
+import { decideOption } from './decide.ts';
 import { routes } from './routes.ts';
 import { type Signing, secretBytes } from './signature.ts';
 
@@ -36,6 +37,7 @@ export const options = z
       .record(z.string(), signature)
       .default({})
       .describe('By path: who signs its requests. The signature is then what is asked for there, in the place of auth.'),
+    decide: decideOption.optional(),
   })
   .superRefine(checkReach)
   .superRefine(checkTimes)

@@ -9,6 +9,7 @@ import { Intake } from '../../src/component/transport/intake.ts';
 import type { Listener } from '../../src/component/transport/listener.ts';
 import type { ActiveDetector } from '../../src/detector/fold.ts';
 import { activate, type ShippedDetector } from '../../src/detector/options.ts';
+import { decider } from './decide.ts';
 import { Grading } from './grading.ts';
 import { createHandler } from './handler.ts';
 import { type Options, options } from './options.ts';
@@ -49,7 +50,9 @@ export function createWebhookReceiver(
     address: () => listener?.address,
     async start(host) {
       intake = new Intake(host, id, 'http', next, value.max_request_body_size, value.auth);
-      const handler = createHandler(value, intake, new Repeats(host.clock), host, id, table, new Grading(graders, host.logger));
+      const decide = value.decide && decider(value.decide, host, id);
+      const grading = new Grading(graders, host.logger);
+      const handler = createHandler(value, intake, new Repeats(host.clock), host, id, table, grading, decide);
       listener = await serveHttp(value, host, handler);
       host.logger.log('info', 'Listening.', { http: listener.address });
     },

@@ -10,11 +10,16 @@ interface Rule {
   /** What a text must hold, lower case, for the pattern to be tried. */
   readonly hints: readonly string[];
   readonly pattern: RegExp;
-  /** Replaces one match; `undefined` leaves it. */
-  readonly replace: (match: string, ...groups: string[]) => string | undefined;
+  /** What stands in the place of one match, with `put(what, secret)` for the part of it that must not be seen; `undefined` leaves it. */
+  readonly replace: (put: Put, match: string, ...groups: string[]) => string | undefined;
 }
 
-const as = (what: string) => () => `[${what}]`;
+type Put = (what: string, secret: string) => string;
+
+const as =
+  (what: string): Rule['replace'] =>
+  (put, match) =>
+    put(what, match);
 
 /** The longest text that is looked at whole; the rest of a longer one is cut off rather than handed on unread. */
 const MAX_CHARS = 100_000;
@@ -64,16 +69,23 @@ const rules: readonly Rule[] = [
   {
     hints: ['bearer', 'basic'],
     pattern: /\b(bearer|basic)\s{1,5}[A-Za-z0-9._~+/=-]{8,4000}/gi,
-    replace: (match, scheme) => (/\d|[A-Z].*[a-z]|[=+/]/.test(match.slice(scheme?.length)) ? `${scheme} [token]` : undefined),
+    replace: (put, match, scheme = '') => {
+      const token = match.slice(scheme.length).trimStart();
+      return /\d|[A-Z].*[a-z]|[=+/]/.test(token) ? `${match.slice(0, -token.length)}${put('token', token)}` : undefined;
+    },
   },
   // user:password@host
-  { hints: ['://'], pattern: /:\/\/[^\s/:@"'<>]{0,200}:[^\s/@"'<>]{1,200}@/g, replace: () => '://[credentials]@' },
+  {
+    hints: ['://'],
+    pattern: /:\/\/[^\s/:@"'<>]{0,200}:[^\s/@"'<>]{1,200}@/g,
+    replace: (put, match) => `://${put('credentials', match.slice(3, -1))}@`,
+  },
   // A name that says secret, then its value: password=…, "api_key": "…", --token …
   {
     hints: ['passw', 'pwd', 'secret', 'token', 'api', 'key', 'credential', 'passphrase', 'auth'],
     pattern:
       /((?:passw(?:or)?d|passphrase|pwd|secret|client_secret|api[_-]?key|access[_-]?key|private[_-]?key|secret[_-]?key|(?:access|auth|refresh|session|id|api|bearer)[_-]?token|token|credentials?|authorization)["'\\]{0,4}\s{0,3}(?:[:=]|=>|\bis\b)\s{0,3}["'\\]{0,4})([^\s"'\\,;&}{()[\]<>]{4,2000})/gi,
-    replace: (_match, name, value) => (looksLikeValue(value ?? '') ? `${name}[secret]` : undefined),
+    replace: (put, _match, name, value = '') => (looksLikeValue(value) ? `${name}${put('secret', value)}` : undefined),
   },
   {
     hints: ['@'],
@@ -88,16 +100,24 @@ const ibanPattern = /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-
 
 /** The text without what it should not show. */
 export function redact(text: string): string {
+  return replaceSecrets(text, (what) => `[${what}]`);
+}
+
+/**
+ * As `redact`, with what `put(what, secret)` gives in the place of each. It must begin with `[` and end with `]`: so no later rule
+ * takes it for a value. `what` is one of: private key, key, token, credentials, secret, e-mail, card, iban.
+ */
+export function replaceSecrets(text: string, put: Put): string {
   let result = text.length > MAX_CHARS ? `${text.slice(0, MAX_CHARS)}…` : text;
   if (result.length < 6) return result;
   const lower = result.toLowerCase();
   for (const { hints, pattern, replace } of rules) {
     if (!hints.some((hint) => lower.includes(hint))) continue;
-    result = result.replace(pattern, (match, ...groups: string[]) => replace(match, ...groups) ?? match);
+    result = result.replace(pattern, (match, ...groups: string[]) => replace(put, match, ...groups) ?? match);
   }
   if (/\d{4}/.test(result)) {
-    result = result.replace(cardPattern, (match) => (isCard(match) ? '[card]' : match));
-    result = result.replace(ibanPattern, (match) => (isIban(match) ? '[iban]' : match));
+    result = result.replace(cardPattern, (match) => (isCard(match) ? put('card', match) : match));
+    result = result.replace(ibanPattern, (match) => (isIban(match) ? put('iban', match) : match));
   }
   return result;
 }

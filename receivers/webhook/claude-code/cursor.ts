@@ -30,11 +30,14 @@ const events: Readonly<Record<string, Named>> = Object.assign(Object.create(null
   preToolUse: { event: 'PreToolUse' },
   postToolUse: { event: 'PostToolUse', more: tool },
   postToolUseFailure: { event: 'PostToolUseFailure', more: tool },
-  beforeShellExecution: { event: 'PreToolUse' },
+  beforeShellExecution: { event: 'PreToolUse', more: shell },
   afterShellExecution: { event: 'PostToolUse', more: shell },
   beforeMCPExecution: { event: 'PreToolUse' },
   afterMCPExecution: { event: 'PostToolUse', more: mcp },
-  beforeReadFile: { event: 'PreToolUse' },
+  beforeReadFile: {
+    event: 'PreToolUse',
+    more: (input: Dict) => ({ tool_name: 'Read', tool_input: { file_path: member(input, 'file_path') } }),
+  },
   afterFileEdit: {
     event: 'PostToolUse',
     more: (input: Dict) => ({

@@ -1,0 +1,122 @@
+/**
+ * Personal data and secrets: found, replaced by tokens, and put back by who holds the vault. The rules are those of `redact`
+ * (keys, tokens, credentials, e-mail, cards and IBANs with their checksums), and telephone and US social security numbers.
+ */
+import { createHmac, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { replaceSecrets } from '../text/redact.ts';
+
+/** What was found, and where: `text.slice(start, end)` is `value`. */
+export interface PIIMatch {
+  readonly kind: string;
+  readonly value: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The longest text that is looked at; a longer one is refused, not cut: what is not looked at must not be handed on. */
+const MAX_CHARS = 100_000;
+/** E.164: a plus, then 8 to 15 digits in groups. Without the plus any number would be one. */
+const phonePattern = /(?<![\w+])\+[1-9](?:[ ().-]{0,2}\d){7,14}(?!\d)/g;
+/** Areas 000, 666 and 9xx, groups 00 and serials 0000 were never given out. */
+const ssnPattern = /(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])/g;
+
+function replaced(text: string, put: (kind: string, value: string) => string): string {
+  if (text.length > MAX_CHARS)
+    throw new RangeError(`text: at most ${MAX_CHARS} characters, got ${text.length}. Give it in parts.`);
+  return replaceSecrets(text, put)
+    .replace(phonePattern, (match) => put('phone', match))
+    .replace(ssnPattern, (match) => put('ssn', match));
+}
+
+/** Marks a place while the text is searched: a private-use character within brackets, which no rule takes for a value. */
+const MARK = '\u{F8FF}';
+const markPattern = new RegExp(`\\[${MARK}(\\d+)\\]`, 'g');
+
+export class PIIDetector {
+  /** In order. Throws a RangeError for more than 100,000 characters. Text that holds U+F8FF is searched as if it held none. */
+  detect(text: string): readonly PIIMatch[] {
+    const found: { readonly kind: string; readonly value: string }[] = [];
+    const marked = replaced(text.replaceAll(MARK, '?'), (kind, value) => `[${MARK}${found.push({ kind, value }) - 1}]`);
+    const matches: PIIMatch[] = [];
+    let shift = 0;
+    for (const { 0: mark, 1: place, index } of marked.matchAll(markPattern)) {
+      const { kind, value } = found[Number(place)] as { kind: string; value: string };
+      // A value in which an earlier rule had found something, is found whole.
+      const whole = value.replace(markPattern, (_, inner: string) => (found[Number(inner)] as { value: string }).value);
+      const start = index + shift;
+      matches.push({ kind, value: whole, start, end: start + whole.length });
+      shift += whole.length - mark.length;
+    }
+    return matches;
+  }
+
+  has(text: string): boolean {
+    return this.detect(text).length > 0;
+  }
+
+  /** The text with `[kind]` in the place of each. */
+  redact(text: string): string {
+    return replaced(text, (kind) => `[${kind}]`);
+  }
+}
+
+/** Where tokens are turned back into values: in memory of this process, bounded, each entry for a time. */
+export class TokenVault {
+  private readonly values: LRUCache<string, string>;
+
+  /** Beyond `maxEntries` the one used longest ago is forgotten; `ttlMs` after it was put. Defaults: 10,000 entries, one hour. */
+  constructor({ maxEntries = 10_000, ttlMs = 3_600_000 }: { readonly maxEntries?: number; readonly ttlMs?: number } = {}) {
+    if (!Number.isSafeInteger(maxEntries) || maxEntries < 1)
+      throw new RangeError(`maxEntries: must be a whole number from 1, got ${maxEntries}.`);
+    if (!(ttlMs > 0)) throw new RangeError(`ttlMs: must be above 0, got ${ttlMs}.`);
+    this.values = new LRUCache({ max: maxEntries, ttl: ttlMs });
+  }
+
+  put(token: string, value: string): void {
+    this.values.set(token, value);
+  }
+
+  /** `undefined` if it was never put, has expired or was forgotten. */
+  get(token: string): string | undefined {
+    return this.values.get(token);
+  }
+
+  get size(): number {
+    return this.values.size;
+  }
+
+  clear(): void {
+    this.values.clear();
+  }
+}
+
+const tokenPattern = /\[[a-z -]{1,20}:[0-9a-f]{16}\]/g;
+
+/**
+ * Replaces values by tokens `[kind:16 hex digits]`. The same value is the same token as long as the tokenizer lives; by its random
+ * key nobody else can tell a value from its token.
+ */
+export class Tokenizer {
+  readonly vault: TokenVault;
+  private readonly key = randomBytes(32);
+
+  constructor(vault = new TokenVault()) {
+    this.vault = vault;
+  }
+
+  tokenize(text: string): string {
+    return replaced(text, (kind, found) => {
+      // A value in which an earlier rule had found something.
+      const value = this.detokenize(found);
+      const token = `[${kind}:${createHmac('sha256', this.key).update(value).digest('hex').slice(0, 16)}]`;
+      this.vault.put(token, value);
+      return token;
+    });
+  }
+
+  /** With the values of the tokens that the vault still knows; others stay. */
+  detokenize(text: string): string {
+    return text.replace(tokenPattern, (token) => this.vault.get(token) ?? token);
+  }
+}
