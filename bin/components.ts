@@ -11,7 +11,7 @@ import { factory as store } from '../exporters/store/store.ts';
 import { apiFactory } from '../extensions/api/api.ts';
 import { factory as basicAuth } from '../extensions/basicauth/basicauth.ts';
 import { factory as bearerTokenAuth } from '../extensions/bearertokenauth/bearertokenauth.ts';
-import { factory as database } from '../extensions/database/database.ts';
+import { databaseFactory } from '../extensions/database/database.ts';
 import { factory as fileStorage } from '../extensions/file_storage/file_storage.ts';
 import { factory as healthCheck } from '../extensions/health_check/health_check.ts';
 import { factory as batch } from '../processors/batch/batch.ts';
@@ -25,7 +25,7 @@ import { factory as webhook } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
 import { catalogued } from './catalogued.ts';
 import { shippedDetectors } from './detectors.ts';
-import { embeddingTable } from './shipped.ts';
+import { embeddingFile, embeddingTable } from './shipped.ts';
 
 /** One for the process: what it finds can be watched at `findings$`, whichever pipeline found it. */
 const detect = detectFactory(
@@ -52,7 +52,7 @@ export const factories: readonly AnyFactory[] = [
   detections,
   healthCheck,
   fileStorage,
-  database,
+  databaseFactory(embeddingFile),
   apiFactory(catalogued),
   bearerTokenAuth,
   basicAuth,

@@ -8,6 +8,7 @@ import { finding, request, type SpanSaid } from '../../extensions/database/testi
 import type { DatabaseExtension } from '../../src/component/records.ts';
 import { type TestHost, testHost } from '../../src/component/testing.ts';
 import { catalogued } from '../catalogued.ts';
+import { embeddingFile } from '../shipped.ts';
 
 export interface Answer {
   readonly status: number;
@@ -32,7 +33,7 @@ const signal = new AbortController().signal;
 /** `local: false` = as on an address that others reach: everybody needs a key. */
 export async function startPlatform(options: object = {}, local = true): Promise<Platform> {
   const directory = mkdtempSync(join(tmpdir(), 'misstep-api-'));
-  const databases = databaseFactory(new URL('../../extensions/database/testing/worker.mjs', import.meta.url));
+  const databases = databaseFactory(embeddingFile, new URL('../../extensions/database/testing/worker.mjs', import.meta.url));
   const database = databases.create('database', databases.options.parse({ directory })) as DatabaseExtension;
   const host = testHost(undefined, { database });
   await database.start(host);

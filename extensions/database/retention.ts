@@ -1,5 +1,6 @@
 /** Takes out what is too old or too much, oldest trace first, in small transactions. Documents are not touched. */
 import { type Driver, places } from './driver.ts';
+import { removeVectors } from './vectors.ts';
 
 export interface Limits {
   readonly maxAgeMs: number;
@@ -44,6 +45,7 @@ async function oldest(driver: Driver, beforeMs: number): Promise<(readonly [tena
 
 async function remove(driver: Driver, traces: readonly (readonly [string, string])[]): Promise<void> {
   const values = traces.flat();
+  await removeVectors(driver, traces);
   for (const table of ['steps', 'detections', 'traces']) {
     await driver.run(`DELETE FROM misstep_${table} WHERE (tenant, trace_id) IN (VALUES ${places(traces.length, 2)})`, values);
   }

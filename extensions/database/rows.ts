@@ -32,7 +32,7 @@ export interface TraceFacts {
 }
 
 /** As it comes; when it came and what people say of it are the table's. */
-export type NewDetection = Omit<DetectionRow, 'created_ms' | 'updated_ms' | 'verdict' | 'notes' | 'judged_ms'>;
+export type NewDetection = Omit<DetectionRow, 'occurrences' | 'created_ms' | 'updated_ms' | 'verdict' | 'notes' | 'judged_ms'>;
 
 export interface Rows {
   readonly traces: readonly TraceFacts[];
@@ -53,7 +53,7 @@ export function rowsOf(body: Uint8Array, tenant: string, content: boolean): Rows
     if (own || index.isAgent(row)) {
       for (const event of reader.events()) {
         if (event.name !== EVENT_NAME) continue;
-        const detection = detectionOf(cleanMap(event.attributes));
+        const detection = detectionOf(cleanMap(event.attributes), event.timeMs);
         if (detection !== undefined) detections.push(detection);
       }
     }
@@ -156,7 +156,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function detectionOf(attributes: ReadonlyMap<string, Value>): NewDetection | undefined {
+function detectionOf(attributes: ReadonlyMap<string, Value>, saidMs: number): NewDetection | undefined {
   const string = (key: string): string => {
     const value = attributes.get(key);
     return typeof value === 'string' ? value : '';
@@ -196,6 +196,7 @@ function detectionOf(attributes: ReadonlyMap<string, Value>): NewDetection | und
     taxonomy: Object.fromEntries(taxonomy),
     version: Math.trunc(number('misstep.detector.version')),
     config_hash: cut(string('misstep.detector.config_hash'), NAME_CHARACTERS),
+    said_ms: saidMs,
   };
 }
 
