@@ -13,7 +13,7 @@ const keys: Record<'full' | 'other', string> = { full: '', other: '' };
 const ids: Record<string, string> = {};
 
 beforeAll(async () => {
-  platform = await startPlatform({ signup: true }, false);
+  platform = await startPlatform({ signup: true, webhook_hosts: ['127.0.0.1:9'] }, false);
   for (const name of ['full', 'other'] as const) {
     const { body } = await platform.ask('POST', '/auth/tenants', { name });
     keys[name] = body.api_key;
@@ -36,6 +36,8 @@ beforeAll(async () => {
   ids['group'] = group.body.id;
   const key = await ask('full', 'POST', '/auth/api-keys', { name: 'k' });
   ids['key'] = key.body.id;
+  const webhook = await ask('full', 'POST', '/webhooks', { url: 'http://127.0.0.1:9/full' });
+  ids['webhook'] = webhook.body.id;
 });
 
 afterAll(() => platform.stop());
@@ -46,11 +48,16 @@ function ask(who: 'full' | 'other' | undefined, method: string, path: string, bo
 
 /** What fills `{name}` in the order of the table: things of the tenant `full`. */
 function fill(path: string): string {
-  const of = path.startsWith('/detections') ? DETECTION : (ids['group'] as string);
-  return path
-    .replace('{trace_id}', TRACE)
-    .replace('{key_id}', ids['key'] as string)
-    .replace('{id}', of);
+  const [, area = ''] = path.split('/');
+  const of = { detections: DETECTION, webhooks: ids['webhook'] as string }[area] ?? (ids['group'] as string);
+  return (
+    path
+      .replace('{trace_id}', TRACE)
+      .replace('{key_id}', ids['key'] as string)
+      .replace('{id}', of)
+      // Else it stays open.
+      .replace(/stream$/, 'stream?seconds=0')
+  );
 }
 
 const bodies: Readonly<Record<string, unknown>> = {
@@ -60,6 +67,9 @@ const bodies: Readonly<Record<string, unknown>> = {
   'PUT /detections/{id}/validate': { false_positive: true, notes: 'no' },
   'POST /detections/{id}/validate': { false_positive: false },
   'POST /feedback': { detection_id: DETECTION, is_correct: true, reason: 'yes', severity_rating: 3 },
+  'POST /webhooks': { url: 'http://127.0.0.1:9/hook' },
+  'PUT /webhooks/{id}': { url: 'http://127.0.0.1:9/other', events: ['detection.created'] },
+  'POST /webhooks/{id}/redeliver': {},
   'POST /workflow-groups': { name: 'new' },
   'PUT /workflow-groups/{id}': { name: 'other name', workflow_ids: ['a'] },
   'POST /workflow-groups/{id}/assign': { workflow_ids: ['b'] },
@@ -94,7 +104,7 @@ test.each(named(guarded))('claim 24: %s shows and changes nothing of another ten
     return;
   }
   const text = JSON.stringify(body);
-  for (const foreign of [TRACE, DETECTION, 'shopper', ids['group'] as string, ids['key'] as string]) {
+  for (const foreign of [TRACE, DETECTION, 'shopper', ...['group', 'key', 'webhook'].map((one) => ids[one] as string)]) {
     // What the request named itself may be in the answer.
     if (!JSON.stringify(bodyOf(route) ?? '').includes(foreign)) expect(text).not.toContain(foreign);
   }

@@ -23,6 +23,8 @@ export interface Platform {
   readonly database: DatabaseExtension;
   ask(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   ingest(spans: readonly SpanSaid[], tenant?: string): Promise<void>;
+  /** Stops the API, does `meanwhile`, and starts it on the same database, at another port. */
+  restart(meanwhile: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -38,18 +40,28 @@ export async function startPlatform(options: object = {}, local = true): Promise
   const host = testHost(undefined, { database });
   await database.start(host);
   const apis = apiFactory(catalogued);
-  const given = { endpoint: local ? '127.0.0.1:0' : '0.0.0.0:0', requests_per_minute: 100_000, ...options };
-  const api = apis.create('api', apis.options.parse(given));
-  await api.start(host);
-  const url = `http://127.0.0.1:${(api as unknown as { readonly port: number }).port}`;
+  const given = {
+    endpoint: local ? '127.0.0.1:0' : '0.0.0.0:0',
+    requests_per_minute: 100_000,
+    tenant_requests_per_minute: 100_000,
+    ...options,
+  };
+  const open = async () => {
+    const one = apis.create('api', apis.options.parse(given));
+    await one.start(host);
+    return { one, url: `http://127.0.0.1:${(one as unknown as { readonly port: number }).port}` };
+  };
+  let api = await open();
   return {
     host,
-    url,
+    get url() {
+      return api.url;
+    },
     database,
     async ask(method, path, body, headers = {}) {
       const given = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
       const type = body === undefined ? {} : { 'content-type': 'application/json' };
-      const answer = await fetch(url + (path.startsWith('/docs') || path.startsWith('/v1') ? path : `/api/v1${path}`), {
+      const answer = await fetch(api.url + (path.startsWith('/docs') || path.startsWith('/v1') ? path : `/api/v1${path}`), {
         method,
         headers: { ...type, ...headers },
         ...given,
@@ -61,8 +73,13 @@ export async function startPlatform(options: object = {}, local = true): Promise
     async ingest(spans, tenant = 'default') {
       await database.records.ingest(tenant, [request(spans)]);
     },
+    async restart(meanwhile) {
+      await api.one.shutdown(signal);
+      await meanwhile();
+      api = await open();
+    },
     async stop() {
-      await api.shutdown(signal);
+      await api.one.shutdown(signal);
       await database.shutdown(signal);
       rmSync(directory, { recursive: true, force: true });
     },

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
 import { recordsOf } from '../../src/component/records.ts';
 import { Catalogue, type Catalogued } from './catalogue.ts';
+import type { Webhooks } from './webhooks/webhooks.ts';
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
@@ -25,6 +26,15 @@ const options = z.strictObject({
     .optional()
     .describe('Whether strangers may make tenants by POST /auth/tenants. Default: on a loopback address only.'),
   requests_per_minute: z.int().min(1).default(600).describe('Of one address. The default is ten a second.'),
+  tenant_requests_per_minute: z
+    .int()
+    .min(1)
+    .default(3_000)
+    .describe('Of one tenant, from all addresses. The default is that of five busy addresses.'),
+  webhook_hosts: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Hosts, also as host:port, to which detections may be sent although their addresses are not public.'),
   ingest_endpoint: z
     .url({ protocol: /^http$/ })
     .optional()
@@ -53,6 +63,7 @@ class Api implements Component {
   private readonly options: Options;
   private readonly detectors: () => readonly Catalogued[];
   private app: FastifyInstance | undefined;
+  private webhooks: Webhooks | undefined;
 
   constructor(id: string, value: Options, detectors: () => readonly Catalogued[]) {
     this.id = id;
@@ -66,25 +77,35 @@ class Api implements Component {
   }
 
   async start(host: Host): Promise<void> {
-    const { database, endpoint, signup, requests_per_minute: perMinute, tls, ingest_endpoint } = this.options;
+    const { database, endpoint, signup, tls, ingest_endpoint, webhook_hosts } = this.options;
+    const { requests_per_minute: perMinute, tenant_requests_per_minute: tenantPerMinute } = this.options;
     const records = recordsOf(database, host.extension(database));
     // Who runs no API does not wait for what it needs.
-    const [{ Keys }, { routes }, { createApi }] = await Promise.all([
+    const [{ Keys }, { routes }, { createApi }, { Feed }, { Webhooks }, { wireDetection }] = await Promise.all([
       import('./auth.ts'),
       import('./routes.ts'),
       import('./server.ts'),
+      import('./feed.ts'),
+      import('./webhooks/webhooks.ts'),
+      import('./routes/detections.ts'),
     ]);
     const keys = await Keys.open(records, () => host.clock.now());
     const at = endpoint.lastIndexOf(':');
     const [address, port] = [endpoint.slice(0, at) || '0.0.0.0', Number(endpoint.slice(at + 1))];
     const local = LOOPBACK.test(address);
+    const catalogue = new Catalogue(this.detectors());
+    const feed = new Feed(host, this.id);
+    const webhooks = new Webhooks(host, records, keys, (row) => wireDetection(row, catalogue), { allow: webhook_hosts });
+    await webhooks.start();
+    this.webhooks = webhooks;
     const app = await createApi(
       routes,
-      { host, records, keys, catalogue: new Catalogue(this.detectors()) },
+      { host, records, keys, catalogue, feed, webhooks },
       {
         anonymous: local ? 'default' : undefined,
         signup: signup ?? local,
         perMinute,
+        tenantPerMinute,
         ingest: ingest_endpoint === undefined ? undefined : new URL(ingest_endpoint),
         tls: tls === undefined ? undefined : { cert: readFileSync(tls.cert_file), key: readFileSync(tls.key_file) },
       },
@@ -98,8 +119,10 @@ class Api implements Component {
   }
 
   async shutdown(): Promise<void> {
-    const { app } = this;
+    const { app, webhooks } = this;
     this.app = undefined;
+    this.webhooks = undefined;
     await app?.close();
+    await webhooks?.stop();
   }
 }

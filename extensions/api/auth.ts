@@ -130,6 +130,11 @@ export class Keys {
     return who;
   }
 
+  /** 32 bytes that follow from the secret of the database and a purpose: they need not be kept. */
+  derive(purpose: string): Buffer {
+    return createHmac('sha256', this.secret).update(`derived ${purpose}`).digest();
+  }
+
   private hash(key: string): string {
     return createHmac('sha256', this.secret).update(key).digest('hex');
   }

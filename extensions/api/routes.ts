@@ -6,14 +6,18 @@ import { detectionRoutes } from './routes/detections.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
 import { groupRoutes } from './routes/groups.ts';
 import { statusRoutes } from './routes/status.ts';
+import { streamRoutes } from './routes/stream.ts';
 import { traceRoutes } from './routes/traces.ts';
+import { webhookRoutes } from './routes/webhooks.ts';
 
 export const routes: readonly Route[] = [
   ...authRoutes,
   ...traceRoutes,
+  ...streamRoutes,
   ...detectionRoutes,
   ...analyticsRoutes,
   ...feedbackRoutes,
   ...groupRoutes,
+  ...webhookRoutes,
   ...statusRoutes,
 ];

@@ -3,6 +3,7 @@
  *
  * Order of a request: limits by address, credentials, limits by tenant, path, query, body, handler.
  */
+import { Readable } from 'node:stream';
 import rateLimit from '@fastify/rate-limit';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { z } from 'zod';
@@ -10,6 +11,8 @@ import { RecordsError } from '../../src/component/records.ts';
 import { credentialOf } from './auth.ts';
 import { docsPage } from './docs.ts';
 import { forwardTo } from './forward.ts';
+import { once } from './idempotency.ts';
+import { TenantLimits } from './limits.ts';
 import { openapi } from './openapi.ts';
 import { invalid, Problem } from './problem.ts';
 import type { Route, Services } from './route.ts';
@@ -26,6 +29,8 @@ export interface ServerOptions {
   readonly signup: boolean;
   /** Requests a minute and address. */
   readonly perMinute: number;
+  /** Requests a minute and tenant. */
+  readonly tenantPerMinute: number;
   /** The receiver of spans and webhooks. */
   readonly ingest: URL | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
@@ -75,11 +80,14 @@ export async function createApi(routes: readonly Route[], services: Services, op
       .send(page),
   );
   if (options.ingest !== undefined) await forwardTo(app, options.ingest);
-  for (const route of routes) add(app, route, services, options);
+  // Streams end first, or the server would wait for them.
+  app.addHook('preClose', async () => services.feed.close());
+  const limits = new TenantLimits(options.tenantPerMinute);
+  for (const route of routes) add(app, route, services, options, limits);
   return app;
 }
 
-function add(app: FastifyInstance, route: Route, services: Services, options: ServerOptions): void {
+function add(app: FastifyInstance, route: Route, services: Services, options: ServerOptions, limits: TenantLimits): void {
   const { method, path, perHour } = route;
   app.route({
     method,
@@ -88,7 +96,12 @@ function add(app: FastifyInstance, route: Route, services: Services, options: Se
     handler: async (request, reply) => {
       const tenant = await whose(request, route, services, options);
       const nowMs = services.host.clock.now();
-      const result = await route.handle({
+      if (route.open !== true) reply.headers(limits.take(tenant, nowMs));
+      const header = (name: string): string | undefined => {
+        const value = request.headers[name];
+        return typeof value === 'string' ? value : undefined;
+      };
+      const call = {
         ...services,
         tenant,
         mine: services.records.of(tenant),
@@ -97,14 +110,42 @@ function add(app: FastifyInstance, route: Route, services: Services, options: Se
         body: read(route.body, request.body ?? {}, 'body'),
         from: request.ip,
         nowMs,
-      });
-      if (route.reply === undefined) return reply.code(route.status ?? 204).send();
-      return reply
-        .code(route.status ?? 200)
-        .type(route.type ?? 'application/json; charset=utf-8')
-        .send(route.type === undefined ? JSON.stringify(result) : result);
+        header,
+      };
+      const key = method === 'POST' && route.open !== true ? header('idempotency-key') : undefined;
+      if (key === undefined) {
+        const result = await route.handle(call);
+        reply.code(statusOf(route));
+        return route.reply === undefined ? reply.send() : reply.type(typeOf(route)).send(said(route, result));
+      }
+      const asked = {
+        key,
+        request: JSON.stringify([method, request.url, request.body ?? null]),
+        secret: route.secret === true,
+        nowMs,
+      };
+      const { status, body, replayed } = await once(call.mine, asked, async () => ({
+        status: statusOf(route),
+        body: said(route, await route.handle(call)) as string,
+      }));
+      reply.code(status).header('idempotency-replayed', String(replayed));
+      return route.reply === undefined ? reply.send() : reply.type(typeOf(route)).send(body);
     },
   });
+}
+
+function statusOf({ status, reply }: Route): number {
+  return status ?? (reply === undefined ? 204 : 200);
+}
+
+function typeOf({ type }: Route): string {
+  return type ?? 'application/json; charset=utf-8';
+}
+
+function said({ reply, type }: Route, result: unknown): string | Readable {
+  if (reply === undefined) return '';
+  if (result instanceof Readable) return result;
+  return type === undefined ? JSON.stringify(result) : String(result);
 }
 
 async function whose(request: FastifyRequest, route: Route, { keys }: Services, options: ServerOptions): Promise<string> {

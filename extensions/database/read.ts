@@ -123,8 +123,11 @@ export class TenantReader implements TenantRecords {
     return row === undefined ? undefined : detection(row);
   }
 
-  async detectionsSince(fromMs: number, limit: number): Promise<readonly DetectionRow[]> {
-    const where = new Where(this.tenant).and('updated_ms >= ?', fromMs);
+  async detectionsSince(
+    { ms, id }: { readonly ms: number; readonly id: string },
+    limit: number,
+  ): Promise<readonly DetectionRow[]> {
+    const where = new Where(this.tenant).and('(updated_ms > ? OR (updated_ms = ? AND id > ?))', ms, ms, id);
     const sql = `SELECT * FROM misstep_detections WHERE ${where} ORDER BY updated_ms, id LIMIT ?`;
     return (await this.driver.all(sql, [...where.values, Math.min(limit, MOST_ROWS)])).map(detection);
   }

@@ -13,9 +13,12 @@ export interface Limits {
 const TRACES = 200;
 /** Transactions of one call; the rest is left to the next. */
 const ROUNDS = 50;
+const DAY_MS = 86_400_000;
 
 /** Traces taken out. */
 export async function retain(driver: Driver, { maxAgeMs, maxBytes, nowMs }: Limits): Promise<number> {
+  // Answers to requests that may be sent again are kept for a day.
+  await driver.run("DELETE FROM misstep_documents WHERE kind = 'idempotency' AND created_ms < ?", [nowMs - DAY_MS]);
   let gone = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const old = await oldest(driver, nowMs - maxAgeMs);

@@ -174,8 +174,8 @@ export interface TenantRecords {
   steps(traceId: string, limit: number): Promise<readonly StepRow[]>;
   detections(filter: DetectionFilter, window: Window): Promise<Page<DetectionRow>>;
   detection(id: string): Promise<DetectionRow | undefined>;
-  /** Those written at `fromMs` or later, withdrawn ones too, in the order of writing; the first `limit`. */
-  detectionsSince(fromMs: number, limit: number): Promise<readonly DetectionRow[]>;
+  /** Those written at `ms` with a later id, or after it, withdrawn ones too, in the order of writing; the first `limit`. */
+  detectionsSince(after: { readonly ms: number; readonly id: string }, limit: number): Promise<readonly DetectionRow[]>;
   /** What is said of the same thing, the nearest first; empty where no embedding is at hand. `undefined`: there is no such detection. */
   similar(id: string, limit: number): Promise<readonly Similar[] | undefined>;
   judge(id: string, verdict: DetectionRow['verdict'], notes: string | null): Promise<DetectionRow | undefined>;

@@ -269,11 +269,12 @@ export function driverSuite(name: string, open: () => Promise<Driver>): void {
       await put(
         request([{ span: 9, parent: 2, events: [finding(1, { 'gen_ai.evaluation.score.label': 'withdrawn' })] }], 'misstep'),
       );
-      const since = async (ms: number) => (await of().detectionsSince(ms, 9)).map(({ id }) => Number(`0x${id}`));
+      const since = async (ms: number) => (await of().detectionsSince({ ms, id: '' }, 9)).map(({ id }) => Number(`0x${id}`));
       expect(await since(0)).toEqual([3, 2, 1]);
       expect(await since(T0 + 15)).toEqual([1]);
-      expect((await of().detectionsSince(0, 2)).length).toBe(2);
-      expect(await of('b').detectionsSince(0, 9)).toEqual([]);
+      expect((await of().detectionsSince({ ms: 0, id: '' }, 2)).length).toBe(2);
+      expect((await of().detectionsSince({ ms: T0 + 15, id: hex(1, 32) }, 9)).length).toBe(0);
+      expect(await of('b').detectionsSince({ ms: 0, id: '' }, 9)).toEqual([]);
     });
 
     test('similar detections, the nearest first, of the same tenant', async () => {
