@@ -53,7 +53,10 @@ export const factories: readonly AnyFactory[] = [
   healthCheck,
   fileStorage,
   databaseFactory(embeddingFile),
-  apiFactory(catalogued),
+  apiFactory(
+    catalogued,
+    new URL(import.meta.url.endsWith('.ts') ? './analysis-worker.ts' : './analysis-worker.js', import.meta.url),
+  ),
   bearerTokenAuth,
   basicAuth,
   managedAgentsFactory(managedAgents),

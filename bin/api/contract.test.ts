@@ -5,6 +5,7 @@ import { routes } from '../../extensions/api/routes.ts';
 import { type Answer, finding, type Platform, startPlatform } from './testing.ts';
 
 const TRACE = '1'.padStart(32, '0');
+const CONVERSATION = '2'.padStart(32, '0');
 const DETECTION = '7'.padStart(32, '0');
 
 let platform: Platform;
@@ -32,6 +33,14 @@ beforeAll(async () => {
     ],
     ids['full'],
   );
+  await platform.ingest(
+    [
+      { trace: 2, span: 20, kind: 'invoke_workflow' },
+      { trace: 2, span: 21, parent: 20, kind: 'chat' },
+    ],
+    ids['full'],
+    'webhook.conversation',
+  );
   const group = await ask('full', 'POST', '/workflow-groups', { name: 'g' });
   ids['group'] = group.body.id;
   const key = await ask('full', 'POST', '/auth/api-keys', { name: 'k' });
@@ -53,6 +62,7 @@ function fill(path: string): string {
   return (
     path
       .replace('{trace_id}', TRACE)
+      .replace('{conversation_id}', CONVERSATION)
       .replace('{key_id}', ids['key'] as string)
       .replace('{id}', of)
       // Else it stays open.
@@ -70,6 +80,10 @@ const bodies: Readonly<Record<string, unknown>> = {
   'POST /webhooks': { url: 'http://127.0.0.1:9/hook' },
   'PUT /webhooks/{id}': { url: 'http://127.0.0.1:9/other', events: ['detection.created'] },
   'POST /webhooks/{id}/redeliver': {},
+  'POST /traces/analyze': [
+    { role: 'user', content: 'Weather?' },
+    { role: 'assistant', content: 'Rain.' },
+  ],
   'POST /workflow-groups': { name: 'new' },
   'PUT /workflow-groups/{id}': { name: 'other name', workflow_ids: ['a'] },
   'POST /workflow-groups/{id}/assign': { workflow_ids: ['b'] },

@@ -22,7 +22,7 @@ export interface Platform {
   readonly url: string;
   readonly database: DatabaseExtension;
   ask(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
-  ingest(spans: readonly SpanSaid[], tenant?: string): Promise<void>;
+  ingest(spans: readonly SpanSaid[], tenant?: string, scope?: string): Promise<void>;
   /** Stops the API, does `meanwhile`, and starts it on the same database, at another port. */
   restart(meanwhile: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
@@ -39,7 +39,7 @@ export async function startPlatform(options: object = {}, local = true): Promise
   const database = databases.create('database', databases.options.parse({ directory })) as DatabaseExtension;
   const host = testHost(undefined, { database });
   await database.start(host);
-  const apis = apiFactory(catalogued);
+  const apis = apiFactory(catalogued, new URL('./analysis-worker.mjs', import.meta.url));
   const given = {
     endpoint: local ? '127.0.0.1:0' : '0.0.0.0:0',
     requests_per_minute: 100_000,
@@ -70,8 +70,8 @@ export async function startPlatform(options: object = {}, local = true): Promise
       const json = answer.headers.get('content-type')?.includes('json') === true;
       return { status: answer.status, body: json ? JSON.parse(text) : text, headers: answer.headers };
     },
-    async ingest(spans, tenant = 'default') {
-      await database.records.ingest(tenant, [request(spans)]);
+    async ingest(spans, tenant = 'default', scope = 'app') {
+      await database.records.ingest(tenant, [request(spans, scope)]);
     },
     async restart(meanwhile) {
       await api.one.shutdown(signal);

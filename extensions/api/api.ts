@@ -9,6 +9,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
 import { recordsOf } from '../../src/component/records.ts';
+import type { Analyses } from './analysis/analysis.ts';
 import { Catalogue, type Catalogued } from './catalogue.ts';
 import type { Webhooks } from './webhooks/webhooks.ts';
 
@@ -46,15 +47,15 @@ const options = z.strictObject({
 });
 type Options = z.output<typeof options>;
 
-/** `detectors` in the order in which they are listed. */
-export function apiFactory(detectors: () => readonly Catalogued[]): ExtensionFactory<typeof options> {
+/** `detectors` in the order in which they are listed; `analysis` is the module of the thread that analyses. */
+export function apiFactory(detectors: () => readonly Catalogued[], analysis: URL): ExtensionFactory<typeof options> {
   return {
     kind: 'extension',
     type: 'api',
     stability: 'alpha',
     summary: 'REST API over a database: traces, detections, analytics, feedback.',
     options,
-    create: (id, value) => new Api(id, value, detectors),
+    create: (id, value) => new Api(id, value, detectors, analysis),
   };
 }
 
@@ -62,13 +63,16 @@ class Api implements Component {
   private readonly id: string;
   private readonly options: Options;
   private readonly detectors: () => readonly Catalogued[];
+  private readonly analysis: URL;
+  private analyses: Analyses | undefined;
   private app: FastifyInstance | undefined;
   private webhooks: Webhooks | undefined;
 
-  constructor(id: string, value: Options, detectors: () => readonly Catalogued[]) {
+  constructor(id: string, value: Options, detectors: () => readonly Catalogued[], analysis: URL) {
     this.id = id;
     this.options = value;
     this.detectors = detectors;
+    this.analysis = analysis;
   }
 
   /** The port it listens on, also when 0 was asked for. */
@@ -81,12 +85,13 @@ class Api implements Component {
     const { requests_per_minute: perMinute, tenant_requests_per_minute: tenantPerMinute } = this.options;
     const records = recordsOf(database, host.extension(database));
     // Who runs no API does not wait for what it needs.
-    const [{ Keys }, { routes }, { createApi }, { Feed }, { Webhooks }, { wireDetection }] = await Promise.all([
+    const [{ Keys }, { routes }, { createApi }, { Feed }, { Webhooks }, { Analyses }, { wireDetection }] = await Promise.all([
       import('./auth.ts'),
       import('./routes.ts'),
       import('./server.ts'),
       import('./feed.ts'),
       import('./webhooks/webhooks.ts'),
+      import('./analysis/analysis.ts'),
       import('./routes/detections.ts'),
     ]);
     const keys = await Keys.open(records, () => host.clock.now());
@@ -98,9 +103,11 @@ class Api implements Component {
     const webhooks = new Webhooks(host, records, keys, (row) => wireDetection(row, catalogue), { allow: webhook_hosts });
     await webhooks.start();
     this.webhooks = webhooks;
+    const analyses = new Analyses(this.analysis);
+    this.analyses = analyses;
     const app = await createApi(
       routes,
-      { host, records, keys, catalogue, feed, webhooks },
+      { host, records, keys, catalogue, feed, webhooks, analyses },
       {
         anonymous: local ? 'default' : undefined,
         signup: signup ?? local,
@@ -119,10 +126,11 @@ class Api implements Component {
   }
 
   async shutdown(): Promise<void> {
-    const { app, webhooks } = this;
+    const { app, webhooks, analyses } = this;
     this.app = undefined;
     this.webhooks = undefined;
     await app?.close();
     await webhooks?.stop();
+    await analyses?.close();
   }
 }

@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { Host } from '../../src/component/component.ts';
 import type { Records, TenantRecords } from '../../src/component/records.ts';
+import type { Analyses } from './analysis/analysis.ts';
 import type { Keys } from './auth.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Feed } from './feed.ts';
@@ -20,6 +21,7 @@ export interface Services {
   readonly keys: Keys;
   readonly catalogue: Catalogue;
   readonly feed: Feed;
+  readonly analyses: Analyses;
   readonly webhooks: Webhooks;
 }
 

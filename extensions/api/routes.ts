@@ -1,7 +1,9 @@
 /** Every route, in the order in which the documents show them. */
 import type { Route } from './route.ts';
+import { analysisRoutes } from './routes/analyses.ts';
 import { analyticsRoutes } from './routes/analytics.ts';
 import { authRoutes } from './routes/auth.ts';
+import { conversationRoutes } from './routes/conversations.ts';
 import { detectionRoutes } from './routes/detections.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
 import { groupRoutes } from './routes/groups.ts';
@@ -13,6 +15,8 @@ import { webhookRoutes } from './routes/webhooks.ts';
 export const routes: readonly Route[] = [
   ...authRoutes,
   ...traceRoutes,
+  ...analysisRoutes,
+  ...conversationRoutes,
   ...streamRoutes,
   ...detectionRoutes,
   ...analyticsRoutes,

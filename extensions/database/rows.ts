@@ -18,6 +18,8 @@ const NAME_CHARACTERS = 255;
 const ERROR_CHARACTERS = 1_000;
 /** Of a state: enough for every recorded state but those that hold documents. */
 const STATE_CHARACTERS = 16_384;
+/** Scopes of the receiver `webhook`. */
+const WEBHOOK = 'webhook.';
 
 export interface TraceFacts {
   readonly trace_id: string;
@@ -85,13 +87,18 @@ function note(traces: Map<string, TraceFacts>, step: Step): void {
     traces.set(traceId, facts);
   }
   facts.session_id ??= named(step.sessionId);
-  facts.framework ??= named(step.dialects[0]);
+  facts.framework ??= named(frameworkOf(step));
   facts.service ??= named(step.service);
   facts.started_ms = Math.min(facts.started_ms, startMs);
   facts.ended_ms = Math.max(facts.ended_ms, endMs);
   if (step.parentId !== '') return;
   facts.name = named(step.name);
   facts.status = statusOf(step);
+}
+
+/** What a webhook of ours made says by its scope whose payload it was; of spans the vocabulary is known. */
+function frameworkOf({ scope, dialects }: Step): string | undefined {
+  return scope.startsWith(WEBHOOK) ? scope.slice(WEBHOOK.length) : dialects[0];
 }
 
 function statusOf({ outcome }: Step): TraceFacts['status'] {
