@@ -5,9 +5,9 @@ import { detectors } from './detectors.ts';
 
 export function catalogued(): readonly Catalogued[] {
   return detectors.map((detector) => {
-    const { readiness, sets } = readinessOf(detector.meta.id);
+    const { readiness, sets, calibration_error: calibrationError } = readinessOf(detector.meta.id);
     const measured = Object.values(sets).filter(({ n, f1 }) => n >= 30 && f1 !== null);
     const f1 = measured.sort((a, b) => b.n - a.n)[0]?.f1 ?? null;
-    return { detector, readiness, f1 };
+    return { detector, readiness, f1, calibrationError };
   });
 }

@@ -1,4 +1,6 @@
 // Every route that the OpenAPI document names, asked over HTTP: it answers as the document says, and two tenants see nothing of each other.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Route } from '../../extensions/api/route.ts';
 import { routes } from '../../extensions/api/routes.ts';
@@ -9,12 +11,19 @@ const CONVERSATION = '2'.padStart(32, '0');
 const DETECTION = '7'.padStart(32, '0');
 
 let platform: Platform;
+/** Stands in for Datadog: takes everything. */
+const datadog = createServer((request, response) => {
+  request.resume().on('end', () => response.writeHead(202).end());
+});
 /** The tenant that has data, and one that has none. */
 const keys: Record<'full' | 'other', string> = { full: '', other: '' };
 const ids: Record<string, string> = {};
 
 beforeAll(async () => {
-  platform = await startPlatform({ signup: true, webhook_hosts: ['127.0.0.1:9'] }, false);
+  await new Promise<void>((resolve) => datadog.listen(0, '127.0.0.1', resolve));
+  const endpoint = `http://127.0.0.1:${(datadog.address() as AddressInfo).port}`;
+  const options = { signup: true, webhook_hosts: ['127.0.0.1:9'], datadog: { api_key: 'k', endpoint } };
+  platform = await startPlatform(options, false);
   for (const name of ['full', 'other'] as const) {
     const { body } = await platform.ask('POST', '/auth/tenants', { name });
     keys[name] = body.api_key;
@@ -45,11 +54,18 @@ beforeAll(async () => {
   ids['group'] = group.body.id;
   const key = await ask('full', 'POST', '/auth/api-keys', { name: 'k' });
   ids['key'] = key.body.id;
+  for (const { path } of routes.filter(({ path }) => path.endsWith('/{registration_id}'))) {
+    const at = path.replace('/{registration_id}', '');
+    ids[at] = (await ask('full', 'POST', at, { id: 'shopper-one' })).body.id;
+  }
   const webhook = await ask('full', 'POST', '/webhooks', { url: 'http://127.0.0.1:9/full' });
   ids['webhook'] = webhook.body.id;
 });
 
-afterAll(() => platform.stop());
+afterAll(async () => {
+  await platform.stop();
+  datadog.close();
+});
 
 function ask(who: 'full' | 'other' | undefined, method: string, path: string, body?: unknown): Promise<Answer> {
   return platform.ask(method, path, body, who === undefined ? {} : { authorization: `Bearer ${keys[who]}` });
@@ -63,6 +79,7 @@ function fill(path: string): string {
     path
       .replace('{trace_id}', TRACE)
       .replace('{conversation_id}', CONVERSATION)
+      .replace('{registration_id}', ids[path.replace('/{registration_id}', '')] as string)
       .replace('{key_id}', ids['key'] as string)
       .replace('{id}', of)
       // Else it stays open.
@@ -88,7 +105,10 @@ const bodies: Readonly<Record<string, unknown>> = {
   'PUT /workflow-groups/{id}': { name: 'other name', workflow_ids: ['a'] },
   'POST /workflow-groups/{id}/assign': { workflow_ids: ['b'] },
 };
-const bodyOf = ({ method, path }: Route) => (path === '/auth/token' ? { api_key: keys.full } : bodies[`${method} ${path}`]);
+function bodyOf({ method, path, body }: Route): unknown {
+  if (path === '/auth/token') return { api_key: keys.full };
+  return bodies[`${method} ${path}`] ?? (body === undefined ? undefined : { id: 'one', name: 'any' });
+}
 
 /** What takes things away comes last. */
 const ordered = [...routes].sort((a, b) => Number(a.method === 'DELETE') - Number(b.method === 'DELETE'));

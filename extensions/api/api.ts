@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { secret } from '../../config/secret.ts';
 import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
 import { recordsOf } from '../../src/component/records.ts';
 import type { Analyses } from './analysis/analysis.ts';
@@ -36,6 +37,20 @@ const options = z.strictObject({
     .array(z.string().min(1))
     .default([])
     .describe('Hosts, also as host:port, to which detections may be sent although their addresses are not public.'),
+  datadog: z
+    .strictObject({
+      api_key: secret().describe('Best from the environment.'),
+      site: z
+        .string()
+        .regex(/^[a-z0-9.-]+$/)
+        .default('datadoghq.com'),
+      endpoint: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('Instead of https://api.<site>.'),
+    })
+    .optional()
+    .describe('Where POST /metrics/datadog/flush sends.'),
   ingest_endpoint: z
     .url({ protocol: /^http$/ })
     .optional()
@@ -81,7 +96,7 @@ class Api implements Component {
   }
 
   async start(host: Host): Promise<void> {
-    const { database, endpoint, signup, tls, ingest_endpoint, webhook_hosts } = this.options;
+    const { database, endpoint, signup, tls, ingest_endpoint, webhook_hosts, datadog } = this.options;
     const { requests_per_minute: perMinute, tenant_requests_per_minute: tenantPerMinute } = this.options;
     const records = recordsOf(database, host.extension(database));
     // Who runs no API does not wait for what it needs.
@@ -107,7 +122,7 @@ class Api implements Component {
     this.analyses = analyses;
     const app = await createApi(
       routes,
-      { host, records, keys, catalogue, feed, webhooks, analyses },
+      { host, records, keys, catalogue, feed, webhooks, analyses, datadog },
       {
         anonymous: local ? 'default' : undefined,
         signup: signup ?? local,

@@ -5,6 +5,7 @@ export interface Catalogued {
   readonly detector: Detector;
   readonly readiness: string;
   readonly f1: number | null;
+  readonly calibrationError: number | null;
 }
 
 export interface MessageFacts {

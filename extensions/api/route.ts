@@ -12,6 +12,7 @@ import type { Analyses } from './analysis/analysis.ts';
 import type { Keys } from './auth.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Feed } from './feed.ts';
+import type { DatadogOptions } from './metrics/datadog.ts';
 import type { Webhooks } from './webhooks/webhooks.ts';
 
 /** What routes share. */
@@ -22,6 +23,8 @@ export interface Services {
   readonly catalogue: Catalogue;
   readonly feed: Feed;
   readonly analyses: Analyses;
+  /** Absent: metrics are not sent there. */
+  readonly datadog: DatadogOptions | undefined;
   readonly webhooks: Webhooks;
 }
 

@@ -7,6 +7,9 @@ import { conversationRoutes } from './routes/conversations.ts';
 import { detectionRoutes } from './routes/detections.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
 import { groupRoutes } from './routes/groups.ts';
+import { metricRoutes } from './routes/metrics.ts';
+import { registrationRoutes } from './routes/registrations.ts';
+import { shapeRoutes } from './routes/shape.ts';
 import { statusRoutes } from './routes/status.ts';
 import { streamRoutes } from './routes/stream.ts';
 import { traceRoutes } from './routes/traces.ts';
@@ -16,6 +19,7 @@ export const routes: readonly Route[] = [
   ...authRoutes,
   ...traceRoutes,
   ...analysisRoutes,
+  ...shapeRoutes,
   ...conversationRoutes,
   ...streamRoutes,
   ...detectionRoutes,
@@ -23,5 +27,7 @@ export const routes: readonly Route[] = [
   ...feedbackRoutes,
   ...groupRoutes,
   ...webhookRoutes,
+  ...registrationRoutes,
+  ...metricRoutes,
   ...statusRoutes,
 ];
