@@ -18,6 +18,7 @@ const MOST_BUFFERED = 256 * 1024;
 const ALIVE_MS = 15_000;
 /** What was found and is not yet written: kept for those who come back meanwhile. */
 const MOST_RECENT = 500;
+const MOST_FIRSTS = 10_000;
 /** Rows of a question, and of one catching up. */
 const PAGE = 200;
 const MOST_CAUGHT_UP = 10_000;
@@ -45,6 +46,7 @@ interface Client {
 export class Feed {
   private readonly clients = new Set<Client>();
   private readonly recent: { readonly tenant: string; readonly row: DetectionRow }[] = [];
+  private readonly firsts = new Map<string, number>();
   private readonly lost: Counter;
   private readonly unwatch: () => void;
   private closed = false;
@@ -58,8 +60,9 @@ export class Feed {
       'Clients of the stream of detections.',
     );
     this.unwatch = host.watch((record) => {
-      const said = announcedOf(record);
-      if (said === undefined) return;
+      const one = announcedOf(record);
+      if (one === undefined) return;
+      const said = { tenant: one.tenant, row: { ...one.row, created_ms: this.firstOf(one.tenant, one.row) } };
       this.recent.push(said);
       if (this.recent.length > MOST_RECENT) this.recent.shift();
       for (const client of this.clients) if (client.tenant === said.tenant) client.take(said.row);
@@ -147,6 +150,15 @@ export class Feed {
     };
     catchUp().catch((error: unknown) => stream.destroy(error instanceof Error ? error : new Error(String(error))));
     return stream;
+  }
+
+  /** When it was first announced, as far as that is remembered. */
+  private firstOf(tenant: string, { id, said_ms: ms }: DetectionRow): number {
+    const key = `${tenant} ${id}`;
+    const first = this.firsts.get(key) ?? ms;
+    this.firsts.set(key, first);
+    if (this.firsts.size > MOST_FIRSTS) for (const oldest of this.firsts.keys()) if (this.firsts.delete(oldest)) break;
+    return first;
   }
 
   /** Ends every stream. */

@@ -12,7 +12,8 @@ export function keyOf({ id, revision, label, occurrences }: DetectionRow): strin
 
 export function typeOf(row: DetectionRow): EventType {
   if (row.label === 'withdrawn') return 'detection.resolved';
-  return row.revision === 0 && row.occurrences === 1 ? 'detection.created' : 'detection.updated';
+  // Its revision does not say: the first that is handed on may be the third report.
+  return row.created_ms === row.updated_ms ? 'detection.created' : 'detection.updated';
 }
 
 /** Of `detect`, as it announces. What it lacks is the table's to say. */
