@@ -308,3 +308,18 @@ describe('registrations', () => {
     expect(await ask('POST', path, body)).toMatchObject({ status: 422, body: { code: 'not-valid' } });
   });
 });
+
+test.each([
+  ['PATCH', '/traces', 'GET'],
+  ['DELETE', '/detections/x/validate', 'PUT, POST'],
+  ['PUT', '/webhooks/x/test', 'POST'],
+])('%s %s has other methods: %s', async (method, path, allow) => {
+  const { status, body, headers } = await ask(method, path);
+  expect([status, body.code, headers.get('allow')]).toEqual([405, 'method-not-allowed', allow]);
+});
+
+test('an Authorization of a scheme that is not taken is nobody, whatever else is sent', async () => {
+  const { body } = await ask('POST', '/auth/tenants', { name: 'two ways' });
+  const headers = { authorization: 'Digest x', 'x-misstep-api-key': body.api_key };
+  expect(await ask('GET', '/auth/me', undefined, headers)).toMatchObject({ status: 401, body: { code: 'unknown-key' } });
+});

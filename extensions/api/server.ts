@@ -43,7 +43,8 @@ export async function createApi(routes: readonly Route[], services: Services, op
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 500 },
+    // Longer than Node takes of a URL: what a parameter may be is its schema's to say, as a problem.
+    routerOptions: { maxParamLength: 65_536 },
     ...(options.tls === undefined ? {} : { https: options.tls }),
   }) as unknown as FastifyInstance;
   app.removeContentTypeParser('text/plain');
@@ -61,10 +62,16 @@ export async function createApi(routes: readonly Route[], services: Services, op
     reply.header('x-content-type-options', 'nosniff');
     reply.header('cache-control', 'no-store');
   });
+  const methods = methodsOf(routes);
   app.setErrorHandler((error, request, reply) => fail(error, request, reply, services));
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?')[0] as string;
-    fail(
+    const allow = methods(path);
+    if (allow.length > 0) {
+      const headers = { allow: allow.join(', ') };
+      return fail(new Problem(405, 'method-not-allowed', `Here are ${headers.allow}.`, { headers }), request, reply, services);
+    }
+    return fail(
       new Problem(404, 'no-such-path', `Nothing is at ${path.slice(0, 200)}. ${PREFIX}/openapi.json lists the paths.`),
       request,
       reply,
@@ -132,6 +139,15 @@ function add(app: FastifyInstance, route: Route, services: Services, options: Se
       return route.reply === undefined ? reply.send() : reply.type(typeOf(route)).send(body);
     },
   });
+}
+
+/** The methods that a path has; none: nothing is there. */
+function methodsOf(routes: readonly Route[]): (path: string) => string[] {
+  const known = routes.map(({ method, path }) => ({
+    method,
+    pattern: new RegExp(`^${PREFIX}${path.replace(/[.]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}$`),
+  }));
+  return (path) => [...new Set(known.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
 }
 
 function statusOf({ status, reply }: Route): number {

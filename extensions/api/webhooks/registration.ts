@@ -11,6 +11,7 @@ export const wanted = z.object({
   url: z
     .string()
     .max(2_000)
+    .regex(/^https?:\/\/[^/\s]/, 'must begin with https:// or http://')
     .describe('https:// or http:// on a public address; others only if the configuration allows their host.'),
   description: z.string().max(500).nullable().default(null),
   events: z
