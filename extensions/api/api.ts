@@ -8,7 +8,8 @@ import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { secret } from '../../config/secret.ts';
-import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
+import type { Authenticator, ServerAuth } from '../../src/component/auth.ts';
+import type { ExtensionFactory, Host } from '../../src/component/component.ts';
 import { recordsOf } from '../../src/component/records.ts';
 import type { Analyses } from './analysis/analysis.ts';
 import { Catalogue, type Catalogued } from './catalogue.ts';
@@ -74,12 +75,13 @@ export function apiFactory(detectors: () => readonly Catalogued[], analysis: URL
   };
 }
 
-class Api implements Component {
+class Api implements Authenticator {
   private readonly id: string;
   private readonly options: Options;
   private readonly detectors: () => readonly Catalogued[];
   private readonly analysis: URL;
   private analyses: Analyses | undefined;
+  private senders: ServerAuth | undefined;
   private app: FastifyInstance | undefined;
   private webhooks: Webhooks | undefined;
 
@@ -88,6 +90,15 @@ class Api implements Component {
     this.options = value;
     this.detectors = detectors;
     this.analysis = analysis;
+  }
+
+  /** For the receiver to which spans are handed on: whose they are. */
+  get server(): ServerAuth | undefined {
+    return this.senders;
+  }
+
+  get client(): undefined {
+    return undefined;
   }
 
   /** The port it listens on, also when 0 was asked for. */
@@ -100,15 +111,17 @@ class Api implements Component {
     const { requests_per_minute: perMinute, tenant_requests_per_minute: tenantPerMinute } = this.options;
     const records = recordsOf(database, host.extension(database));
     // Who runs no API does not wait for what it needs.
-    const [{ Keys }, { routes }, { createApi }, { Feed }, { Webhooks }, { Analyses }, { wireDetection }] = await Promise.all([
-      import('./auth.ts'),
-      import('./routes.ts'),
-      import('./server.ts'),
-      import('./feed.ts'),
-      import('./webhooks/webhooks.ts'),
-      import('./analysis/analysis.ts'),
-      import('./routes/detections.ts'),
-    ]);
+    const [{ Keys }, { Senders }, { routes }, { createApi }, { Feed }, { Webhooks }, { Analyses }, { wireDetection }] =
+      await Promise.all([
+        import('./auth.ts'),
+        import('./sender.ts'),
+        import('./routes.ts'),
+        import('./server.ts'),
+        import('./feed.ts'),
+        import('./webhooks/webhooks.ts'),
+        import('./analysis/analysis.ts'),
+        import('./routes/detections.ts'),
+      ]);
     const keys = await Keys.open(records, () => host.clock.now());
     const at = endpoint.lastIndexOf(':');
     const [address, port] = [endpoint.slice(0, at) || '0.0.0.0', Number(endpoint.slice(at + 1))];
@@ -120,6 +133,8 @@ class Api implements Component {
     this.webhooks = webhooks;
     const analyses = new Analyses(this.analysis);
     this.analyses = analyses;
+    const senders = new Senders(local ? 'default' : undefined);
+    this.senders = senders;
     const app = await createApi(
       routes,
       { host, records, keys, catalogue, feed, webhooks, analyses, datadog },
@@ -128,6 +143,7 @@ class Api implements Component {
         signup: signup ?? local,
         perMinute,
         tenantPerMinute,
+        senders,
         ingest: ingest_endpoint === undefined ? undefined : new URL(ingest_endpoint),
         tls: tls === undefined ? undefined : { cert: readFileSync(tls.cert_file), key: readFileSync(tls.key_file) },
       },
@@ -142,6 +158,7 @@ class Api implements Component {
 
   async shutdown(): Promise<void> {
     const { app, webhooks, analyses } = this;
+    this.senders = undefined;
     this.app = undefined;
     this.webhooks = undefined;
     await app?.close();

@@ -16,6 +16,7 @@ import { TenantLimits } from './limits.ts';
 import { openapi } from './openapi.ts';
 import { invalid, Problem } from './problem.ts';
 import type { Route, Services } from './route.ts';
+import type { Senders } from './sender.ts';
 
 const PREFIX = '/api/v1';
 /** A conversation of 1,000 long turns; spans go to the receivers. */
@@ -31,6 +32,7 @@ export interface ServerOptions {
   readonly perMinute: number;
   /** Requests a minute and tenant. */
   readonly tenantPerMinute: number;
+  readonly senders: Senders;
   /** The receiver of spans and webhooks. */
   readonly ingest: URL | undefined;
   readonly tls: { readonly cert: Buffer; readonly key: Buffer } | undefined;
@@ -63,21 +65,20 @@ export async function createApi(routes: readonly Route[], services: Services, op
     reply.header('cache-control', 'no-store');
   });
   const methods = methodsOf(routes);
-  app.setErrorHandler((error, request, reply) => fail(error, request, reply, services));
-  app.setNotFoundHandler((request, reply) => {
+  const nothing = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const path = request.url.split('?')[0] as string;
-    const allow = methods(path);
-    if (allow.length > 0) {
-      const headers = { allow: allow.join(', ') };
-      return fail(new Problem(405, 'method-not-allowed', `Here are ${headers.allow}.`, { headers }), request, reply, services);
-    }
-    return fail(
-      new Problem(404, 'no-such-path', `Nothing is at ${path.slice(0, 200)}. ${PREFIX}/openapi.json lists the paths.`),
-      request,
-      reply,
-      services,
-    );
-  });
+    const allow = methods(path).join(', ');
+    const problem =
+      allow === ''
+        ? new Problem(404, 'no-such-path', `Nothing is at ${path.slice(0, 200)}. ${PREFIX}/openapi.json lists the paths.`)
+        : new Problem(405, 'method-not-allowed', `Here are ${allow}.`, { headers: { allow } });
+    return fail(problem, request, reply, services);
+  };
+  // Of a body that is sent where nothing takes it, what is wrong with it is of no matter.
+  app.setErrorHandler((error, request, reply) =>
+    request.is404 ? nothing(request, reply) : fail(error, request, reply, services),
+  );
+  app.setNotFoundHandler(nothing);
   app.get(`${PREFIX}/openapi.json`, async () => document);
   const page = docsPage(document);
   app.get('/docs', async (_request, reply) =>
@@ -86,7 +87,17 @@ export async function createApi(routes: readonly Route[], services: Services, op
       .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
       .send(page),
   );
-  if (options.ingest !== undefined) await forwardTo(app, options.ingest);
+  if (options.ingest !== undefined) {
+    await forwardTo(app, options.ingest, async (request) => {
+      const { token } = request.query as { readonly token?: unknown };
+      const credential = credentialOf(request.headers) ?? (typeof token === 'string' ? token : undefined);
+      // Who shows no key may have signed: that is the receiver's to judge.
+      if (credential === undefined) return undefined;
+      const who = await services.keys.who(credential);
+      if (who === undefined) throw unknownKey();
+      return options.senders.say(who.tenant);
+    });
+  }
   // Streams end first, or the server would wait for them.
   app.addHook('preClose', async () => services.feed.close());
   const limits = new TenantLimits(options.tenantPerMinute);
@@ -145,9 +156,14 @@ function add(app: FastifyInstance, route: Route, services: Services, options: Se
 function methodsOf(routes: readonly Route[]): (path: string) => string[] {
   const known = routes.map(({ method, path }) => ({
     method,
+    path,
     pattern: new RegExp(`^${PREFIX}${path.replace(/[.]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}$`),
   }));
-  return (path) => [...new Set(known.filter(({ pattern }) => pattern.test(path)).map(({ method }) => method))];
+  return (path) => {
+    const exact = known.filter((one) => PREFIX + one.path === path);
+    const there = exact.length > 0 ? exact : known.filter(({ pattern }) => pattern.test(path));
+    return [...new Set(there.map(({ method }) => method))];
+  };
 }
 
 function statusOf({ status, reply }: Route): number {
@@ -175,13 +191,16 @@ async function whose(request: FastifyRequest, route: Route, { keys }: Services, 
   if (credential === undefined && options.anonymous !== undefined) return options.anonymous;
   const who = credential === undefined ? undefined : await keys.who(credential);
   if (who !== undefined) return who.tenant;
-  const detail =
-    credential === undefined
-      ? 'Send a key as `Authorization: Bearer` or `X-Misstep-API-Key`.'
-      : 'The key or token is unknown, revoked or over.';
-  throw new Problem(401, credential === undefined ? 'no-credentials' : 'unknown-key', detail, {
-    headers: { 'www-authenticate': 'Bearer realm="misstep"' },
+  if (credential !== undefined) throw unknownKey();
+  throw new Problem(401, 'no-credentials', 'Send a key as `Authorization: Bearer` or `X-Misstep-API-Key`.', {
+    headers: CHALLENGE,
   });
+}
+
+const CHALLENGE = { 'www-authenticate': 'Bearer realm="misstep"' };
+
+function unknownKey(): Problem {
+  return new Problem(401, 'unknown-key', 'The key or token is unknown, revoked or over.', { headers: CHALLENGE });
 }
 
 function read(schema: z.ZodType | undefined, value: unknown, where: 'path' | 'query' | 'body'): unknown {

@@ -64,7 +64,8 @@ test('schemathesis finds no answer that the document does not allow', { timeout:
       ...['run', `${url}/api/v1/openapi.json`, '--header', `X-Misstep-API-Key: ${key}`, '--seed', String(SEED)],
       ...['--phases', 'examples,coverage,fuzzing', '--max-examples', String(CASES), '--checks', 'all'],
       // A cursor, an address and a payload can be well-formed and still be none: schemas do not say that.
-      ...['--exclude-checks', 'positive_data_acceptance'],
+      // And who sends a wrong key beside a right one is let in by the right one; bin/api/contract.test.ts asks every route with a wrong one.
+      ...['--exclude-checks', 'positive_data_acceptance,ignored_auth'],
       // It would take its own key away, and wait for a stream that stays open.
       ...['--exclude-path', '/api/v1/auth/api-keys/{key_id}', '--exclude-path', '/api/v1/detections/stream'],
       '--no-color',

@@ -87,7 +87,8 @@ for path, body in webhooks.items():
         has(answer, 'quality_assessment_triggered')
 has(call('POST', '/traces/claude-code/ingest',
          {'source': 'claude-code', 'version': '0.1.0', 'uploaded_at': started, 'trace_count': 1,
-          'traces': [{'session_id': 'cc1', 'tool_name': 'Bash', 'timestamp': started, 'tool_input': {'command': 'ls'}}]}),
+          'traces': [{'session_id': 'cc1', 'hook_event_name': 'PostToolUse', 'tool_name': 'Bash', 'tool_input': {'command': 'ls'},
+                      'tool_response': {'stdout': 'a', 'stderr': ''}, 'tool_use_id': 't1'}]}),
     'success', 'traces_received', 'traces_stored', 'session_ids')
 for path, body in {'/n8n/workflows': {'workflow_id': 'w1', 'name': 'W'}, '/langgraph/deployments': {'name': 'd', 'deployment_id': 'd1'},
                    '/dify/instances': {'name': 'd', 'base_url': 'https://dify.example'},
