@@ -90,7 +90,9 @@ export async function createApi(routes: readonly Route[], services: Services, op
   if (options.ingest !== undefined) {
     await forwardTo(app, options.ingest, async (request) => {
       const { token } = request.query as { readonly token?: unknown };
-      const credential = credentialOf(request.headers) ?? (typeof token === 'string' ? token : undefined);
+      // Webhooks may have no headers; elsewhere a token in a URL is none.
+      const inUrl = /\/webhook(\?|$)/.test(request.url) && typeof token === 'string' ? token : undefined;
+      const credential = credentialOf(request.headers) ?? inUrl;
       // Who shows no key may have signed: that is the receiver's to judge.
       if (credential === undefined) return undefined;
       const who = await services.keys.who(credential);

@@ -1,6 +1,7 @@
 /**
  * The thread in which the database is spoken to: walking, normalising and SQL cost nothing where spans are forwarded. It works off one
- * thing after the other, in the order in which they were asked.
+ * thing after the other, in the order in which they were asked; but spans go before questions, so that many questions never make their queue
+ * grow. There is one request of spans at a time (`num_consumers` of `store`), so questions are not starved: one follows each.
  */
 import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
@@ -19,20 +20,40 @@ function serve(port: NonNullable<typeof parentPort>, setup: Setup): void {
   const { embedding } = setup;
   if (embedding !== undefined) provideEmbedding(() => readFileSync(new URL(embedding)));
   const opened = openDatabase(setup).then(async (driver) => ({ driver, vectors: await openVectors(driver) }));
-  // Each waits for the one before it, whether that went well or not.
-  let last: Promise<unknown> = opened;
+  // Each question is told; nobody may have asked yet.
+  opened.catch(() => undefined);
+  const spans: Ask[] = [];
+  const questions: Ask[] = [];
+  let working = false;
   port.on('message', (ask: Ask) => {
-    last = last
-      .catch(() => undefined)
-      .then(() => act(ask))
-      .then(
-        (value) => port.postMessage({ id: ask.id, value } satisfies Answer),
-        (error: unknown) => {
-          const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
-          port.postMessage({ id: ask.id, error: message, name } satisfies Answer);
-        },
-      );
+    (ask.kind === 'ingest' ? spans : questions).push(ask);
+    if (!working) void work();
   });
+
+  async function work(): Promise<void> {
+    working = true;
+    let last: Ask['kind'] = 'ask';
+    for (;;) {
+      // After spans one question, if one waits.
+      const ask: Ask | undefined =
+        last === 'ingest' ? (questions.shift() ?? spans.shift()) : (spans.shift() ?? questions.shift());
+      if (ask === undefined) break;
+      last = ask.kind;
+      port.postMessage(await answer(ask));
+      // What came meanwhile is seen before the next is chosen.
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    working = false;
+  }
+
+  async function answer(ask: Ask): Promise<Answer> {
+    try {
+      return { id: ask.id, value: await act(ask) };
+    } catch (error) {
+      const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) };
+      return { id: ask.id, error: message, name };
+    }
+  }
 
   async function act(ask: Ask): Promise<unknown> {
     const { driver, vectors } = await opened;
