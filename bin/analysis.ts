@@ -23,6 +23,12 @@ const HEAP_MB = 512;
 
 const shipped = new URL(import.meta.url.endsWith('.ts') ? './analyse-worker.ts' : './analyse-worker.js', import.meta.url);
 
+/** The module of the thread in which the routes analyse. */
+export const analyser = new URL(
+  import.meta.url.endsWith('.ts') ? './analysis-worker.ts' : './analysis-worker.js',
+  import.meta.url,
+);
+
 /** `entry` is the thread's module, which tests name otherwise. */
 export function analysisIn(entry: URL = shipped, deadlineMs = DEADLINE_MS): Analysis {
   let running = 0;

@@ -11,7 +11,7 @@ import { factory as store } from '../exporters/store/store.ts';
 import { apiFactory } from '../extensions/api/api.ts';
 import { factory as basicAuth } from '../extensions/basicauth/basicauth.ts';
 import { factory as bearerTokenAuth } from '../extensions/bearertokenauth/bearertokenauth.ts';
-import { factory as database } from '../extensions/database/database.ts';
+import { databaseFactory } from '../extensions/database/database.ts';
 import { factory as fileStorage } from '../extensions/file_storage/file_storage.ts';
 import { factory as healthCheck } from '../extensions/health_check/health_check.ts';
 import { factory as settings } from '../extensions/settings/settings.ts';
@@ -27,10 +27,10 @@ import { n8n } from '../receivers/webhook/n8n/n8n.ts';
 import { webhookFactory } from '../receivers/webhook/webhook.ts';
 import type { AnyFactory } from '../src/component/component.ts';
 import { provideDetectors } from '../src/sdk/registry.ts';
-import { analysisIn } from './analysis.ts';
+import { analyser, analysisIn } from './analysis.ts';
 import { catalogued } from './catalogued.ts';
 import { shippedDetectors } from './detectors.ts';
-import { embeddingTable } from './shipped.ts';
+import { embeddingFile, embeddingTable } from './shipped.ts';
 
 /** For what detects beside the pipelines: the decisions of the webhook receiver. */
 provideDetectors(() => shippedDetectors);
@@ -62,9 +62,9 @@ export const factories: readonly AnyFactory[] = [
   detections,
   healthCheck,
   fileStorage,
-  database,
+  databaseFactory(embeddingFile),
   settings,
-  apiFactory(catalogued, analysisIn()),
+  apiFactory(catalogued, analysisIn(), analyser),
   bearerTokenAuth,
   basicAuth,
   managedAgentsFactory(managedAgents),

@@ -11,9 +11,12 @@ export function shippedConfig(name: string): string {
   return fileURLToPath(new URL(`../config/${name}`, import.meta.url));
 }
 
-/** Bytes of the table behind `embed`. Throws if the file is missing. */
+/** The table behind `embed`. */
+export const embeddingFile = new URL('../src/text/embedding.bin', import.meta.url);
+
+/** Its bytes. Throws if the file is missing. */
 export function embeddingTable(): Uint8Array {
-  return readFileSync(new URL('../src/text/embedding.bin', import.meta.url));
+  return readFileSync(embeddingFile);
 }
 
 /** From package.json: one folder up from the source, two from dist. */

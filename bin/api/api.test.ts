@@ -236,7 +236,7 @@ describe('hostile requests', () => {
   test('another media type, an unknown path, another method', async () => {
     expect((await ask('POST', '/workflow-groups', 'name=x', { 'content-type': 'text/plain' })).body.code).toBe('media-type');
     expect((await ask('GET', '/nope')).body.code).toBe('no-such-path');
-    expect((await ask('DELETE', '/traces')).status).toBe(404);
+    expect((await ask('DELETE', '/traces')).status).toBe(405);
   });
 
   test('SQL in every text is text', async () => {
@@ -291,4 +291,97 @@ test('a database that is away: 503, and health says so', async () => {
   expect(await away.ask('GET', '/traces')).toMatchObject({ status: 503, body: { code: 'database-unavailable' } });
   expect((await away.ask('GET', '/health')).body).toMatchObject({ status: 'unhealthy', database: 'unavailable' });
   await away.stop();
+});
+
+describe('metrics', () => {
+  test('for Prometheus, under the names of misstep and those of the seed', async () => {
+    const { status, body, headers } = await ask('GET', '/metrics');
+    expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
+    for (const name of ['misstep_traces', 'mao_traces_total']) expect(body).toContain(`\n${name}{status="failed"} 1\n`);
+    expect(body).toContain('\nmao_detections_total{detection_type="loop"} 1\n');
+    expect(body).toMatch(/\npisama_detector_f1\{detection_type="loop"\} 0\.\d+\n/);
+    for (const line of body.trim().split('\n'))
+      expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|[a-z_0-9]+\{([a-z_]+="[^"\n]*",?)*\} -?\d+(\.\d+)?(e-?\d+)?)$/);
+  });
+
+  test('as JSON', async () => {
+    const { body } = await ask('GET', '/metrics/json');
+    expect(body).toMatchObject({ traces: { total: 5, by_status: { failed: 1 } }, detections: { by_type: { loop: 1 } } });
+    expect(body.detectors.loop).toEqual({ f1: expect.any(Number), threshold: null, ece: expect.any(Number) });
+  });
+
+  test('Datadog: refused until it is configured; then series with their tags', async () => {
+    expect(await ask('POST', '/metrics/datadog/flush')).toMatchObject({ status: 409, body: { code: 'datadog-not-configured' } });
+    const got: { readonly key: unknown; readonly path: unknown; readonly body: string }[] = [];
+    const server = createServer((request, response) => {
+      let body = '';
+      request.on('data', (some) => {
+        body += some;
+      });
+      request.on('end', () => {
+        got.push({ key: request.headers['dd-api-key'], path: request.url, body });
+        response.writeHead(got.length === 1 ? 202 : 403).end();
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const other = await startPlatform({ datadog: { api_key: 'dd-secret', endpoint } });
+    const { body } = await other.ask('POST', '/metrics/datadog/flush');
+    expect(got[0]).toMatchObject({ key: 'dd-secret', path: '/api/v2/series' });
+    const { series } = JSON.parse(got[0]?.body as string);
+    expect(series).toHaveLength(body.metrics_sent);
+    expect(series[0]).toEqual({
+      metric: 'misstep.traces',
+      type: 3,
+      points: [{ timestamp: expect.any(Number), value: 0 }],
+      tags: ['tenant:default', 'status:running'],
+    });
+    const refused = await other.ask('POST', '/metrics/datadog/flush');
+    expect([refused.status, refused.body.code]).toEqual([502, 'datadog-refused']);
+    expect(JSON.stringify(refused.body)).not.toContain('dd-secret');
+    await other.stop();
+    server.close();
+    const { body: dashboard } = await ask('GET', '/metrics/datadog/dashboard');
+    const shown = dashboard.widgets.map((one: { definition: { requests: { q: string }[] } }) => one.definition.requests[0]?.q);
+    expect(shown).toContain('sum:misstep.traces{$tenant} by {status}');
+  });
+});
+
+describe('registrations', () => {
+  test('by the names that frameworks use; again is the same one; secrets are not kept', async () => {
+    const first = await ask('POST', '/n8n/workflows', { workflowId: 'w1', workflowName: 'Orders', api_key: 'n8n-secret' });
+    expect(first).toMatchObject({
+      status: 201,
+      body: { external_id: 'w1', name: 'Orders', ingestion_mode: 'full', webhook_url: '/api/v1/n8n/webhook' },
+    });
+    const again = await ask('POST', '/n8n/workflows', { workflow_id: 'w1', ingestion_mode: 'trace_only' });
+    expect(again.body).toMatchObject({ id: first.body.id, ingestion_mode: 'trace_only' });
+    const { body } = await ask('GET', '/n8n/workflows');
+    expect(body).toMatchObject({ total: 1, workflows: [{ external_id: 'w1' }] });
+    expect(JSON.stringify([first.body, body])).not.toContain('n8n-secret');
+  });
+
+  test.each([
+    ['/n8n/workflows', {}],
+    ['/n8n/workflows', { workflow_id: '' }],
+    ['/dify/instances', { ingestion_mode: 'some' }],
+    ['/langgraph/deployments', []],
+  ])('%s with %j is refused', async (path, body) => {
+    expect(await ask('POST', path, body)).toMatchObject({ status: 422, body: { code: 'not-valid' } });
+  });
+});
+
+test.each([
+  ['PATCH', '/traces', 'GET'],
+  ['DELETE', '/detections/x/validate', 'PUT, POST'],
+  ['PUT', '/webhooks/x/test', 'POST'],
+])('%s %s has other methods: %s', async (method, path, allow) => {
+  const { status, body, headers } = await ask(method, path);
+  expect([status, body.code, headers.get('allow')]).toEqual([405, 'method-not-allowed', allow]);
+});
+
+test('an Authorization of a scheme that is not taken is nobody, whatever else is sent', async () => {
+  const { body } = await ask('POST', '/auth/tenants', { name: 'two ways' });
+  const headers = { authorization: 'Digest x', 'x-misstep-api-key': body.api_key };
+  expect(await ask('GET', '/auth/me', undefined, headers)).toMatchObject({ status: 401, body: { code: 'unknown-key' } });
 });

@@ -1,4 +1,6 @@
 // Every route that the OpenAPI document names, asked over HTTP: it answers as the document says, and two tenants see nothing of each other.
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Route } from '../../extensions/api/route.ts';
 import { routes } from '../../extensions/api/routes.ts';
@@ -7,15 +9,23 @@ import { type Answer, finding, type Platform, startPlatform } from './testing.ts
 const TRACE = '1'.padStart(32, '0');
 /** A trace without a detection. */
 const QUIET = '2'.padStart(32, '0');
+const CONVERSATION = '3'.padStart(32, '0');
 const DETECTION = '7'.padStart(32, '0');
 
 let platform: Platform;
+/** Stands in for Datadog: takes everything. */
+const datadog = createServer((request, response) => {
+  request.resume().on('end', () => response.writeHead(202).end());
+});
 /** The tenant that has data, and one that has none. */
 const keys: Record<'full' | 'other', string> = { full: '', other: '' };
 const ids: Record<string, string> = {};
 
 beforeAll(async () => {
-  platform = await startPlatform({ signup: true }, false);
+  await new Promise<void>((resolve) => datadog.listen(0, '127.0.0.1', resolve));
+  const endpoint = `http://127.0.0.1:${(datadog.address() as AddressInfo).port}`;
+  const options = { signup: true, webhook_hosts: ['127.0.0.1:9'], datadog: { api_key: 'k', endpoint } };
+  platform = await startPlatform(options, false);
   for (const name of ['full', 'other'] as const) {
     const { body } = await platform.ask('POST', '/auth/tenants', { name });
     keys[name] = body.api_key;
@@ -43,14 +53,31 @@ beforeAll(async () => {
   bodies['POST /suppressions'] = { detection_type: 'cost', owner: 'o', reason: 'r', until };
   const incidents = await ask('full', 'GET', '/incidents?days=365');
   ids['fingerprint'] = incidents.body.items[0].fingerprint;
+  await platform.ingest(
+    [
+      { trace: 3, span: 30, kind: 'invoke_workflow' },
+      { trace: 3, span: 31, parent: 30, kind: 'chat' },
+    ],
+    ids['full'],
+    'webhook.conversation',
+  );
   const group = await ask('full', 'POST', '/workflow-groups', { name: 'g' });
   ids['group'] = group.body.id;
   const key = await ask('full', 'POST', '/auth/api-keys', { name: 'k' });
   ids['key'] = key.body.id;
   await ask('full', 'PUT', '/settings/thresholds/n8n', { thresholds: { min_matches_for_loop: 4 } });
+  for (const { path } of routes.filter(({ path }) => path.endsWith('/{registration_id}'))) {
+    const at = path.replace('/{registration_id}', '');
+    ids[at] = (await ask('full', 'POST', at, { id: 'shopper-one' })).body.id;
+  }
+  const webhook = await ask('full', 'POST', '/webhooks', { url: 'http://127.0.0.1:9/full' });
+  ids['webhook'] = webhook.body.id;
 });
 
-afterAll(() => platform.stop());
+afterAll(async () => {
+  await platform.stop();
+  datadog.close();
+});
 
 function ask(who: 'full' | 'other' | undefined, method: string, path: string, body?: unknown): Promise<Answer> {
   return platform.ask(method, path, body, who === undefined ? {} : { authorization: `Bearer ${keys[who]}` });
@@ -58,20 +85,28 @@ function ask(who: 'full' | 'other' | undefined, method: string, path: string, bo
 
 /** What fills `{name}` in the order of the table: things of the tenant `full`. */
 function fill(path: string): string {
+  const [, area = ''] = path.split('/');
   const things: Record<string, string | undefined> = {
     detections: DETECTION,
     review: DETECTION,
     suppressions: ids['suppression'],
     feedback: ids['audit'],
     'workflow-groups': ids['group'],
+    webhooks: ids['webhook'],
   };
-  const of = things[path.split('/')[1] as string] ?? 'nothing';
-  return path
-    .replace('{trace_id}', path.startsWith('/feedback') ? QUIET : TRACE)
-    .replace('{key_id}', ids['key'] as string)
-    .replace('{framework}', 'n8n')
-    .replace('{fingerprint}', ids['fingerprint'] as string)
-    .replace('{id}', of);
+  const of = things[area] ?? 'nothing';
+  return (
+    path
+      .replace('{trace_id}', path.startsWith('/feedback') ? QUIET : TRACE)
+      .replace('{conversation_id}', CONVERSATION)
+      .replace('{registration_id}', ids[path.replace('/{registration_id}', '')] as string)
+      .replace('{key_id}', ids['key'] as string)
+      .replace('{framework}', 'n8n')
+      .replace('{fingerprint}', ids['fingerprint'] as string)
+      .replace('{id}', of)
+      // Else it stays open.
+      .replace(/stream$/, 'stream?seconds=0')
+  );
 }
 
 const bodies: Record<string, unknown> = {
@@ -90,11 +125,21 @@ const bodies: Record<string, unknown> = {
   'PATCH /settings/thresholds': { global_thresholds: { semantic_threshold: 0.7 } },
   'POST /settings/thresholds/preview': { detectors: { loop: { min_repeats: 5 } } },
   'PUT /settings/thresholds/{framework}': { thresholds: { semantic_threshold: 0.75 } },
+  'POST /webhooks': { url: 'http://127.0.0.1:9/hook' },
+  'PUT /webhooks/{id}': { url: 'http://127.0.0.1:9/other', events: ['detection.created'] },
+  'POST /webhooks/{id}/redeliver': {},
+  'POST /traces/analyze': [
+    { role: 'user', content: 'Weather?' },
+    { role: 'assistant', content: 'Rain.' },
+  ],
   'POST /workflow-groups': { name: 'new' },
   'PUT /workflow-groups/{id}': { name: 'other name', workflow_ids: ['a'] },
   'POST /workflow-groups/{id}/assign': { workflow_ids: ['b'] },
 };
-const bodyOf = ({ method, path }: Route) => (path === '/auth/token' ? { api_key: keys.full } : bodies[`${method} ${path}`]);
+function bodyOf({ method, path, body }: Route): unknown {
+  if (path === '/auth/token') return { api_key: keys.full };
+  return bodies[`${method} ${path}`] ?? (body === undefined ? undefined : { id: 'one', name: 'any' });
+}
 
 /** What takes things away comes last, what takes all away behind what takes one. */
 const last = ({ method, params, path }: Route) =>
@@ -131,7 +176,7 @@ test.each(named(strangers))('claim 24: %s shows and changes nothing of another t
     return;
   }
   const text = JSON.stringify(body);
-  for (const foreign of [TRACE, DETECTION, 'shopper', ids['group'] as string, ids['key'] as string]) {
+  for (const foreign of [TRACE, DETECTION, 'shopper', ...['group', 'key', 'webhook'].map((one) => ids[one] as string)]) {
     // What the request named itself may be in the answer.
     if (!JSON.stringify(bodyOf(route) ?? '').includes(foreign)) expect(text).not.toContain(foreign);
   }

@@ -9,6 +9,7 @@ import type { DatabaseExtension } from '../../src/component/records.ts';
 import { type TestHost, testHost } from '../../src/component/testing.ts';
 import { analysisIn } from '../analysis.ts';
 import { catalogued } from '../catalogued.ts';
+import { embeddingFile } from '../shipped.ts';
 
 export interface Answer {
   readonly status: number;
@@ -22,7 +23,9 @@ export interface Platform {
   readonly url: string;
   readonly database: DatabaseExtension;
   ask(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
-  ingest(spans: readonly SpanSaid[], tenant?: string): Promise<void>;
+  ingest(spans: readonly SpanSaid[], tenant?: string, scope?: string): Promise<void>;
+  /** Stops the API, does `meanwhile`, and starts it on the same database, at another port. */
+  restart(meanwhile: () => Promise<void>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -35,23 +38,33 @@ const fromSource = analysisIn(new URL('../testing/analyse-worker.mjs', import.me
 /** `local: false` = as on an address that others reach: everybody needs a key. */
 export async function startPlatform(options: object = {}, local = true, analysis = fromSource): Promise<Platform> {
   const directory = mkdtempSync(join(tmpdir(), 'misstep-api-'));
-  const databases = databaseFactory(new URL('../../extensions/database/testing/worker.mjs', import.meta.url));
+  const databases = databaseFactory(embeddingFile, new URL('../../extensions/database/testing/worker.mjs', import.meta.url));
   const database = databases.create('database', databases.options.parse({ directory })) as DatabaseExtension;
   const host = testHost(undefined, { database });
   await database.start(host);
-  const apis = apiFactory(catalogued, analysis);
-  const given = { endpoint: local ? '127.0.0.1:0' : '0.0.0.0:0', requests_per_minute: 100_000, ...options };
-  const api = apis.create('api', apis.options.parse(given));
-  await api.start(host);
-  const url = `http://127.0.0.1:${(api as unknown as { readonly port: number }).port}`;
+  const apis = apiFactory(catalogued, analysis, new URL('./analysis-worker.mjs', import.meta.url));
+  const given = {
+    endpoint: local ? '127.0.0.1:0' : '0.0.0.0:0',
+    requests_per_minute: 100_000,
+    tenant_requests_per_minute: 100_000,
+    ...options,
+  };
+  const open = async () => {
+    const one = apis.create('api', apis.options.parse(given));
+    await one.start(host);
+    return { one, url: `http://127.0.0.1:${(one as unknown as { readonly port: number }).port}` };
+  };
+  let api = await open();
   return {
     host,
-    url,
+    get url() {
+      return api.url;
+    },
     database,
     async ask(method, path, body, headers = {}) {
       const given = body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) };
       const type = body === undefined ? {} : { 'content-type': 'application/json' };
-      const answer = await fetch(url + (path.startsWith('/docs') || path.startsWith('/v1') ? path : `/api/v1${path}`), {
+      const answer = await fetch(api.url + (path.startsWith('/docs') || path.startsWith('/v1') ? path : `/api/v1${path}`), {
         method,
         headers: { ...type, ...headers },
         ...given,
@@ -60,11 +73,16 @@ export async function startPlatform(options: object = {}, local = true, analysis
       const json = answer.headers.get('content-type')?.includes('json') === true;
       return { status: answer.status, body: json ? JSON.parse(text) : text, headers: answer.headers };
     },
-    async ingest(spans, tenant = 'default') {
-      await database.records.ingest(tenant, [request(spans)]);
+    async ingest(spans, tenant = 'default', scope = 'app') {
+      await database.records.ingest(tenant, [request(spans, scope)]);
+    },
+    async restart(meanwhile) {
+      await api.one.shutdown(signal);
+      await meanwhile();
+      api = await open();
     },
     async stop() {
-      await api.shutdown(signal);
+      await api.one.shutdown(signal);
       await database.shutdown(signal);
       rmSync(directory, { recursive: true, force: true });
     },

@@ -1,12 +1,17 @@
 /** The records of a configuration without its pipelines: what `misstep mcp --config` asks where no misstep runs. */
 
+import { Analyses } from '../../extensions/api/analysis/analysis.ts';
 import { Keys } from '../../extensions/api/auth.ts';
 import { Catalogue } from '../../extensions/api/catalogue.ts';
+import { Feed } from '../../extensions/api/feed.ts';
 import type { Services } from '../../extensions/api/route.ts';
+import { wireDetection } from '../../extensions/api/routes/detections.ts';
+import { Webhooks } from '../../extensions/api/webhooks/webhooks.ts';
 import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
 import { recordsOf } from '../../src/component/records.ts';
 import { startService } from '../../src/service/service.ts';
 import type { ServiceSpec } from '../../src/service/spec.ts';
+import { analyser } from '../analysis.ts';
 import { catalogued } from '../catalogued.ts';
 import { version } from '../shipped.ts';
 
@@ -48,7 +53,12 @@ export async function openRecords(spec: ServiceSpec): Promise<OpenRecords> {
     const host = told.host as Host;
     const records = recordsOf(database, host.extension(database));
     const keys = await Keys.open(records, () => host.clock.now());
-    return { services: { host, records, keys, catalogue: new Catalogue(catalogued()) }, close };
+    const catalogue = new Catalogue(catalogued());
+    const feed = new Feed(host, 'mcp');
+    // Not started: deliveries are those of the misstep that runs.
+    const webhooks = new Webhooks(host, records, keys, (row) => wireDetection(row, catalogue), { allow: [] });
+    const analyses = new Analyses(analyser);
+    return { services: { host, records, keys, catalogue, feed, webhooks, analyses, datadog: undefined }, close };
   } catch (error) {
     await close();
     throw error;

@@ -7,10 +7,14 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
+import { secret } from '../../config/secret.ts';
+import type { Authenticator, ServerAuth } from '../../src/component/auth.ts';
+import type { ExtensionFactory, Host } from '../../src/component/component.ts';
 import { recordsOf } from '../../src/component/records.ts';
+import type { Analyses } from './analysis/analysis.ts';
 import { Catalogue, type Catalogued } from './catalogue.ts';
 import type { Analyse } from './mcp/tool.ts';
+import type { Webhooks } from './webhooks/webhooks.ts';
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
 
@@ -26,6 +30,29 @@ const options = z.strictObject({
     .optional()
     .describe('Whether strangers may make tenants by POST /auth/tenants. Default: on a loopback address only.'),
   requests_per_minute: z.int().min(1).default(600).describe('Of one address. The default is ten a second.'),
+  tenant_requests_per_minute: z
+    .int()
+    .min(1)
+    .default(3_000)
+    .describe('Of one tenant, from all addresses. The default is that of five busy addresses.'),
+  webhook_hosts: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Hosts, also as host:port, to which detections may be sent although their addresses are not public.'),
+  datadog: z
+    .strictObject({
+      api_key: secret().describe('Best from the environment.'),
+      site: z
+        .string()
+        .regex(/^[a-z0-9.-]+$/)
+        .default('datadoghq.com'),
+      endpoint: z
+        .url({ protocol: /^https?$/ })
+        .optional()
+        .describe('Instead of https://api.<site>.'),
+    })
+    .optional()
+    .describe('Where POST /metrics/datadog/flush sends.'),
   ingest_endpoint: z
     .url({ protocol: /^http$/ })
     .optional()
@@ -54,30 +81,48 @@ export interface Analysis {
   readonly formats: readonly [string, ...string[]];
 }
 
-/** `detectors` in the order in which they are listed. */
-export function apiFactory(detectors: () => readonly Catalogued[], analysis: Analysis): ExtensionFactory<typeof options> {
+/** `detectors` in the order in which they are listed; `analyser` is the module of the thread that analyses for the routes. */
+export function apiFactory(
+  detectors: () => readonly Catalogued[],
+  analysis: Analysis,
+  analyser: URL,
+): ExtensionFactory<typeof options> {
   return {
     kind: 'extension',
     type: 'api',
     stability: 'alpha',
     summary: 'REST API over a database: traces, detections, analytics, feedback.',
     options,
-    create: (id, value) => new Api(id, value, detectors, analysis),
+    create: (id, value) => new Api(id, value, detectors, analysis, analyser),
   };
 }
 
-class Api implements Component {
+class Api implements Authenticator {
   private readonly id: string;
   private readonly options: Options;
   private readonly detectors: () => readonly Catalogued[];
   private readonly analysis: Analysis;
+  private readonly analyser: URL;
+  private analyses: Analyses | undefined;
+  private senders: ServerAuth | undefined;
   private app: FastifyInstance | undefined;
+  private webhooks: Webhooks | undefined;
 
-  constructor(id: string, value: Options, detectors: () => readonly Catalogued[], analysis: Analysis) {
+  constructor(id: string, value: Options, detectors: () => readonly Catalogued[], analysis: Analysis, analyser: URL) {
     this.id = id;
     this.options = value;
     this.detectors = detectors;
     this.analysis = analysis;
+    this.analyser = analyser;
+  }
+
+  /** For the receiver to which spans are handed on: whose they are. */
+  get server(): ServerAuth | undefined {
+    return this.senders;
+  }
+
+  get client(): undefined {
+    return undefined;
   }
 
   /** The port it listens on, also when 0 was asked for. */
@@ -86,25 +131,43 @@ class Api implements Component {
   }
 
   async start(host: Host): Promise<void> {
-    const { database, endpoint, signup, requests_per_minute: perMinute, mcp, tls, ingest_endpoint } = this.options;
+    const { database, endpoint, signup, tls, ingest_endpoint, webhook_hosts, datadog, mcp } = this.options;
+    const { requests_per_minute: perMinute, tenant_requests_per_minute: tenantPerMinute } = this.options;
     const records = recordsOf(database, host.extension(database));
     // Who runs no API does not wait for what it needs.
-    const [{ Keys }, { routes }, { createApi }] = await Promise.all([
-      import('./auth.ts'),
-      import('./routes.ts'),
-      import('./server.ts'),
-    ]);
+    const [{ Keys }, { Senders }, { routes }, { createApi }, { Feed }, { Webhooks }, { Analyses }, { wireDetection }] =
+      await Promise.all([
+        import('./auth.ts'),
+        import('./sender.ts'),
+        import('./routes.ts'),
+        import('./server.ts'),
+        import('./feed.ts'),
+        import('./webhooks/webhooks.ts'),
+        import('./analysis/analysis.ts'),
+        import('./routes/detections.ts'),
+      ]);
     const keys = await Keys.open(records, () => host.clock.now());
     const at = endpoint.lastIndexOf(':');
     const [address, port] = [endpoint.slice(0, at) || '0.0.0.0', Number(endpoint.slice(at + 1))];
     const local = LOOPBACK.test(address);
+    const catalogue = new Catalogue(this.detectors());
+    const feed = new Feed(host, this.id);
+    const webhooks = new Webhooks(host, records, keys, (row) => wireDetection(row, catalogue), { allow: webhook_hosts });
+    await webhooks.start();
+    this.webhooks = webhooks;
+    const analyses = new Analyses(this.analyser);
+    this.analyses = analyses;
+    const senders = new Senders(local ? 'default' : undefined);
+    this.senders = senders;
     const app = await createApi(
       routes,
-      { host, records, keys, catalogue: new Catalogue(this.detectors()) },
+      { host, records, keys, catalogue, feed, webhooks, analyses, datadog },
       {
         anonymous: local ? 'default' : undefined,
         signup: signup ?? local,
         perMinute,
+        tenantPerMinute,
+        senders,
         ingest: ingest_endpoint === undefined ? undefined : new URL(ingest_endpoint),
         mcp: mcp.enabled ? { readOnly: mcp.read_only, origins: mcp.allowed_origins, local, ...this.analysis } : undefined,
         tls: tls === undefined ? undefined : { cert: readFileSync(tls.cert_file), key: readFileSync(tls.key_file) },
@@ -119,8 +182,12 @@ class Api implements Component {
   }
 
   async shutdown(): Promise<void> {
-    const { app } = this;
+    const { app, webhooks, analyses } = this;
+    this.senders = undefined;
     this.app = undefined;
+    this.webhooks = undefined;
     await app?.close();
+    await webhooks?.stop();
+    await analyses?.close();
   }
 }

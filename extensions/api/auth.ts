@@ -128,12 +128,17 @@ export class Keys {
     return who;
   }
 
+  /** 32 bytes that follow from the secret of the database and a purpose: they need not be kept. */
+  derive(purpose: string): Buffer {
+    return createHmac('sha256', this.secret).update(`derived ${purpose}`).digest();
+  }
+
   private hash(key: string): string {
     return createHmac('sha256', this.secret).update(key).digest('hex');
   }
 }
 
-/** The credential of a request: Bearer, the key headers of the seed and of others, or Basic with any user. */
+/** The credential of a request: Bearer, the key headers of the seed and of others, or Basic with any user. `Authorization` decides if it is there. */
 export function credentialOf(headers: Readonly<Record<string, string | string[] | undefined>>): string | undefined {
   const one = (name: string): string | undefined => {
     const value = headers[name];
@@ -146,5 +151,7 @@ export function credentialOf(headers: Readonly<Record<string, string | string[] 
     const text = Buffer.from(rest, 'base64').toString();
     return text.slice(text.indexOf(':') + 1);
   }
+  // Of a scheme that is not taken: it is nobody's.
+  if (authorization !== undefined) return authorization;
   return one('x-misstep-api-key') ?? one('x-pisama-api-key') ?? one('api_key') ?? one('x-api-key');
 }

@@ -7,6 +7,7 @@ export interface Catalogued {
   readonly readiness: string;
   readonly f1: number | null;
   readonly measured: Measured;
+  readonly calibrationError: number | null;
 }
 
 export interface MessageFacts {

@@ -10,6 +10,8 @@ export interface Given {
   readonly query: unknown;
   readonly body: unknown;
   readonly from: string;
+  /** Absent: whoever asks has no headers. */
+  readonly header?: (name: string) => string | undefined;
 }
 
 export async function dispatch(route: Route, services: Services, tenant: string, given: Given): Promise<unknown> {
@@ -22,6 +24,7 @@ export async function dispatch(route: Route, services: Services, tenant: string,
     body: read(route.body, given.body ?? {}, 'body'),
     from: given.from,
     nowMs: services.host.clock.now(),
+    header: given.header ?? (() => undefined),
   });
 }
 

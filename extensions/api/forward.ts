@@ -3,8 +3,9 @@
  * client of the seed needs one address, and what is taken in is taken in at one place.
  */
 import { request as ask } from 'node:http';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from './problem.ts';
+import { SENDER_HEADER } from './sender.ts';
 
 /** As the table of `receivers/webhook/routes.ts` has them. */
 const PATHS = [
@@ -24,7 +25,12 @@ const TIMEOUT_MS = 30_000;
 /** Of this connection, not of the message. */
 const HOP = new Set(['connection', 'keep-alive', 'transfer-encoding', 'upgrade', 'host', 'te', 'trailer']);
 
-export async function forwardTo(app: FastifyInstance, endpoint: URL): Promise<void> {
+/** `senderOf`: what is said of who sends; rejects with a `Problem` for a key that is unknown, `undefined` where there is none. */
+export async function forwardTo(
+  app: FastifyInstance,
+  endpoint: URL,
+  senderOf: (request: FastifyRequest) => Promise<string | undefined>,
+): Promise<void> {
   await app.register(async (scope) => {
     // Bodies pass unread: their size and sender are the receiver's to judge.
     scope.removeAllContentTypeParsers();
@@ -34,9 +40,11 @@ export async function forwardTo(app: FastifyInstance, endpoint: URL): Promise<vo
         method: 'POST',
         url: path,
         bodyLimit: Number.MAX_SAFE_INTEGER,
-        handler: (request, reply) =>
-          new Promise((resolve, reject) => {
-            const headers = Object.fromEntries(Object.entries(request.headers).filter(([name]) => !HOP.has(name)));
+        handler: async (request, reply) => {
+          const sender = await senderOf(request);
+          return new Promise((resolve, reject) => {
+            const given = Object.entries(request.headers).filter(([name]) => !HOP.has(name) && name !== SENDER_HEADER);
+            const headers = { ...Object.fromEntries(given), ...(sender === undefined ? {} : { [SENDER_HEADER]: sender }) };
             const options = { method: 'POST', path: request.url, headers, timeout: TIMEOUT_MS };
             const there = ask(endpoint, options, (answer) => {
               reply.code(answer.statusCode ?? 502);
@@ -53,7 +61,8 @@ export async function forwardTo(app: FastifyInstance, endpoint: URL): Promise<vo
             there.on('error', failed);
             request.raw.on('aborted', () => there.destroy());
             request.raw.pipe(there);
-          }),
+          });
+        },
       });
     }
   });

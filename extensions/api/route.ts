@@ -4,11 +4,16 @@
  * Law: a handler sees one tenant only, through `records`; what it gives is JSON that its `reply` describes; what is wrong it throws as a
  * `Problem`.
  */
+import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { Host } from '../../src/component/component.ts';
 import type { Records, TenantRecords } from '../../src/component/records.ts';
+import type { Analyses } from './analysis/analysis.ts';
 import type { Keys } from './auth.ts';
 import type { Catalogue } from './catalogue.ts';
+import type { Feed } from './feed.ts';
+import type { DatadogOptions } from './metrics/datadog.ts';
+import type { Webhooks } from './webhooks/webhooks.ts';
 
 /** What routes share. */
 export interface Services {
@@ -16,6 +21,11 @@ export interface Services {
   readonly records: Records;
   readonly keys: Keys;
   readonly catalogue: Catalogue;
+  readonly feed: Feed;
+  readonly analyses: Analyses;
+  /** Absent: metrics are not sent there. */
+  readonly datadog: DatadogOptions | undefined;
+  readonly webhooks: Webhooks;
 }
 
 export interface Call<P, Q, B> extends Services {
@@ -27,6 +37,8 @@ export interface Call<P, Q, B> extends Services {
   /** Address of the client, for limits. */
   readonly from: string;
   readonly nowMs: number;
+  /** A header of the request, by its name in small letters. */
+  readonly header: (name: string) => string | undefined;
 }
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -56,9 +68,11 @@ export interface Route<
   readonly reply?: R;
   /** Of success; 200, or 204 without `reply`. */
   readonly status?: number;
-  /** `text/plain` and the like: `reply` is then a string. */
+  /** The answer holds something that is shown once: it is not kept for a repetition. */
+  readonly secret?: boolean;
+  /** `text/plain` and the like: `reply` is then a string, or a stream of it. */
   readonly type?: string;
-  readonly handle: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<z.input<R> | undefined>;
+  readonly handle: (call: Call<z.output<P>, z.output<Q>, z.output<B>>) => Promise<z.input<R> | Readable | undefined>;
 }
 
 /** Gives a route its types. */

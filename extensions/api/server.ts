@@ -3,16 +3,20 @@
  *
  * Order of a request: limits by address, credentials, limits by tenant, path, query, body, handler.
  */
+import { Readable } from 'node:stream';
 import rateLimit from '@fastify/rate-limit';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import { credentialOf } from './auth.ts';
 import { dispatch, problemOf } from './dispatch.ts';
 import { docsPage } from './docs.ts';
 import { forwardTo } from './forward.ts';
+import { once } from './idempotency.ts';
+import { TenantLimits } from './limits.ts';
 import type { McpHttpOptions } from './mcp/http.ts';
 import { openapi } from './openapi.ts';
 import { Problem } from './problem.ts';
 import type { Route, Services } from './route.ts';
+import type { Senders } from './sender.ts';
 
 const PREFIX = '/api/v1';
 /** A conversation of 1,000 long turns; spans go to the receivers. */
@@ -26,6 +30,9 @@ export interface ServerOptions {
   readonly signup: boolean;
   /** Requests a minute and address. */
   readonly perMinute: number;
+  /** Requests a minute and tenant. */
+  readonly tenantPerMinute: number;
+  readonly senders: Senders;
   /** The receiver of spans and webhooks. */
   readonly ingest: URL | undefined;
   /** Absent: nothing is at /mcp. */
@@ -40,7 +47,8 @@ export async function createApi(routes: readonly Route[], services: Services, op
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
     exposeHeadRoutes: false,
-    routerOptions: { maxParamLength: 500 },
+    // Longer than Node takes of a URL: what a parameter may be is its schema's to say, as a problem.
+    routerOptions: { maxParamLength: 65_536 },
     ...(options.tls === undefined ? {} : { https: options.tls }),
   }) as unknown as FastifyInstance;
   app.removeContentTypeParser('text/plain');
@@ -58,16 +66,21 @@ export async function createApi(routes: readonly Route[], services: Services, op
     reply.header('x-content-type-options', 'nosniff');
     reply.header('cache-control', 'no-store');
   });
-  app.setErrorHandler((error, request, reply) => fail(error, request, reply, services));
-  app.setNotFoundHandler((request, reply) => {
+  const methods = methodsOf(routes);
+  const nothing = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const path = request.url.split('?')[0] as string;
-    fail(
-      new Problem(404, 'no-such-path', `Nothing is at ${path.slice(0, 200)}. ${PREFIX}/openapi.json lists the paths.`),
-      request,
-      reply,
-      services,
-    );
-  });
+    const allow = methods(path).join(', ');
+    const problem =
+      allow === ''
+        ? new Problem(404, 'no-such-path', `Nothing is at ${path.slice(0, 200)}. ${PREFIX}/openapi.json lists the paths.`)
+        : new Problem(405, 'method-not-allowed', `Here are ${allow}.`, { headers: { allow } });
+    return fail(problem, request, reply, services);
+  };
+  // Of a body that is sent where nothing takes it, what is wrong with it is of no matter.
+  app.setErrorHandler((error, request, reply) =>
+    request.is404 ? nothing(request, reply) : fail(error, request, reply, services),
+  );
+  app.setNotFoundHandler(nothing);
   app.get(`${PREFIX}/openapi.json`, async () => document);
   const page = docsPage(document);
   app.get('/docs', async (_request, reply) =>
@@ -76,17 +89,32 @@ export async function createApi(routes: readonly Route[], services: Services, op
       .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
       .send(page),
   );
-  if (options.ingest !== undefined) await forwardTo(app, options.ingest);
+  if (options.ingest !== undefined) {
+    await forwardTo(app, options.ingest, async (request) => {
+      const { token } = request.query as { readonly token?: unknown };
+      // Webhooks may have no headers; elsewhere a token in a URL is none.
+      const inUrl = /\/webhook(\?|$)/.test(request.url) && typeof token === 'string' ? token : undefined;
+      const credential = credentialOf(request.headers) ?? inUrl;
+      // Who shows no key may have signed: that is the receiver's to judge.
+      if (credential === undefined) return undefined;
+      const who = await services.keys.who(credential);
+      if (who === undefined) throw unknownKey();
+      return options.senders.say(who.tenant);
+    });
+  }
   if (options.mcp !== undefined) {
     // Who wants no MCP does not need its package.
     const { mountMcp } = await import('./mcp/http.ts');
     await mountMcp(app, routes, services, options.mcp, (request) => tenantOf(request, services, options));
   }
-  for (const route of routes) add(app, route, services, options);
+  // Streams end first, or the server would wait for them.
+  app.addHook('preClose', async () => services.feed.close());
+  const limits = new TenantLimits(options.tenantPerMinute);
+  for (const route of routes) add(app, route, services, options, limits);
   return app;
 }
 
-function add(app: FastifyInstance, route: Route, services: Services, options: ServerOptions): void {
+function add(app: FastifyInstance, route: Route, services: Services, options: ServerOptions, limits: TenantLimits): void {
   const { method, path, perHour } = route;
   app.route({
     method,
@@ -94,15 +122,66 @@ function add(app: FastifyInstance, route: Route, services: Services, options: Se
     ...(perHour === undefined ? {} : { config: { rateLimit: { max: perHour, timeWindow: 3_600_000 } } }),
     handler: async (request, reply) => {
       const tenant = await whose(request, route, services, options);
+      const nowMs = services.host.clock.now();
+      if (route.open !== true) reply.headers(limits.take(tenant, nowMs));
+      const header = (name: string): string | undefined => {
+        const value = request.headers[name];
+        return typeof value === 'string' ? value : undefined;
+      };
       const { params, query, body, ip: from } = request;
-      const result = await dispatch(route, services, tenant, { params, query, body, from });
-      if (route.reply === undefined) return reply.code(route.status ?? 204).send();
-      return reply
-        .code(route.status ?? 200)
-        .type(route.type ?? 'application/json; charset=utf-8')
-        .send(route.type === undefined ? JSON.stringify(result) : result);
+      const handle = () => dispatch(route, services, tenant, { params, query, body, from, header });
+      const key = method === 'POST' && route.open !== true ? header('idempotency-key') : undefined;
+      if (key === undefined) {
+        const result = await handle();
+        reply.code(statusOf(route));
+        return route.reply === undefined ? reply.send() : reply.type(typeOf(route)).send(said(route, result));
+      }
+      const asked = {
+        key,
+        request: JSON.stringify([method, request.url, request.body ?? null]),
+        secret: route.secret === true,
+        nowMs,
+      };
+      const {
+        status,
+        body: kept,
+        replayed,
+      } = await once(services.records.of(tenant), asked, async () => ({
+        status: statusOf(route),
+        body: said(route, await handle()) as string,
+      }));
+      reply.code(status).header('idempotency-replayed', String(replayed));
+      return route.reply === undefined ? reply.send() : reply.type(typeOf(route)).send(kept);
     },
   });
+}
+
+/** The methods that a path has; none: nothing is there. */
+function methodsOf(routes: readonly Route[]): (path: string) => string[] {
+  const known = routes.map(({ method, path }) => ({
+    method,
+    path,
+    pattern: new RegExp(`^${PREFIX}${path.replace(/[.]/g, '\\$&').replace(/\{\w+\}/g, '[^/]+')}$`),
+  }));
+  return (path) => {
+    const exact = known.filter((one) => PREFIX + one.path === path);
+    const there = exact.length > 0 ? exact : known.filter(({ pattern }) => pattern.test(path));
+    return [...new Set(there.map(({ method }) => method))];
+  };
+}
+
+function statusOf({ status, reply }: Route): number {
+  return status ?? (reply === undefined ? 204 : 200);
+}
+
+function typeOf({ type }: Route): string {
+  return type ?? 'application/json; charset=utf-8';
+}
+
+function said({ reply, type }: Route, result: unknown): string | Readable {
+  if (reply === undefined) return '';
+  if (result instanceof Readable) return result;
+  return type === undefined ? JSON.stringify(result) : String(result);
 }
 
 async function whose(request: FastifyRequest, route: Route, services: Services, options: ServerOptions): Promise<string> {
@@ -120,13 +199,16 @@ async function tenantOf(request: FastifyRequest, { keys }: Services, options: Se
   if (credential === undefined && options.anonymous !== undefined) return options.anonymous;
   const who = credential === undefined ? undefined : await keys.who(credential);
   if (who !== undefined) return who.tenant;
-  const detail =
-    credential === undefined
-      ? 'Send a key as `Authorization: Bearer` or `X-Misstep-API-Key`.'
-      : 'The key or token is unknown, revoked or over.';
-  throw new Problem(401, credential === undefined ? 'no-credentials' : 'unknown-key', detail, {
-    headers: { 'www-authenticate': 'Bearer realm="misstep"' },
+  if (credential !== undefined) throw unknownKey();
+  throw new Problem(401, 'no-credentials', 'Send a key as `Authorization: Bearer` or `X-Misstep-API-Key`.', {
+    headers: CHALLENGE,
   });
+}
+
+const CHALLENGE = { 'www-authenticate': 'Bearer realm="misstep"' };
+
+function unknownKey(): Problem {
+  return new Problem(401, 'unknown-key', 'The key or token is unknown, revoked or over.', { headers: CHALLENGE });
 }
 
 function fail(error: unknown, request: FastifyRequest, reply: FastifyReply, { host }: Services): FastifyReply {

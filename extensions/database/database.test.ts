@@ -20,7 +20,7 @@ beforeEach(() => {
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 async function start(options: object = {}) {
-  const factory = databaseFactory(entry);
+  const factory = databaseFactory(undefined, entry);
   const database = factory.create('database', factory.options.parse({ directory, ...options })) as DatabaseExtension;
   const host = testHost();
   await database.start(host);

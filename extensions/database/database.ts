@@ -37,31 +37,33 @@ const options = z.strictObject({
 });
 type Options = z.output<typeof options>;
 
-/** `entry` is the worker's module, which tests name otherwise. */
-export function databaseFactory(entry: URL): ExtensionFactory<typeof options> {
+const WORKER = new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url);
+
+/** `embedding`: the file of the table behind `embed`. `entry` is the worker's module, which tests name otherwise. */
+export function databaseFactory(embedding?: URL, entry = WORKER): ExtensionFactory<typeof options> {
   return {
     kind: 'extension',
     type: 'database',
     stability: 'alpha',
     summary: 'Keeps traces and detections for the API, in SQLite or PostgreSQL.',
     options,
-    create: (id, value) => new Database(id, value, entry),
+    create: (id, value) => new Database(id, value, entry, embedding),
   };
 }
-
-export const factory = databaseFactory(new URL(import.meta.url.endsWith('.ts') ? './worker.ts' : './worker.js', import.meta.url));
 
 class Database implements DatabaseExtension {
   private readonly id: string;
   private readonly options: Options;
   private readonly entry: URL;
+  private readonly embedding: URL | undefined;
   private client: Client | undefined;
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(id: string, value: Options, entry: URL) {
+  constructor(id: string, value: Options, entry: URL, embedding: URL | undefined) {
     this.id = id;
     this.options = value;
     this.entry = entry;
+    this.embedding = embedding;
   }
 
   get records(): Records {
@@ -73,7 +75,14 @@ class Database implements DatabaseExtension {
     const { directory, url, content, max_age_days, max_bytes } = this.options;
     const client = new Client(
       this.entry,
-      { directory, url, content, maxAgeMs: max_age_days * DAY_MS, maxBytes: max_bytes },
+      {
+        directory,
+        url,
+        content,
+        maxAgeMs: max_age_days * DAY_MS,
+        maxBytes: max_bytes,
+        embedding: this.embedding?.href,
+      },
       {
         working: () => host.status({ state: 'ok' }),
         failed: (error) => {

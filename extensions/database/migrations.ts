@@ -36,6 +36,13 @@ const migrations: readonly (readonly string[])[] = [
       PRIMARY KEY (tenant, kind, id))`,
     'CREATE INDEX misstep_documents_created ON misstep_documents (tenant, kind, created_ms, id)',
   ],
+  [
+    'ALTER TABLE misstep_detections ADD COLUMN occurrences INTEGER NOT NULL DEFAULT 1',
+    'ALTER TABLE misstep_detections ADD COLUMN said_ms DOUBLE PRECISION NOT NULL DEFAULT 0',
+    'CREATE INDEX misstep_detections_updated ON misstep_detections (tenant, updated_ms, id)',
+    // What a detection is about, as `embed` of src/text says it: 128 signed bytes in base64.
+    'CREATE TABLE misstep_vectors (tenant TEXT NOT NULL, id TEXT NOT NULL, vector TEXT NOT NULL, PRIMARY KEY (tenant, id))',
+  ],
 ];
 
 /** Brings the tables up to date. Throws if a later version of misstep has been here. */

@@ -5,6 +5,8 @@ export interface Setup extends DatabaseOptions {
   readonly content: boolean;
   readonly maxAgeMs: number;
   readonly maxBytes: number;
+  /** The table of embeddings; absent: detections are not found by what they are about. */
+  readonly embedding?: string | undefined;
 }
 
 export type Ask =
@@ -32,6 +34,8 @@ export const METHODS = [
     'steps',
     'detections',
     'detection',
+    'detectionsSince',
+    'similar',
     'judge',
     'agents',
     'detectionDays',

@@ -7,6 +7,7 @@ import type {
   DocumentRow,
   IncidentRow,
   Page,
+  Similar,
   StepRow,
   TenantRecords,
   TraceFilter,
@@ -14,6 +15,7 @@ import type {
   Window,
 } from '../../src/component/records.ts';
 import { type Driver, places, type Row, type Value } from './driver.ts';
+import { removeVectors, type Vectors } from './vectors.ts';
 
 /** Rows of one page at the most, whatever is asked. */
 const MOST_ROWS = 1_000;
@@ -59,11 +61,13 @@ export class TenantReader implements TenantRecords {
   private readonly driver: Driver;
   private readonly tenant: string;
   private readonly now: () => number;
+  private readonly vectors: Vectors | undefined;
 
-  constructor(driver: Driver, tenant: string, now: () => number) {
+  constructor(driver: Driver, tenant: string, now: () => number, vectors?: Vectors) {
     this.driver = driver;
     this.tenant = tenant;
     this.now = now;
+    this.vectors = vectors;
   }
 
   traces(filter: TraceFilter, window: Window): Promise<Page<TraceRow>> {
@@ -121,6 +125,26 @@ export class TenantReader implements TenantRecords {
     const where = new Where(this.tenant).and('id = ?', id);
     const [row] = await this.driver.all(`SELECT * FROM misstep_detections WHERE ${where}`, where.values);
     return row === undefined ? undefined : detection(row);
+  }
+
+  async detectionsSince(
+    { ms, id }: { readonly ms: number; readonly id: string },
+    limit: number,
+  ): Promise<readonly DetectionRow[]> {
+    const where = new Where(this.tenant).and('(updated_ms > ? OR (updated_ms = ? AND id > ?))', ms, ms, id);
+    const sql = `SELECT * FROM misstep_detections WHERE ${where} ORDER BY updated_ms, id LIMIT ?`;
+    return (await this.driver.all(sql, [...where.values, Math.min(limit, MOST_ROWS)])).map(detection);
+  }
+
+  async similar(id: string, limit: number): Promise<readonly Similar[] | undefined> {
+    if ((await this.detection(id)) === undefined) return undefined;
+    const near = (await this.vectors?.near(this.tenant, id, Math.min(limit, MOST_ROWS))) ?? [];
+    const found: Similar[] = [];
+    for (const { id: other, similarity } of near) {
+      const row = await this.detection(other);
+      if (row !== undefined) found.push({ detection: row, similarity });
+    }
+    return found;
   }
 
   async judge(id: string, verdict: DetectionRow['verdict'], notes: string | null): Promise<DetectionRow | undefined> {
@@ -219,6 +243,7 @@ export class TenantReader implements TenantRecords {
     return this.driver.transaction(async () => {
       const where = new Where(this.tenant).and('trace_id = ?', traceId);
       let changed = 0;
+      await removeVectors(this.driver, [[this.tenant, traceId]]);
       for (const table of ['steps', 'detections', 'traces'])
         changed += await this.driver.run(`DELETE FROM misstep_${table} WHERE ${where}`, where.values);
       return changed > 0;

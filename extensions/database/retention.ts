@@ -1,5 +1,6 @@
 /** Takes out what is too old or too much, oldest trace first, in small transactions. Documents are not touched. */
 import { type Driver, places } from './driver.ts';
+import { removeVectors } from './vectors.ts';
 
 export interface Limits {
   readonly maxAgeMs: number;
@@ -12,9 +13,12 @@ export interface Limits {
 const TRACES = 200;
 /** Transactions of one call; the rest is left to the next. */
 const ROUNDS = 50;
+const DAY_MS = 86_400_000;
 
 /** Traces taken out. */
 export async function retain(driver: Driver, { maxAgeMs, maxBytes, nowMs }: Limits): Promise<number> {
+  // Answers to requests that may be sent again are kept for a day.
+  await driver.run("DELETE FROM misstep_documents WHERE kind = 'idempotency' AND created_ms < ?", [nowMs - DAY_MS]);
   let gone = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const old = await oldest(driver, nowMs - maxAgeMs);
@@ -44,6 +48,7 @@ async function oldest(driver: Driver, beforeMs: number): Promise<(readonly [tena
 
 async function remove(driver: Driver, traces: readonly (readonly [string, string])[]): Promise<void> {
   const values = traces.flat();
+  await removeVectors(driver, traces);
   for (const table of ['steps', 'detections', 'traces']) {
     await driver.run(`DELETE FROM misstep_${table} WHERE (tenant, trace_id) IN (VALUES ${places(traces.length, 2)})`, values);
   }

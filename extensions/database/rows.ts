@@ -18,6 +18,8 @@ const NAME_CHARACTERS = 255;
 const ERROR_CHARACTERS = 1_000;
 /** Of a state: enough for every recorded state but those that hold documents. */
 const STATE_CHARACTERS = 16_384;
+/** Scopes of the receiver `webhook`. */
+const WEBHOOK = 'webhook.';
 
 export interface TraceFacts {
   readonly trace_id: string;
@@ -32,7 +34,7 @@ export interface TraceFacts {
 }
 
 /** As it comes; when it came and what people say of it are the table's. */
-export type NewDetection = Omit<DetectionRow, 'created_ms' | 'updated_ms' | 'verdict' | 'notes' | 'judged_ms'>;
+export type NewDetection = Omit<DetectionRow, 'occurrences' | 'created_ms' | 'updated_ms' | 'verdict' | 'notes' | 'judged_ms'>;
 
 export interface Rows {
   readonly traces: readonly TraceFacts[];
@@ -53,7 +55,7 @@ export function rowsOf(body: Uint8Array, tenant: string, content: boolean): Rows
     if (own || index.isAgent(row)) {
       for (const event of reader.events()) {
         if (event.name !== EVENT_NAME) continue;
-        const detection = detectionOf(cleanMap(event.attributes));
+        const detection = detectionOf(cleanMap(event.attributes), event.timeMs);
         if (detection !== undefined) detections.push(detection);
       }
     }
@@ -85,13 +87,18 @@ function note(traces: Map<string, TraceFacts>, step: Step): void {
     traces.set(traceId, facts);
   }
   facts.session_id ??= named(step.sessionId);
-  facts.framework ??= named(step.dialects[0]);
+  facts.framework ??= named(frameworkOf(step));
   facts.service ??= named(step.service);
   facts.started_ms = Math.min(facts.started_ms, startMs);
   facts.ended_ms = Math.max(facts.ended_ms, endMs);
   if (step.parentId !== '') return;
   facts.name = named(step.name);
   facts.status = statusOf(step);
+}
+
+/** What a webhook of ours made says by its scope whose payload it was; of spans the vocabulary is known. */
+function frameworkOf({ scope, dialects }: Step): string | undefined {
+  return scope.startsWith(WEBHOOK) ? scope.slice(WEBHOOK.length) : dialects[0];
 }
 
 function statusOf({ outcome }: Step): TraceFacts['status'] {
@@ -156,7 +163,7 @@ function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function detectionOf(attributes: ReadonlyMap<string, Value>): NewDetection | undefined {
+function detectionOf(attributes: ReadonlyMap<string, Value>, saidMs: number): NewDetection | undefined {
   const string = (key: string): string => {
     const value = attributes.get(key);
     return typeof value === 'string' ? value : '';
@@ -196,6 +203,7 @@ function detectionOf(attributes: ReadonlyMap<string, Value>): NewDetection | und
     taxonomy: Object.fromEntries(taxonomy),
     version: Math.trunc(number('misstep.detector.version')),
     config_hash: cut(string('misstep.detector.config_hash'), NAME_CHARACTERS),
+    said_ms: saidMs,
   };
 }
 

@@ -59,10 +59,13 @@ class Sqlite implements Driver {
   constructor(connection: Connection, file: string) {
     this.connection = connection;
     this.file = file;
+    // Before anything is written: a file that has a page keeps the mode it was made with, and never becomes smaller.
+    connection.exec('PRAGMA auto_vacuum = INCREMENTAL');
     connection.exec('PRAGMA journal_mode = WAL');
     connection.exec('PRAGMA synchronous = NORMAL');
     connection.exec('PRAGMA busy_timeout = 5000');
-    connection.exec('PRAGMA auto_vacuum = INCREMENTAL');
+    const [mode] = connection.prepare('PRAGMA auto_vacuum').all() as Row[];
+    if (mode?.['auto_vacuum'] !== 2) connection.exec('VACUUM');
   }
 
   async all(sql: string, values: readonly Value[] = []): Promise<Row[]> {

@@ -3,7 +3,9 @@
 import type { StepRow } from '../../src/component/records.ts';
 import type { Driver, Value } from './driver.ts';
 import { places } from './driver.ts';
+import { known, type Merged, merge } from './merge.ts';
 import type { NewDetection, Rows, TraceFacts } from './rows.ts';
+import type { Vectors } from './vectors.ts';
 
 /** Rows of one statement: SQLite keeps one statement prepared, PostgreSQL is asked seldom and takes 65,535 parameters. */
 const ROWS = { sqlite: 1, postgres: 400 } as const;
@@ -15,15 +17,16 @@ const STEP = [
 ] as readonly (keyof StepRow)[];
 const DETECTION = [
   ...['id', 'trace_id', 'span_id', 'session_id', 'agent', 'detector', 'message', 'category', 'severity', 'tier', 'confidence'],
-  ...['explanation', 'revision', 'label', 'evidence', 'data', 'taxonomy', 'version', 'config_hash'],
+  ...['explanation', 'revision', 'label', 'evidence', 'data', 'taxonomy', 'version', 'config_hash', 'said_ms'],
 ] as readonly (keyof NewDetection)[];
 
-/** One transaction. `nowMs` is when the rows came. */
-export async function write(driver: Driver, tenant: string, rows: Rows, nowMs: number): Promise<void> {
+/** One transaction. `nowMs` is when the rows came. Without `vectors` detections are not found by what they are about. */
+export async function write(driver: Driver, tenant: string, rows: Rows, nowMs: number, vectors?: Vectors): Promise<void> {
   await driver.transaction(async () => {
     await traces(driver, tenant, rows.traces, nowMs);
     await steps(driver, tenant, rows.steps);
-    await detections(driver, tenant, rows.detections, nowMs);
+    const changed = await detections(driver, tenant, rows.detections, nowMs);
+    await vectors?.write(tenant, changed);
   });
 }
 
@@ -59,30 +62,41 @@ async function steps(driver: Driver, tenant: string, rows: readonly StepRow[]): 
   );
 }
 
-/** The last revision stands; a withdrawal of the same revision takes it back. What people said of it stays. */
-async function detections(driver: Driver, tenant: string, rows: readonly NewDetection[], nowMs: number): Promise<void> {
-  const latest = new Map<string, NewDetection>();
+/** As `merge` says. What people said of it stays. Returns the rows that changed. */
+async function detections(
+  driver: Driver,
+  tenant: string,
+  rows: readonly NewDetection[],
+  nowMs: number,
+): Promise<readonly Merged[]> {
+  const before = await known(
+    driver,
+    tenant,
+    rows.map(({ id }) => id),
+  );
+  const changed = new Map<string, Merged>();
   for (const row of rows) {
-    const before = latest.get(row.id);
-    if (before === undefined || isLater(row, before)) latest.set(row.id, row);
+    const merged = merge(changed.get(row.id) ?? before.get(row.id), row);
+    if (merged !== undefined) changed.set(row.id, merged);
   }
   const json = (value: unknown): Value =>
     typeof value === 'object' && value !== null ? JSON.stringify(value) : (value as Value);
-  const values = [...latest.values()].map((row) => [tenant, ...DETECTION.map((key) => json(row[key])), nowMs, nowMs]);
-  const set = DETECTION.filter((key) => key !== 'id').map((key) => `${key} = excluded.${key}`);
+  // In one order, so that two writers wait for each other and never in a circle.
+  const sorted = [...changed.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const columns = [...DETECTION, 'occurrences'] as const;
+  const values = sorted.map((row) => [tenant, ...columns.map((key) => json(row[key])), nowMs, nowMs]);
+  const set = columns.filter((key) => key !== 'id').map((key) => `${key} = excluded.${key}`);
   await insert(
     driver,
     'misstep_detections',
-    ['tenant', ...DETECTION, 'created_ms', 'updated_ms'],
+    ['tenant', ...columns, 'created_ms', 'updated_ms'],
     values,
+    // What another sidecar has written since it was read is not overwritten by less.
     `(tenant, id) DO UPDATE SET ${set.join(', ')}, updated_ms = excluded.updated_ms
-      WHERE excluded.revision > misstep_detections.revision
+      WHERE excluded.revision > misstep_detections.revision OR excluded.said_ms > misstep_detections.said_ms
         OR (excluded.revision = misstep_detections.revision AND excluded.label = 'withdrawn' AND misstep_detections.label = 'fail')`,
   );
-}
-
-function isLater(one: NewDetection, other: NewDetection): boolean {
-  return one.revision > other.revision || (one.revision === other.revision && one.label === 'withdrawn');
+  return sorted;
 }
 
 async function insert(

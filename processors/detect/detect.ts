@@ -635,15 +635,20 @@ class Detect implements Component, Consumer {
         emissions.filter((one) => !kept.includes(one)),
         true,
       );
-    for (const { finding, label } of kept) if (label === 'fail') this.show(finding, nowMs);
+    for (const { finding, label } of kept) this.show(finding, label, nowMs);
     return kept;
   }
 
-  private show(finding: Finding, nowMs: number): void {
+  private show(finding: Finding, label: Emission['label'], nowMs: number): void {
+    const { tenant, impact, action } = finding;
+    const record = () => ({ ...detectionRecord(finding, 'live'), tenant, impact, action, time_unix_ms: nowMs });
+    if (label === 'withdrawn') {
+      this.host?.announce(() => ({ ...record(), kind: 'withdrawal' }));
+      return;
+    }
     this.account.handedOn(finding);
     this.live.next(finding);
-    const { tenant, impact, action } = finding;
-    this.host?.announce(() => ({ ...detectionRecord(finding, 'live'), tenant, impact, action, time_unix_ms: nowMs }));
+    this.host?.announce(record);
   }
 
   private seen(): Seen | undefined {

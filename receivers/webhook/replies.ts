@@ -61,7 +61,8 @@ export const claudeCodeTraces: Answerer = (payload, { sessionIds, traceIds, hint
 export const created: Answerer = (payload, made) => {
   const { format, confidence } = detect(payload);
   const { body } = states()(payload, made);
-  return { status: 201, body: { ...body, format_detected: format ?? null, format_confidence: confidence } };
+  const [conversation_id = null] = made.traceIds;
+  return { status: 201, body: { ...body, conversation_id, format_detected: format ?? null, format_confidence: confidence } };
 };
 
 /** Where a body would be taken for a decision, or is not read. */

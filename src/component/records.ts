@@ -83,6 +83,10 @@ export interface DetectionRow {
   readonly taxonomy: Readonly<Record<string, readonly string[]>>;
   readonly version: number;
   readonly config_hash: string;
+  /** Windows of the session in which it was found. The row is that of the last. */
+  readonly occurrences: number;
+  /** When the detector last said it. */
+  readonly said_ms: number;
   /** When it first and last came. */
   readonly created_ms: number;
   readonly updated_ms: number;
@@ -90,6 +94,12 @@ export interface DetectionRow {
   readonly verdict: 'true_positive' | 'false_positive' | null;
   readonly notes: string | null;
   readonly judged_ms: number | null;
+}
+
+/** `similarity`: cosine of the embeddings, −1 to 1. */
+export interface Similar {
+  readonly detection: DetectionRow;
+  readonly similarity: number;
 }
 
 export interface Page<T> {
@@ -186,6 +196,10 @@ export interface TenantRecords {
   steps(traceId: string, limit: number): Promise<readonly StepRow[]>;
   detections(filter: DetectionFilter, window: Window): Promise<Page<DetectionRow>>;
   detection(id: string): Promise<DetectionRow | undefined>;
+  /** Those written at `ms` with a later id, or after it, withdrawn ones too, in the order of writing; the first `limit`. */
+  detectionsSince(after: { readonly ms: number; readonly id: string }, limit: number): Promise<readonly DetectionRow[]>;
+  /** What is said of the same thing, the nearest first; empty where no embedding is at hand. `undefined`: there is no such detection. */
+  similar(id: string, limit: number): Promise<readonly Similar[] | undefined>;
   judge(id: string, verdict: DetectionRow['verdict'], notes: string | null): Promise<DetectionRow | undefined>;
   agents(fromMs: number, limit: number): Promise<readonly AgentRow[]>;
   /** Detections a day by detector, severity or agent; of these detectors only, if any are named. */

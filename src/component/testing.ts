@@ -156,9 +156,9 @@ export function tracesOf(names: readonly string[], padding = 0, tenant = 'defaul
 }
 
 /** Looks again until `done` says so; fails after `ms`. */
-export async function until(done: () => boolean, ms = 10_000): Promise<void> {
+export async function until(done: () => boolean | Promise<boolean>, ms = 10_000): Promise<void> {
   const end = performance.now() + ms;
-  while (!done()) {
+  while (!(await done())) {
     if (performance.now() > end) throw new Error(`Still not after ${ms} ms: ${done}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }

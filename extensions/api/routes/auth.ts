@@ -42,6 +42,7 @@ export const authRoutes = [
     tag: 'auth',
     summary: 'A further key of the tenant, shown once.',
     status: 201,
+    secret: true,
     body: z.object({ name }),
     reply: listedKey.extend({ key: z.string() }),
     handle: ({ tenant, body, keys }) => keys.create(tenant, body.name),

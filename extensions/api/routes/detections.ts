@@ -29,6 +29,8 @@ export const detection = z.object({
   validated: z.boolean(),
   false_positive: z.boolean().nullable(),
   notes: z.string().nullable(),
+  quality_score: z.null().describe('Of the seed; misstep has none: `confidence` is calibrated.'),
+  occurrences: z.int().describe('Windows of the session in which it was found; the rest is of the last.'),
   revision: z.number(),
   detector_version: z.number(),
   config_hash: z.string(),
@@ -62,6 +64,8 @@ export function wireDetection(row: DetectionRow, catalogue: Catalogue): z.input<
     validated: row.verdict !== null,
     false_positive: row.verdict === null ? null : row.verdict === 'false_positive',
     notes: row.notes,
+    quality_score: null,
+    occurrences: row.occurrences,
     revision: row.revision,
     detector_version: row.version,
     config_hash: row.config_hash,
@@ -139,6 +143,29 @@ export const detectionRoutes = [
       const row = await mine.detection(params.id);
       if (row === undefined) throw notFound('detection', params.id);
       return wireDetection(row, catalogue);
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/detections/{id}/similar',
+    tag: 'detections',
+    summary: 'Detections about the same thing, the nearest first.',
+    params: id,
+    query: z.object({ limit: z.coerce.number().int().min(1).max(100).default(10) }),
+    reply: z.object({
+      items: z.array(
+        detection.extend({ similarity: z.number().describe('Cosine of the embeddings of the explanations, −1 to 1.') }),
+      ),
+      total: z.int(),
+    }),
+    async handle({ mine, params, query, catalogue }) {
+      const found = await mine.similar(params.id, query.limit);
+      if (found === undefined) throw notFound('detection', params.id);
+      const items = found.map(({ detection: row, similarity }) => ({
+        ...wireDetection(row, catalogue),
+        similarity: Math.round(similarity * 10_000) / 10_000,
+      }));
+      return { items, total: items.length };
     },
   }),
   validate('PUT'),

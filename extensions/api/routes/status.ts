@@ -41,7 +41,7 @@ export const statusRoutes = [
     open: true,
     reply: z.object({
       status: z.enum(['healthy', 'unhealthy']),
-      database: z.enum(['connected', 'unavailable']),
+      database: z.enum(['healthy', 'unavailable']),
       redis: z.literal('not_used'),
       version: z.string(),
       reasons: z.array(z.string()),
@@ -57,7 +57,7 @@ export const statusRoutes = [
         );
       return {
         status: ready && answers ? ('healthy' as const) : ('unhealthy' as const),
-        database: answers ? ('connected' as const) : ('unavailable' as const),
+        database: answers ? ('healthy' as const) : ('unavailable' as const),
         redis: 'not_used' as const,
         version: host.buildVersion,
         reasons: [...reasons],

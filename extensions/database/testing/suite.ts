@@ -1,11 +1,14 @@
 /** What every driver has to do, in tests: `open` gives an empty database. */
+import { readFileSync } from 'node:fs';
 import { afterEach, beforeEach, expect, describe as group, test } from 'vitest';
 import { type NewSpan, writeTraces } from '../../../src/otlp/write.ts';
+import { provideEmbedding } from '../../../src/text/embedding.ts';
 import type { Driver } from '../driver.ts';
 import { migrate } from '../migrations.ts';
 import { TenantReader } from '../read.ts';
 import { retain } from '../retention.ts';
 import { rowsOf } from '../rows.ts';
+import { openVectors, type Vectors } from '../vectors.ts';
 import { write } from '../write.ts';
 
 const T0 = 1_790_000_000_000;
@@ -45,7 +48,8 @@ export function request(spans: readonly SpanSaid[], scope = 'app'): Uint8Array {
   ]);
 }
 
-export function finding(id: number, more: NewSpan['attributes'] = {}): NonNullable<NewSpan['events']>[number] {
+/** `at`: ms after the start at which it is said. */
+export function finding(id: number, more: NewSpan['attributes'] = {}, at = 0): NonNullable<NewSpan['events']>[number] {
   const attributes = {
     'gen_ai.evaluation.name': 'loop',
     'gen_ai.evaluation.score.value': 0.9,
@@ -64,7 +68,7 @@ export function finding(id: number, more: NewSpan['attributes'] = {}): NonNullab
     'misstep.taxonomy.mast': ['FM-1.3'],
     ...more,
   };
-  return { name: 'gen_ai.evaluation.result', timeNs: BigInt(T0) * 1_000_000n, attributes };
+  return { name: 'gen_ai.evaluation.result', timeNs: BigInt(T0 + at) * 1_000_000n, attributes };
 }
 
 /** A run of an agent that asks a model and a tool. */
@@ -87,13 +91,16 @@ export function driverSuite(name: string, open: () => Promise<Driver>): void {
   group(name, () => {
     let driver: Driver;
     let nowMs = T0;
-    const put = (body: Uint8Array, tenant = 'default') => write(driver, tenant, rowsOf(body, tenant, true), nowMs);
-    const of = (tenant = 'default') => new TenantReader(driver, tenant, () => nowMs);
+    let vectors: Vectors;
+    const put = (body: Uint8Array, tenant = 'default') => write(driver, tenant, rowsOf(body, tenant, true), nowMs, vectors);
+    const of = (tenant = 'default') => new TenantReader(driver, tenant, () => nowMs, vectors);
 
     beforeEach(async () => {
       nowMs = T0;
       driver = await open();
       await migrate(driver);
+      vectors = await openVectors(driver);
+      provideEmbedding(() => readFileSync(new URL('../../../src/text/embedding.bin', import.meta.url)));
     });
     afterEach(() => driver.close());
 
@@ -189,6 +196,105 @@ export function driverSuite(name: string, open: () => Promise<Driver>): void {
       expect((await of().detections({ withdrawn: true }, { limit: 5 })).items[0]).toMatchObject({ verdict: 'false_positive' });
       // The carriers are no steps.
       expect(await of().trace(hex(1, 32))).toMatchObject({ steps: 1, detections: 0 });
+    });
+
+    group('a finding of a later window of the same session, with the id and revision of the first', () => {
+      const later = (span: number, at: number, more: NewSpan['attributes'] = {}) =>
+        finding(
+          7,
+          {
+            'misstep.detection.target.trace_id': hex(2, 32),
+            'misstep.detection.target.span_id': hex(span, 16),
+            'misstep.detection.evidence.span_ids': [hex(span, 16)],
+            'gen_ai.evaluation.explanation': `Ran again at ${span}.`,
+            ...more,
+          },
+          at,
+        );
+      const row = async () => (await of().detections({}, { limit: 5 })).items[0];
+
+      test('counts and stands; sent again it counts once', async () => {
+        await put(request([{ span: 2, events: [finding(7)] }]));
+        nowMs += 10;
+        for (let times = 0; times < 3; times++) await put(request([{ trace: 2, span: 20, events: [later(20, 1_000)] }]));
+        expect(await row()).toMatchObject({
+          occurrences: 2,
+          explanation: 'Ran again at 20.',
+          span_id: hex(20, 16),
+          created_ms: T0,
+          updated_ms: T0 + 10,
+          said_ms: T0 + 1_000,
+        });
+        await put(request([{ trace: 2, span: 30, events: [later(30, 2_000)] }]));
+        expect(await row()).toMatchObject({ occurrences: 3, trace_id: hex(2, 32) });
+      });
+
+      test('in one request too', async () => {
+        await put(
+          request([
+            { span: 2, events: [finding(7)] },
+            { trace: 2, span: 20, events: [later(20, 1_000)] },
+          ]),
+        );
+        expect(await row()).toMatchObject({ occurrences: 2, span_id: hex(20, 16) });
+      });
+
+      test('the first, sent again after it, changes nothing', async () => {
+        await put(request([{ span: 2, events: [finding(7)] }]));
+        await put(request([{ trace: 2, span: 20, events: [later(20, 1_000)] }]));
+        await put(request([{ span: 2, events: [finding(7)] }]));
+        expect(await row()).toMatchObject({ occurrences: 2, span_id: hex(20, 16) });
+      });
+
+      test('near miss: it moved within its window, said under a higher revision', async () => {
+        await put(request([{ span: 2, events: [finding(7)] }]));
+        await put(request([{ trace: 2, span: 20, events: [later(20, 1_000, { 'misstep.detection.revision': 1 })] }]));
+        expect(await row()).toMatchObject({ occurrences: 1, revision: 1 });
+      });
+
+      test('near miss: one that was taken back before did not occur', async () => {
+        await put(request([{ span: 2, events: [finding(7)] }]));
+        const back = { 'gen_ai.evaluation.score.label': 'withdrawn' };
+        await put(request([{ span: 9, parent: 2, events: [finding(7, back)] }], 'misstep'));
+        await put(request([{ trace: 2, span: 20, events: [later(20, 1_000)] }]));
+        expect(await row()).toMatchObject({ occurrences: 1, label: 'fail', span_id: hex(20, 16) });
+      });
+    });
+
+    test('what was written since a moment, in order; withdrawn too', async () => {
+      for (const id of [3, 1, 2]) {
+        await put(request([{ span: 2, events: [finding(id)] }]));
+        nowMs += 5;
+      }
+      await put(
+        request([{ span: 9, parent: 2, events: [finding(1, { 'gen_ai.evaluation.score.label': 'withdrawn' })] }], 'misstep'),
+      );
+      const since = async (ms: number) => (await of().detectionsSince({ ms, id: '' }, 9)).map(({ id }) => Number(`0x${id}`));
+      expect(await since(0)).toEqual([3, 2, 1]);
+      expect(await since(T0 + 15)).toEqual([1]);
+      expect((await of().detectionsSince({ ms: 0, id: '' }, 2)).length).toBe(2);
+      expect((await of().detectionsSince({ ms: T0 + 15, id: hex(1, 32) }, 9)).length).toBe(0);
+      expect(await of('b').detectionsSince({ ms: 0, id: '' }, 9)).toEqual([]);
+    });
+
+    test('similar detections, the nearest first, of the same tenant', async () => {
+      const said = (text: string, name: string) => ({ 'gen_ai.evaluation.explanation': text, 'gen_ai.evaluation.name': name });
+      const events = [
+        finding(1, said('The tool search was called 9 times with the same arguments.', 'loop')),
+        finding(2, said('The tool fetch was called 12 times with the same arguments.', 'loop')),
+        finding(3, said('The cost of the session is 4 dollars, above the budget.', 'cost')),
+      ];
+      await put(request([{ span: 2, events }]));
+      await put(request([{ span: 2, events: events.slice(0, 1) }]), 'b');
+      const near = await of().similar(hex(1, 32), 5);
+      expect(near?.map(({ detection }) => Number(`0x${detection.id}`))).toEqual([2, 3]);
+      expect(near?.[0]?.similarity).toBeGreaterThan(0.8);
+      expect(near?.[1]?.similarity).toBeLessThan(near?.[0]?.similarity as number);
+      expect(await of('b').similar(hex(1, 32), 5)).toEqual([]);
+      expect(await of().similar(hex(9, 32), 5)).toBeUndefined();
+      expect(await of('b').similar(hex(2, 32), 5)).toBeUndefined();
+      await of().deleteTrace(hex(1, 32));
+      expect(await driver.all('SELECT id FROM misstep_vectors WHERE tenant = ?', ['default'])).toEqual([]);
     });
 
     test('filters of detections', async () => {
@@ -319,6 +425,25 @@ export function driverSuite(name: string, open: () => Promise<Driver>): void {
       expect((await of().traces({}, { limit: 9 })).items.map(({ trace_id }) => trace_id)).toEqual([hex(2, 32)]);
       expect(await of().steps(hex(1, 32), 9)).toEqual([]);
       expect(await of().detection(hex(7, 32))).toBeUndefined();
+    });
+
+    test('what is too much goes, the oldest first, until the rest fits', async () => {
+      const long = 'x'.repeat(4_000);
+      const attributes = { 'gen_ai.tool.name': 'cat', 'gen_ai.tool.call.arguments': long, 'gen_ai.tool.call.result': long };
+      for (let trace = 1; trace <= 900; trace++) {
+        nowMs += 1;
+        await put(request([{ trace, span: trace, attributes }]));
+      }
+      const before = await driver.size();
+      const most = Math.round(before / 2);
+      const gone = await retain(driver, { maxAgeMs: 1e12, maxBytes: most, nowMs: nowMs + 1 });
+      expect(gone).toBeGreaterThanOrEqual(200);
+      const left = await of().traces({}, { limit: 1_000 });
+      expect(left.total).toBe(900 - gone);
+      // The latest are those that stay.
+      expect(left.items.at(-1)?.trace_id).toBe(hex(gone + 1, 32));
+      // PostgreSQL uses what is free again and gives none back.
+      if (driver.dialect === 'sqlite') expect(await driver.size()).toBeLessThanOrEqual(most);
     });
 
     test('a transaction that fails leaves nothing', async () => {

@@ -113,6 +113,8 @@ export interface GuardedRequest {
   readonly allow?: readonly string[];
   /** For all of it, redirects included, ms. */
   readonly timeoutMs?: number;
+  /** Default 3. Beyond it a redirect is the answer. */
+  readonly maxRedirects?: number;
   /** Most of an answer that is read. */
   readonly maxBytes?: number;
   /** For tests. */
@@ -141,6 +143,7 @@ export async function requestGuarded(url: string, request: GuardedRequest = {}):
     const answer = await once(target, { ...request, method, headers, ...(body === undefined ? {} : { body }) }, signal);
     const { location } = answer.headers;
     if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return answer;
+    if (request.maxRedirects === redirects) return answer;
     if (redirects === MAX_REDIRECTS) throw new Blocked(`more than ${MAX_REDIRECTS} redirects.`);
     const next = checkedUrl(new URL(location, target).href);
     if (target.protocol === 'https:' && next.protocol === 'http:') throw new Blocked('a redirect from https to http.');
