@@ -11,6 +11,7 @@ import { databaseFactory } from '../../extensions/database/database.ts';
 import type { DatabaseExtension } from '../../src/component/records.ts';
 import { testHost } from '../../src/component/testing.ts';
 import { type Platform, startPlatform } from '../api/testing.ts';
+import { embeddingFile } from '../shipped.ts';
 import { CANARY, connect, type Era, eras, expectHarmless, hostile, hostileTrace, ingestHostile } from '../testing/mcp.ts';
 
 const built = fileURLToPath(new URL('../../dist/bin/misstep.js', import.meta.url));
@@ -90,7 +91,7 @@ describe.skipIf(!existsSync(built))('clients', { timeout: PATIENCE_MS }, () => {
 
   test('claim 24: --config opens the database beside a misstep that runs; a key is one tenant', async () => {
     const directory = join(folder, 'data');
-    const databases = databaseFactory(new URL('../../extensions/database/testing/worker.mjs', import.meta.url));
+    const databases = databaseFactory(embeddingFile, new URL('../../extensions/database/testing/worker.mjs', import.meta.url));
     const database = databases.create('database', databases.options.parse({ directory })) as DatabaseExtension;
     await database.start(testHost());
     const keys = await Keys.open(database.records, Date.now);

@@ -12,7 +12,7 @@ import { type Message, messageOf, type Sent } from './send.ts';
 /** Pauses after a failure, each ± 20 %: 12 minutes together, so that an outage costs an event only if it is long. */
 export const BACKOFF_MS: readonly number[] = [1_000, 5_000, 30_000, 120_000, 600_000];
 /** Beyond it the oldest go. */
-export const MOST_DEAD = 1_000;
+const MOST_DEAD = 1_000;
 const PAGE = 100;
 /** Several sidecars that write to one database commit out of order: what was written so shortly before is looked at again. */
 const OVERLAP_MS = 5_000;

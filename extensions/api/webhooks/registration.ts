@@ -24,7 +24,7 @@ export const wanted = z.object({
   enabled: z.boolean().default(true),
 });
 
-export const kept = wanted.extend({
+const kept = wanted.extend({
   salt: z.string(),
   /** The secret before, which signs too until then. */
   former: z.object({ salt: z.string(), untilMs: z.number() }).nullable(),

@@ -24,7 +24,7 @@ export function messageOf(key: string, type: string, atMs: number, data: unknown
   return { id, body: JSON.stringify({ type, timestamp: new Date(atMs).toISOString(), data }) };
 }
 
-export function signature(secret: Uint8Array, id: string, seconds: number, body: string): string {
+function signature(secret: Uint8Array, id: string, seconds: number, body: string): string {
   return `v1,${createHmac('sha256', secret).update(`${id}.${seconds}.${body}`).digest('base64')}`;
 }
 
