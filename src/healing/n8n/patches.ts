@@ -49,9 +49,11 @@ export class NothingToPatch extends Error {
   }
 }
 
-interface Answer {
+export interface Answer {
   readonly kind: PatchKind;
   readonly fixType: string;
+  readonly title: string;
+  readonly does: string;
   readonly risk: Risk;
   readonly doesNotSolve: string;
   /** The detector says the finding of the drawing alone, so that it can be run on the drawing with the patch. */
@@ -60,12 +62,16 @@ interface Answer {
 
 const retry: Omit<Answer, 'drawn'> = {
   kind: 'retry',
+  title: 'Try the node again',
+  does: 'Set retryOnFail on the node that failed, or on every node that calls a service: 3 tries, 1,000 ms apart.',
   fixType: 'retry_limit',
   risk: 'medium',
   doesNotSolve: 'A failure that stays is only met later; a call that is not idempotent may be made more than once.',
 };
 const loopLimit: Omit<Answer, 'drawn'> = {
   kind: 'loop_limit',
+  title: 'Count the rounds',
+  does: 'Lead every way back through an If node that lets 50 rounds pass (by `$runIndex`) and then ends the run with an error.',
   fixType: 'circuit_breaker',
   risk: 'medium',
   doesNotSolve: 'Why the workflow goes round. A run that needs more rounds than the limit now fails.',
@@ -79,6 +85,8 @@ export const answers: Readonly<Record<string, readonly Answer[]>> = {
   'n8n_error.unprepared': [
     {
       kind: 'error_workflow',
+      title: 'Tell a workflow of errors',
+      does: 'Set settings.errorWorkflow to the id of a workflow that reports the failure.',
       fixType: 'workflow_guard',
       risk: 'safe',
       doesNotSolve: 'The failure itself; it is only told to somebody.',
@@ -91,6 +99,8 @@ export const answers: Readonly<Record<string, readonly Answer[]>> = {
   'n8n_timeout.no_limit': [
     {
       kind: 'execution_timeout',
+      title: 'Bound the run',
+      does: 'Set settings.executionTimeout to 300 s.',
       fixType: 'timeout_addition',
       risk: 'medium',
       doesNotSolve: 'Why a service hangs. A run that needs longer than the limit is now stopped, its work half done.',
@@ -100,6 +110,8 @@ export const answers: Readonly<Record<string, readonly Answer[]>> = {
   'n8n_timeout.slow_node': [
     {
       kind: 'node_timeout',
+      title: 'Bound the call',
+      does: 'Set options.timeout of the HTTP node to 60,000 ms.',
       fixType: 'timeout_addition',
       risk: 'medium',
       doesNotSolve: 'Why the service is slow. A call that needs longer than the limit now fails.',
@@ -110,6 +122,8 @@ export const answers: Readonly<Record<string, readonly Answer[]>> = {
   'n8n_resource.unbounded_model': [
     {
       kind: 'token_limit',
+      title: 'Bound the answers of the model',
+      does: 'Set the maximum of tokens of each model node to 4,096.',
       fixType: 'budget_limiter',
       risk: 'medium',
       doesNotSolve: 'How often the model is called. An answer that is longer than the limit is now cut.',
