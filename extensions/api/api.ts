@@ -7,6 +7,7 @@ import { readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { secret } from '../../config/secret.ts';
 import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
 import { recordsOf } from '../../src/component/records.ts';
 import { Catalogue, type Catalogued } from './catalogue.ts';
@@ -29,6 +30,16 @@ const options = z.strictObject({
     .url({ protocol: /^http$/ })
     .optional()
     .describe('The receiver `webhook`: spans and webhooks that are sent to the API are handed to it.'),
+  n8n_hosts: z
+    .array(z.string().min(1).max(255))
+    .default([])
+    .describe(
+      'Hosts (`host` or `host:port`) of n8n that patches may be sent to though their addresses are private, or by plain HTTP.',
+    ),
+  encryption_key: secret()
+    .refine((value) => value.reveal().length >= 32, 'must have at least 32 characters.')
+    .optional()
+    .describe("Encrypts keys of other APIs that tenants leave here. Default: a key derived from the database's secret."),
   tls: z
     .strictObject({ cert_file: z.string().min(1), key_file: z.string().min(1) })
     .optional()
@@ -67,20 +78,23 @@ class Api implements Component {
 
   async start(host: Host): Promise<void> {
     const { database, endpoint, signup, requests_per_minute: perMinute, tls, ingest_endpoint } = this.options;
+    const { n8n_hosts: n8nHosts, encryption_key: own } = this.options;
     const records = recordsOf(database, host.extension(database));
     // Who runs no API does not wait for what it needs.
-    const [{ Keys }, { routes }, { createApi }] = await Promise.all([
+    const [{ Keys }, { routes }, { createApi }, { Vault }] = await Promise.all([
       import('./auth.ts'),
       import('./routes.ts'),
       import('./server.ts'),
+      import('./vault.ts'),
     ]);
     const keys = await Keys.open(records, () => host.clock.now());
+    const vault = own === undefined ? Vault.of(keys.derive('vault')) : Vault.ofText(own.reveal());
     const at = endpoint.lastIndexOf(':');
     const [address, port] = [endpoint.slice(0, at) || '0.0.0.0', Number(endpoint.slice(at + 1))];
     const local = LOOPBACK.test(address);
     const app = await createApi(
       routes,
-      { host, records, keys, catalogue: new Catalogue(this.detectors()) },
+      { host, records, keys, catalogue: new Catalogue(this.detectors()), vault, n8nHosts },
       {
         anonymous: local ? 'default' : undefined,
         signup: signup ?? local,

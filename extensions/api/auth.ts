@@ -4,7 +4,7 @@
  *
  * Keys are looked up by their HMAC: what takes time does not depend on how much of a key is right.
  */
-import { createHmac, randomBytes, randomUUID } from 'node:crypto';
+import { createHmac, hkdfSync, randomBytes, randomUUID } from 'node:crypto';
 import { jwtVerify, SignJWT } from 'jose';
 import { z } from 'zod';
 import type { Records, TenantRecords } from '../../src/component/records.ts';
@@ -128,6 +128,11 @@ export class Keys {
     if (this.believed.size >= MOST_BELIEVED) this.believed.clear();
     this.believed.set(hash, { who, untilMs: this.now() + BELIEVED_MS });
     return who;
+  }
+
+  /** 32 bytes of the database's secret for one purpose. */
+  derive(purpose: string): Buffer {
+    return Buffer.from(hkdfSync('sha256', this.secret, '', `misstep ${purpose}`, 32));
   }
 
   private hash(key: string): string {

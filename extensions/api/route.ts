@@ -9,6 +9,7 @@ import type { Host } from '../../src/component/component.ts';
 import type { Records, TenantRecords } from '../../src/component/records.ts';
 import type { Keys } from './auth.ts';
 import type { Catalogue } from './catalogue.ts';
+import type { Vault } from './vault.ts';
 
 /** What routes share. */
 export interface Services {
@@ -16,6 +17,10 @@ export interface Services {
   readonly records: Records;
   readonly keys: Keys;
   readonly catalogue: Catalogue;
+  /** Keeps keys of tenants for other APIs. */
+  readonly vault: Vault;
+  /** Hosts of n8n that may be asked though their addresses are private. */
+  readonly n8nHosts: readonly string[];
 }
 
 export interface Call<P, Q, B> extends Services {

@@ -99,11 +99,13 @@ export function lookupOutside(zones: readonly Zone[], lookup: LookupFunction = r
 }
 
 export interface GuardedRequest {
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'PUT';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
   /** `host:port` or host that may be asked whatever its address is. */
   readonly allow?: readonly string[];
+  /** Redirects that are followed. Default 3. */
+  readonly redirects?: number;
   /** For all of it, redirects included, ms. */
   readonly timeoutMs?: number;
   /** Most of an answer that is read. */
@@ -123,18 +125,19 @@ const MAX_REDIRECTS = 3;
 const TIMEOUT_MS = 10_000;
 const MAX_BYTES = 1_048_576;
 /** Not for another origin than the one they were given for. */
-const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization', 'x-api-key'];
+const CREDENTIALS = ['authorization', 'cookie', 'proxy-authorization', 'x-api-key', 'x-n8n-api-key'];
 
 /** One request and its redirects; rejects with `Blocked` where it must not go. */
 export async function requestGuarded(url: string, request: GuardedRequest = {}): Promise<GuardedAnswer> {
   const signal = AbortSignal.timeout(request.timeoutMs ?? TIMEOUT_MS);
   let target = checkedUrl(url);
   let { headers = {}, body, method = 'GET' } = request;
+  const most = request.redirects ?? MAX_REDIRECTS;
   for (let redirects = 0; ; redirects++) {
     const answer = await once(target, { ...request, method, headers, ...(body === undefined ? {} : { body }) }, signal);
     const { location } = answer.headers;
     if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return answer;
-    if (redirects === MAX_REDIRECTS) throw new Blocked(`more than ${MAX_REDIRECTS} redirects.`);
+    if (redirects === most) throw new Blocked(most === 0 ? 'a redirect.' : `more than ${most} redirects.`);
     const next = checkedUrl(new URL(location, target).href);
     if (target.protocol === 'https:' && next.protocol === 'http:') throw new Blocked('a redirect from https to http.');
     if (next.origin !== target.origin)
