@@ -8,7 +8,6 @@
 import type { Step } from '../step/step.ts';
 import { argsHash, maskedResultHash } from '../text/features.ts';
 import { scoreData } from '../text/injection-score.ts';
-import { parseObject } from '../text/json.ts';
 import type { Subject } from './fix.ts';
 
 export interface Effect {
@@ -187,15 +186,6 @@ const withhold: Effect = {
   },
 };
 
-const parseFirst: Effect = {
-  model: 'A call whose arguments are no JSON object is answered with the error of the parser, and the tool does not run.',
-  assumes: 'The model is told what is wrong; whether its next call is right is not known.',
-  apply: (steps) =>
-    steps.filter(
-      ({ kind, tool }) => kind !== 'tool' || tool?.arguments === undefined || parseObject(tool.arguments) !== undefined,
-    ),
-};
-
 function inOrder(steps: readonly Step[]): Step[] {
   return steps.toSorted((a, b) => a.endMs - b.endMs || (a.spanId < b.spanId ? -1 : 1));
 }
@@ -223,7 +213,6 @@ const effects: Readonly<Record<string, Effect>> = {
   'overflow.filling window_management': prune,
   'injection.instruction_in_data input_filtering': withhold,
   'injection.followed input_filtering': withhold,
-  'tool_misuse.malformed_arguments schema_enforcement': parseFirst,
 };
 
 export function effectOf(subject: Pick<Subject, 'detector' | 'message'>, fixType: string): Effect | undefined {
@@ -243,6 +232,7 @@ const reasons: Readonly<Record<string, string>> = {
   priority_adjustment: 'In which order agents would have worked is not in a recording.',
   cost_monitor: 'It reports and stops nothing.',
   progress_monitoring: 'It reports and stops nothing.',
+  schema_enforcement: 'Stored steps hold neither schemas nor definitions of tools.',
   state_validation: 'Stored steps do not hold whole states.',
   checkpoint_recovery: 'What a run does after it was taken back is not in a recording.',
   permission_gate: 'What a person would have allowed is not in a recording.',
