@@ -2,7 +2,7 @@
  * Healing of one tenant: fixes for a finding, and what becomes of one that is tried. Only a patch of an n8n workflow changes anything outside;
  * every other fix is a proposal, and `complete` and `rollback` write down what a person did.
  *
- * Order of a change outside: claim (so that nobody else begins) → place within the limits → read and compare → snapshot → write → read again →
+ * Order of a change outside: place within the limits → claim (so that nobody else begins) → read and compare → snapshot → write → read again →
  * state. A process that dies between leaves the claim, which is over after two minutes, and the snapshot, by which what is there is told.
  */
 import { randomUUID } from 'node:crypto';
@@ -120,8 +120,9 @@ export class Healer {
       const begun = await create(this.deps.mine, id, { ...body, status: 'in_progress' }, said, this.deps.nowMs);
       return this.step(begun, { status: 'staged' }, { action: 'staged', actor: 'api' });
     }
-    const made = await create(this.deps.mine, id, body, said, this.deps.nowMs);
-    if (body.n8n === null || body.status !== 'in_progress') return made;
+    const write = (of: typeof body) => create(this.deps.mine, id, of, said, this.deps.nowMs);
+    if (body.n8n === null || body.status !== 'in_progress') return write(body);
+    const made = await this.within(body, id, () => write({ ...body, busy_ms: this.deps.nowMs }));
     return this.apply(made, { action: 'applied', actor: 'policy' }, false);
   }
 
@@ -144,11 +145,12 @@ export class Healer {
     if (healing.body.n8n === null)
       return this.step(healing, { status: 'in_progress', approver_id: given.approver_id }, { ...said, action: 'approved' });
     this.checkVerified(healing, given.skip_verification);
-    await this.checkLimits(healing);
-    const begun = await this.step(
-      healing,
-      { status: 'in_progress', approver_id: given.approver_id },
-      { ...said, action: 'approved' },
+    const begun = await this.within(healing.body, id, () =>
+      this.step(
+        healing,
+        { status: 'in_progress', approver_id: given.approver_id, busy_ms: this.deps.nowMs },
+        { ...said, action: 'approved' },
+      ),
     );
     return this.apply(begun, { ...said, action: 'applied' }, given.skip_verification);
   }
@@ -158,8 +160,8 @@ export class Healer {
     if (healing.body.status !== 'staged')
       throw new Problem(400, 'not-staged', `The healing is ${healing.body.status}; only a staged one is promoted.`);
     this.checkVerified(healing, skip);
-    await this.checkLimits(healing);
-    return this.apply(healing, { action: 'promoted', actor, notes }, skip);
+    const claimed = await this.within(healing.body, id, () => this.claim(healing));
+    return this.apply(claimed, { action: 'promoted', actor, notes }, skip);
   }
 
   /** What became of a proposal; of a patch, what n8n says of it. */
@@ -269,25 +271,26 @@ export class Healer {
     throw new Problem(400, 'not-verified', `${reason} To apply it all the same send skip_verification: true.`);
   }
 
-  private async checkLimits({ body }: Healing): Promise<void> {
-    const { policy } = await policyOf(this.deps.mine);
-    const target = { agent: body.agent, workflow: body.n8n?.workflow_id ?? null };
-    const refusal = await limitFor(this.deps.mine, policy, target, this.deps.nowMs);
-    if (refusal === undefined) return;
-    const headers = refusal.retryAfter === null ? {} : { 'retry-after': String(refusal.retryAfter) };
-    throw new Problem(429, 'healing-limit', refusal.message, { headers });
+  /** Takes a place within the limits, and gives it back if what begins the change does not come about. */
+  private async within(body: Pick<Kept, 'agent' | 'n8n'>, id: string, begin: () => Promise<Healing>): Promise<Healing> {
+    const { mine, nowMs } = this.deps;
+    const { policy } = await policyOf(mine);
+    await reserve(mine, policy, { agent: body.agent, workflow: body.n8n?.workflow_id ?? null }, id, nowMs);
+    try {
+      return await begin();
+    } catch (error) {
+      await settle(mine, id, undefined);
+      throw error;
+    }
   }
 
-  /** Writes the patch to n8n. What was `in_progress` and cannot be applied is `failed`; what was staged stays so. */
-  private async apply(healing: Healing, said: Said, skipped: boolean): Promise<Healing> {
-    const claimed = await this.claim(healing);
-    const { id } = healing.row;
+  /** Writes the patch to n8n, of what is claimed and has its place. What was `in_progress` and cannot be applied is `failed`; what was staged stays so. */
+  private async apply(claimed: Healing, said: Said, skipped: boolean): Promise<Healing> {
+    const { id } = claimed.row;
     const { mine, nowMs } = this.deps;
     const n8n = claimed.body.n8n as NonNullable<Kept['n8n']>;
     let writing: Healing | undefined;
     try {
-      const { policy } = await policyOf(mine);
-      await reserve(mine, policy, { agent: claimed.body.agent, workflow: n8n.workflow_id }, id, nowMs);
       const client = await this.deps.n8n(n8n.connection_id);
       const now = await client.workflow(n8n.workflow_id);
       const hash = contentHash(now.workflow);
