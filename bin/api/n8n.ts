@@ -68,7 +68,11 @@ export async function startN8n(key: string): Promise<N8nStub> {
         if (extra !== undefined) return say(400, { message: `request/body must NOT have additional properties: ${extra}` });
         try {
           const next = stub.onPut?.(given) ?? given;
-          workflows.set(id, { ...before, ...next, versionId: String(puts.length + 1) });
+          // As n8n does: settings are added to those that are there; `DEFAULT` and -1 take one away.
+          const settings = Object.entries({ ...before.settings, ...next.settings }).filter(
+            ([, one]) => one !== 'DEFAULT' && one !== -1,
+          );
+          workflows.set(id, { ...before, ...next, settings: Object.fromEntries(settings), versionId: String(puts.length + 1) });
         } catch (status) {
           return say(Number(status), { message: 'refused' });
         }

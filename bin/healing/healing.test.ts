@@ -189,6 +189,19 @@ describe('a patch of a workflow', () => {
     ]);
   });
 
+  test('a setting that was added is taken away again, though n8n adds what it is sent to what it has', async () => {
+    await platform.ingest([{ trace: 4, span: 9, events: [finding(7, of('n8n_timeout', 'no_limit', 4))] }]);
+    n8n.workflows.get('w1').nodes[1].type = 'n8n-nodes-base.httpRequest';
+    const before = structuredClone(n8n.workflows.get('w1').settings);
+    const { id } = (
+      await post(`/healing/apply-to-n8n/${hex(7)}`, { connection_id: connection, workflow_id: 'w1', dry_run: false })
+    ).body;
+    expect((await post(`/healing/${id}/approve`)).body.status).toBe('applied');
+    expect(n8n.workflows.get('w1').settings).toEqual({ ...before, executionTimeout: 300 });
+    expect((await post(`/healing/${id}/rollback`)).body.status).toBe('rolled_back');
+    expect(n8n.workflows.get('w1').settings).toEqual(before);
+  });
+
   test('staged: nothing is written before it is promoted; a yes promotes', async () => {
     const { id, status } = (await inN8n({ dry_run: false, stage: true })).body;
     expect([status, n8n.puts]).toEqual(['staged', []]);

@@ -209,7 +209,7 @@ export class Healer {
       if (hash === before_hash)
         return await this.step(claimed, done, { action: 'rolled_back', actor, notes: 'it was so already' });
       if (hash !== after_hash || now.unpublished) throw changedMeanwhile('rolled back');
-      const back = await client.put(n8n.workflow_id, before);
+      const back = await client.put(n8n.workflow_id, before, now.workflow);
       if (contentHash(back.workflow) !== before_hash)
         throw new Problem(502, 'n8n-differs', 'n8n has another workflow than the snapshot that was sent. Look at it there.');
       return await this.step(claimed, done, { action: 'rolled_back', actor });
@@ -308,9 +308,9 @@ export class Healer {
         after = this.patched(now.workflow, n8n).workflow;
         await this.keepSnapshot(id, n8n, now, after);
         writing = await this.step(claimed, {}, { action: 'writing', actor: said.actor });
-        after = (await client.put(n8n.workflow_id, after)).workflow;
+        after = (await client.put(n8n.workflow_id, after, now.workflow)).workflow;
         if (contentHash(after) !== n8n.after_hash) {
-          await client.put(n8n.workflow_id, now.workflow);
+          await client.put(n8n.workflow_id, now.workflow, after);
           throw new Problem(502, 'n8n-differs', 'n8n has made something else of the patch; the workflow was put back.');
         }
       }
@@ -337,7 +337,7 @@ export class Healer {
       const client = await this.deps.n8n(n8n.connection_id);
       const { before, after_hash } = await this.snapshot(id);
       const now = await client.workflow(n8n.workflow_id);
-      if (contentHash(now.workflow) === after_hash) await client.put(n8n.workflow_id, before);
+      if (contentHash(now.workflow) === after_hash) await client.put(n8n.workflow_id, before, now.workflow);
     } catch {
       // The error that led here is the one that is told; `complete` says what n8n has.
     }

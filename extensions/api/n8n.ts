@@ -35,6 +35,9 @@ const TIMEOUT_MS = 15_000;
 const MOST_BYTES = 8 * 1024 * 1024;
 const SAID_CHARACTERS = 300;
 
+/** Of the settings that patches set: what n8n takes for none. For the time-out that is its own default, which is -1 unless its operator set another. */
+const unset = { errorWorkflow: 'DEFAULT', executionTimeout: -1 };
+
 const facts = z.object({
   active: z.boolean().default(false),
   versionId: z.string().nullish(),
@@ -71,9 +74,12 @@ export class N8n {
     return kept(await this.ask('GET', `workflows/${encodeURIComponent(id)}`));
   }
 
-  /** Replaces it, and publishes it where it was published. Resolves to what n8n has then. */
-  async put(id: string, { name, nodes, connections, settings }: Workflow): Promise<Kept> {
-    await this.ask('PUT', `workflows/${encodeURIComponent(id)}`, { name, nodes, connections, settings });
+  /** Replaces `there`, and publishes it where it was published. Resolves to what n8n has then. */
+  async put(id: string, { name, nodes, connections, settings }: Workflow, there: Workflow): Promise<Kept> {
+    // n8n adds the settings it is sent to those it has; these words take one away.
+    const gone = Object.entries(unset).filter(([setting]) => setting in there.settings && !(setting in settings));
+    const body = { name, nodes, connections, settings: { ...settings, ...Object.fromEntries(gone) } };
+    await this.ask('PUT', `workflows/${encodeURIComponent(id)}`, body);
     return this.workflow(id);
   }
 
