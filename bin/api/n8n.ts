@@ -68,11 +68,18 @@ export async function startN8n(key: string): Promise<N8nStub> {
         if (extra !== undefined) return say(400, { message: `request/body must NOT have additional properties: ${extra}` });
         try {
           const next = stub.onPut?.(given) ?? given;
-          // As n8n does: settings are added to those that are there; `DEFAULT` and -1 take one away.
+          // As n8n does: nodes without ids get some, anew each time; settings are added to those that are there; `DEFAULT` and -1 take one away.
           const settings = Object.entries({ ...before.settings, ...next.settings }).filter(
             ([, one]) => one !== 'DEFAULT' && one !== -1,
           );
-          workflows.set(id, { ...before, ...next, settings: Object.fromEntries(settings), versionId: String(puts.length + 1) });
+          const nodes = next.nodes.map((node: Json) => ({ webhookId: `made-up-${puts.length}`, ...node }));
+          workflows.set(id, {
+            ...before,
+            ...next,
+            nodes,
+            settings: Object.fromEntries(settings),
+            versionId: String(puts.length + 1),
+          });
         } catch (status) {
           return say(Number(status), { message: 'refused' });
         }

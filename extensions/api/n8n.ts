@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { Blocked, requestGuarded } from '../../src/component/transport/guard.ts';
-import { readWorkflow, type Workflow, WorkflowError } from '../../src/healing/n8n/workflow.ts';
+import { type Node, readWorkflow, type Workflow, WorkflowError } from '../../src/healing/n8n/workflow.ts';
 
 /** `refused`: it answered, and said no. `changed`: what it has is not what was sent. */
 export class N8nError extends Error {
@@ -78,7 +78,12 @@ export class N8n {
   async put(id: string, { name, nodes, connections, settings }: Workflow, there: Workflow): Promise<Kept> {
     // n8n adds the settings it is sent to those it has; these words take one away.
     const gone = Object.entries(unset).filter(([setting]) => setting in there.settings && !(setting in settings));
-    const body = { name, nodes, connections, settings: { ...settings, ...Object.fromEntries(gone) } };
+    const body = {
+      name,
+      nodes: withIds(nodes, there.nodes),
+      connections,
+      settings: { ...settings, ...Object.fromEntries(gone) },
+    };
     await this.ask('PUT', `workflows/${encodeURIComponent(id)}`, body);
     return this.workflow(id);
   }
@@ -119,6 +124,19 @@ export class N8n {
     if (answer.status === 404) throw new N8nError('not-found', `n8n has no ${path.split('?')[0]}.`);
     throw new N8nError('refused', `n8n answered ${answer.status}${words === '' ? '' : `: ${words}`}.`);
   }
+}
+
+/** Ids that n8n has made up for nodes since stay: an address of a webhook may hang on them. */
+function withIds(nodes: readonly Node[], there: readonly Node[]): Node[] {
+  const known = new Map(there.map(({ name, id, webhookId }) => [name, { id, webhookId }]));
+  return nodes.map((node) => {
+    const { id, webhookId } = known.get(node.name) ?? {};
+    return {
+      ...node,
+      ...(node['id'] === undefined && id !== undefined ? { id } : {}),
+      ...(node['webhookId'] === undefined && webhookId !== undefined ? { webhookId } : {}),
+    };
+  });
 }
 
 function kept(value: unknown): Kept {

@@ -142,6 +142,8 @@ describe('reading', () => {
     expect(contentHash(turned)).toBe(contentHash(one));
     expect(contentHash({ ...one, nodes: one.nodes.toReversed() })).not.toBe(contentHash(one));
     expect(contentHash({ ...one, settings: { a: undefined } })).toBe(contentHash(one));
+    const named = one.nodes.map((node) => ({ ...node, id: 'made-up', webhookId: 'made-up' }));
+    expect(contentHash({ ...one, nodes: named })).toBe(contentHash(one));
   });
   test('nested too deep', () => {
     let deep: unknown = 1;

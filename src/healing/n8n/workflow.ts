@@ -74,9 +74,15 @@ function isLink(value: unknown): boolean {
   return isRecord(value) && typeof value['node'] === 'string' && typeof value['type'] === 'string';
 }
 
-/** Of what a workflow means: the order of members does not count, that of lists does. */
+/**
+ * Of what a workflow means: the order of members does not count, that of lists does. Ids of nodes and of webhooks are left out: n8n makes
+ * them up for nodes that have none, anew with each write.
+ */
 export function contentHash({ name, nodes, connections, settings }: Workflow): string {
-  return createHash('sha256').update(sorted({ name, nodes, connections, settings }, 0)).digest('hex');
+  const bare = nodes.map(({ id: _, webhookId: __, ...node }) => node);
+  return createHash('sha256')
+    .update(sorted({ name, nodes: bare, connections, settings }, 0))
+    .digest('hex');
 }
 
 function sorted(value: unknown, depth: number): string {
