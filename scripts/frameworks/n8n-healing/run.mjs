@@ -149,9 +149,9 @@ const sorted = (value) =>
             .map((name) => [name, sorted(value[name])]),
         )
       : value;
-/** What a patch may not leave behind: everything but versions, order of members, and the ids that n8n makes up with a write. */
-const meaning = ({ updatedAt, versionId, versionCounter, activeVersionId, activeVersion, shared, nodes, ...rest }) =>
-  sorted({ ...rest, nodes: nodes.map(({ id, webhookId, ...one }) => one) });
+/** What a patch may not leave behind: everything but versions, order of members, ids that n8n makes up with a write, and null for no settings. */
+const meaning = ({ updatedAt, versionId, versionCounter, activeVersionId, activeVersion, shared, nodes, settings, ...rest }) =>
+  sorted({ ...rest, settings: settings ?? {}, nodes: nodes.map(({ id, webhookId, ...one }) => one) });
 const runsOf = async (name, before) => {
   await fetch(`${n8n.base}/webhook/${name}`, { method: 'POST' });
   let one;
