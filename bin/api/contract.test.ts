@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Route } from '../../extensions/api/route.ts';
 import { routes } from '../../extensions/api/routes.ts';
+import { circle, type N8nStub, startN8n } from './n8n.ts';
 import { type Answer, finding, type Platform, startPlatform } from './testing.ts';
 
 const TRACE = '1'.padStart(32, '0');
@@ -11,12 +12,15 @@ const TRACE = '1'.padStart(32, '0');
 const QUIET = '2'.padStart(32, '0');
 const CONVERSATION = '3'.padStart(32, '0');
 const DETECTION = '7'.padStart(32, '0');
+/** Of a workflow of n8n that goes in a circle. */
+const CIRCLE = '9'.padStart(32, '0');
 
 let platform: Platform;
 /** Stands in for Datadog: takes everything. */
 const datadog = createServer((request, response) => {
   request.resume().on('end', () => response.writeHead(202).end());
 });
+let n8n: N8nStub;
 /** The tenant that has data, and one that has none. */
 const keys: Record<'full' | 'other', string> = { full: '', other: '' };
 const ids: Record<string, string> = {};
@@ -24,7 +28,8 @@ const ids: Record<string, string> = {};
 beforeAll(async () => {
   await new Promise<void>((resolve) => datadog.listen(0, '127.0.0.1', resolve));
   const endpoint = `http://127.0.0.1:${(datadog.address() as AddressInfo).port}`;
-  const options = { signup: true, webhook_hosts: ['127.0.0.1:9'], datadog: { api_key: 'k', endpoint } };
+  n8n = await startN8n('n8n-key');
+  const options = { signup: true, n8n_hosts: [n8n.host], webhook_hosts: ['127.0.0.1:9'], datadog: { api_key: 'k', endpoint } };
   platform = await startPlatform(options, false);
   for (const name of ['full', 'other'] as const) {
     const { body } = await platform.ask('POST', '/auth/tenants', { name });
@@ -39,7 +44,7 @@ beforeAll(async () => {
         parent: 1,
         kind: 'chat',
         attributes: { 'gen_ai.request.model': 'm', 'gen_ai.usage.input_tokens': 9, 'gen_ai.usage.output_tokens': 1 },
-        events: [finding(7), finding(8)],
+        events: [finding(7), finding(8), finding(9, endless)],
       },
     ],
     ids['full'],
@@ -72,12 +77,39 @@ beforeAll(async () => {
   }
   const webhook = await ask('full', 'POST', '/webhooks', { url: 'http://127.0.0.1:9/full' });
   ids['webhook'] = webhook.body.id;
+  await startHealings();
 });
 
 afterAll(async () => {
   await platform.stop();
   datadog.close();
+  await n8n.stop();
 });
+
+/** One healing in the right state for each route that takes one. */
+async function startHealings(): Promise<void> {
+  for (const name of ['w1', 'w2', 'w3']) n8n.workflows.set(name, circle(name));
+  await ask('full', 'PUT', '/healing/policy', { max_per_hour: 100, max_per_agent_per_hour: 100, cooldown_seconds: 0 });
+  const { body } = await ask('full', 'POST', '/healing/n8n/connections', { name: 'n', url: n8n.url, api_key: 'n8n-key' });
+  ids['connection'] = body.id;
+  const pending = async () => (await ask('full', 'POST', `/healing/trigger/${DETECTION}`, {})).body.id as string;
+  const inN8n = async (workflow_id: string, more: object) => {
+    const given = { connection_id: ids['connection'], workflow_id, dry_run: false, ...more };
+    return (await ask('full', 'POST', `/healing/apply-to-n8n/${CIRCLE}`, given)).body.id as string;
+  };
+  const on = async (id: string, verb: string) => {
+    const { status, body: said } = await ask('full', 'POST', `/healing/${id}/${verb}`, {});
+    expect([status, said.detail]).toEqual([200, undefined]);
+    return id;
+  };
+  ids['/healing/{id}'] = await pending();
+  ids['/healing/{id}/approve'] = await pending();
+  ids['/healing/{id}/reject'] = await pending();
+  ids['/healing/{id}/complete'] = await on(await pending(), 'approve');
+  ids['/healing/{id}/rollback'] = await on(await on(await pending(), 'approve'), 'complete');
+  ids['/healing/{id}/promote'] = await inN8n('w1', { stage: true });
+  ids['/healing/n8n/versions/{id}/restore'] = await on(await inN8n('w2', {}), 'approve');
+}
 
 function ask(who: 'full' | 'other' | undefined, method: string, path: string, body?: unknown): Promise<Answer> {
   return platform.ask(method, path, body, who === undefined ? {} : { authorization: `Bearer ${keys[who]}` });
@@ -93,6 +125,7 @@ function fill(path: string): string {
     feedback: ids['audit'],
     'workflow-groups': ids['group'],
     webhooks: ids['webhook'],
+    healing: path.startsWith('/healing/n8n/connections') ? ids['connection'] : (ids[path] ?? ids['/healing/{id}']),
   };
   const of = things[area] ?? 'nothing';
   return (
@@ -103,15 +136,24 @@ function fill(path: string): string {
       .replace('{key_id}', ids['key'] as string)
       .replace('{framework}', 'n8n')
       .replace('{fingerprint}', ids['fingerprint'] as string)
+      .replace('{detection_id}', path.includes('to-n8n') ? CIRCLE : DETECTION)
+      .replace('{fix_id}', `retry_limit-${DETECTION.slice(0, 12)}`)
+      .replace('{workflow_id}', 'w3')
       .replace('{id}', of)
       // Else it stays open.
       .replace(/stream$/, 'stream?seconds=0')
   );
 }
 
+const endless = {
+  'gen_ai.evaluation.name': 'n8n_cycle',
+  'misstep.detection.message': 'endless',
+  'misstep.detection.data.node': 'Round',
+};
+const connection = () => ({ name: 'n8n', url: n8n.url, api_key: 'n8n-key' });
+
 const bodies: Record<string, unknown> = {
   'POST /auth/tenants': { name: 'third' },
-  'POST /auth/token': { api_key: '' },
   'POST /auth/api-keys': { name: 'other' },
   'PUT /detections/{id}/validate': { false_positive: true, notes: 'no' },
   'POST /detections/{id}/validate': { false_positive: false },
@@ -135,10 +177,20 @@ const bodies: Record<string, unknown> = {
   'POST /workflow-groups': { name: 'new' },
   'PUT /workflow-groups/{id}': { name: 'other name', workflow_ids: ['a'] },
   'POST /workflow-groups/{id}/assign': { workflow_ids: ['b'] },
+  'PUT /healing/policy': { max_per_hour: 50 },
+};
+/** Those that name what is there only when the platform runs. */
+const later: Readonly<Record<string, () => unknown>> = {
+  'POST /auth/token': () => ({ api_key: keys.full }),
+  'POST /healing/n8n/connections': connection,
+  'PUT /healing/n8n/connections/{id}': connection,
+  'POST /healing/apply-to-n8n/{detection_id}': () => ({ connection_id: ids['connection'], workflow_id: 'w3' }),
 };
 function bodyOf({ method, path, body }: Route): unknown {
-  if (path === '/auth/token') return { api_key: keys.full };
-  return bodies[`${method} ${path}`] ?? (body === undefined ? undefined : { id: 'one', name: 'any' });
+  const given = later[`${method} ${path}`]?.() ?? bodies[`${method} ${path}`];
+  if (given !== undefined) return given;
+  if (/^.healing|apply$/.test(path) && method === 'POST') return {};
+  return body === undefined ? undefined : { id: 'one', name: 'any' };
 }
 
 /** What takes things away comes last, what takes all away behind what takes one. */
@@ -176,7 +228,12 @@ test.each(named(strangers))('claim 24: %s shows and changes nothing of another t
     return;
   }
   const text = JSON.stringify(body);
-  for (const foreign of [TRACE, DETECTION, 'shopper', ...['group', 'key', 'webhook'].map((one) => ids[one] as string)]) {
+  for (const foreign of [
+    TRACE,
+    DETECTION,
+    'shopper',
+    ...['group', 'key', 'webhook', 'connection'].map((one) => ids[one] as string),
+  ]) {
     // What the request named itself may be in the answer.
     if (!JSON.stringify(bodyOf(route) ?? '').includes(foreign)) expect(text).not.toContain(foreign);
   }

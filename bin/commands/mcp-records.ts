@@ -6,6 +6,7 @@ import { Catalogue } from '../../extensions/api/catalogue.ts';
 import { Feed } from '../../extensions/api/feed.ts';
 import type { Services } from '../../extensions/api/route.ts';
 import { wireDetection } from '../../extensions/api/routes/detections.ts';
+import { Vault } from '../../extensions/api/vault.ts';
 import { Webhooks } from '../../extensions/api/webhooks/webhooks.ts';
 import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
 import { recordsOf } from '../../src/component/records.ts';
@@ -58,7 +59,9 @@ export async function openRecords(spec: ServiceSpec): Promise<OpenRecords> {
     // Not started: deliveries are those of the misstep that runs.
     const webhooks = new Webhooks(host, records, keys, (row) => wireDetection(row, catalogue), { allow: [] });
     const analyses = new Analyses(analyser);
-    return { services: { host, records, keys, catalogue, feed, webhooks, analyses, datadog: undefined }, close };
+    const vault = Vault.of(keys.derive('vault'));
+    const services = { host, records, keys, catalogue, feed, webhooks, analyses, datadog: undefined, vault, n8nHosts: [] };
+    return { services, close };
   } catch (error) {
     await close();
     throw error;

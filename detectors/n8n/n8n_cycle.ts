@@ -69,7 +69,7 @@ export default defineDetector({
     id: 'n8n_cycle',
     family: 'n8n',
     scope: 'trace',
-    version: 2,
+    version: 3,
     stateVersion: 1,
     needs: ['graph'],
     summary: 'Finds circles in n8n workflows that nothing ends.',
@@ -77,7 +77,8 @@ export default defineDetector({
       what: 'Circles of the drawn workflow: whether a batch node counts them or a branch leads out; batch loops inside batch loops; and how often each node ran.',
       why: 'A circle without an end holds the worker until somebody stops it.',
       fix: 'A batch node or a counter in every circle.',
-      limits: 'Circles through other workflows are not seen. A wait for a person makes a circle legitimate.',
+      limits:
+        'Circles through other workflows are not seen. A wait for a person makes a circle legitimate. A counter is known by `$runIndex` in an If or Filter node, not by a field that a Code node counts up.',
       sources: ['https://docs.n8n.io'],
     },
     options,
@@ -116,13 +117,28 @@ function drawn({ nodes, edges }: Workflow, step: Step, ctx: Ctx): void {
     const data = { node, count: circle.length };
     const batch = members.filter((kind) => counts.includes(kind)).length;
     if (batch > 1) ctx.report('nested', { at: step, key: node, score: 0.62, data });
-    if (batch > 0) continue;
+    if (batch > 0 || isCounted(circle, kinds, main)) continue;
     const leaves = main.some(({ source, target }) => circle.includes(source) && !circle.includes(target));
     const gated =
       members.some((kind) => gates.includes(kind)) || main.some(({ source, branch }) => branch > 0 && circle.includes(source));
     if (gated && leaves) ctx.report('unbounded', { at: step, key: node, score: 0.5, data });
     else ctx.report('endless', { at: step, key: node, score: leaves ? 0.75 : 0.9, data });
   }
+}
+
+/** True if every way round passes a node that counts its own runs (`$runIndex`) and lets go of the items at some number. */
+function isCounted(circle: readonly string[], kinds: ReadonlyMap<string, Node>, edges: readonly Edge[]): boolean {
+  const inside = edges.filter(({ source, target }) => circle.includes(source) && circle.includes(target));
+  const counters = circle.filter((name) => {
+    const node = kinds.get(name);
+    if (node === undefined || !JSON.stringify(node.parameters).includes('$runIndex')) return false;
+    const on = new Set(inside.filter(({ source }) => source === name).map(({ branch }) => branch));
+    return node.kind === 'filter' || (node.kind === 'if' && on.size === 1);
+  });
+  if (counters.length === 0) return false;
+  const rest = inside.filter(({ source, target }) => !counters.includes(source) && !counters.includes(target));
+  const members = circle.flatMap((name) => kinds.get(name) ?? []);
+  return circles(members, rest).length === 0;
 }
 
 /** Strongly connected parts with a circle in them (Tarjan, without recursion). */

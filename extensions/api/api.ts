@@ -68,6 +68,16 @@ const options = z.strictObject({
     })
     .prefault({})
     .describe("The Model Context Protocol: the records as tools of somebody's agent."),
+  n8n_hosts: z
+    .array(z.string().min(1).max(255))
+    .default([])
+    .describe(
+      'Hosts (`host` or `host:port`) of n8n that patches may be sent to though their addresses are private, or by plain HTTP.',
+    ),
+  encryption_key: secret()
+    .refine((value) => value.reveal().length >= 32, 'must have at least 32 characters.')
+    .optional()
+    .describe("Encrypts keys of other APIs that tenants leave here. Default: a key derived from the database's secret."),
   tls: z
     .strictObject({ cert_file: z.string().min(1), key_file: z.string().min(1) })
     .optional()
@@ -133,9 +143,10 @@ class Api implements Authenticator {
   async start(host: Host): Promise<void> {
     const { database, endpoint, signup, tls, ingest_endpoint, webhook_hosts, datadog, mcp } = this.options;
     const { requests_per_minute: perMinute, tenant_requests_per_minute: tenantPerMinute } = this.options;
+    const { n8n_hosts: n8nHosts, encryption_key: own } = this.options;
     const records = recordsOf(database, host.extension(database));
     // Who runs no API does not wait for what it needs.
-    const [{ Keys }, { Senders }, { routes }, { createApi }, { Feed }, { Webhooks }, { Analyses }, { wireDetection }] =
+    const [{ Keys }, { Senders }, { routes }, { createApi }, { Feed }, { Webhooks }, { Analyses }, { wireDetection }, { Vault }] =
       await Promise.all([
         import('./auth.ts'),
         import('./sender.ts'),
@@ -145,8 +156,10 @@ class Api implements Authenticator {
         import('./webhooks/webhooks.ts'),
         import('./analysis/analysis.ts'),
         import('./routes/detections.ts'),
+        import('./vault.ts'),
       ]);
     const keys = await Keys.open(records, () => host.clock.now());
+    const vault = own === undefined ? Vault.of(keys.derive('vault')) : Vault.ofText(own.reveal());
     const at = endpoint.lastIndexOf(':');
     const [address, port] = [endpoint.slice(0, at) || '0.0.0.0', Number(endpoint.slice(at + 1))];
     const local = LOOPBACK.test(address);
@@ -161,7 +174,7 @@ class Api implements Authenticator {
     this.senders = senders;
     const app = await createApi(
       routes,
-      { host, records, keys, catalogue, feed, webhooks, analyses, datadog },
+      { host, records, keys, catalogue, feed, webhooks, analyses, datadog, vault, n8nHosts },
       {
         anonymous: local ? 'default' : undefined,
         signup: signup ?? local,

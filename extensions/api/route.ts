@@ -13,6 +13,7 @@ import type { Keys } from './auth.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Feed } from './feed.ts';
 import type { DatadogOptions } from './metrics/datadog.ts';
+import type { Vault } from './vault.ts';
 import type { Webhooks } from './webhooks/webhooks.ts';
 
 /** What routes share. */
@@ -26,6 +27,10 @@ export interface Services {
   /** Absent: metrics are not sent there. */
   readonly datadog: DatadogOptions | undefined;
   readonly webhooks: Webhooks;
+  /** Keeps keys of tenants for other APIs. */
+  readonly vault: Vault;
+  /** Hosts of n8n that may be asked though their addresses are private. */
+  readonly n8nHosts: readonly string[];
 }
 
 export interface Call<P, Q, B> extends Services {

@@ -7,8 +7,11 @@ import { benchmarkRoutes } from './routes/benchmarks.ts';
 import { conversationRoutes } from './routes/conversations.ts';
 import { detectionRoutes } from './routes/detections.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
+import { fixRoutes } from './routes/fixes.ts';
 import { groupRoutes } from './routes/groups.ts';
+import { healingRoutes } from './routes/healing.ts';
 import { metricRoutes } from './routes/metrics.ts';
+import { n8nRoutes } from './routes/n8n.ts';
 import { registrationRoutes } from './routes/registrations.ts';
 import { reviewRoutes } from './routes/review.ts';
 import { settingsRoutes } from './routes/settings.ts';
@@ -27,6 +30,9 @@ export const routes: readonly Route[] = [
   ...conversationRoutes,
   ...streamRoutes,
   ...detectionRoutes,
+  ...fixRoutes,
+  ...healingRoutes,
+  ...n8nRoutes,
   ...analyticsRoutes,
   ...feedbackRoutes,
   ...reviewRoutes,

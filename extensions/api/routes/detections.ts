@@ -2,9 +2,11 @@ import { z } from 'zod';
 import type { DetectionRow } from '../../../src/component/records.ts';
 import { confidenceTier } from '../../../src/detector/calibration.ts';
 import type { Catalogue } from '../catalogue.ts';
+import { healerOf } from '../connections.ts';
 import { judge } from '../labels.ts';
 import { notFound } from '../problem.ts';
 import { type Call, route } from '../route.ts';
+import { fix, wireFix } from './healing-shapes.ts';
 import { id, iso, isoTime, millis, paged, paging, windowOf } from './shared.ts';
 
 export const detection = z.object({
@@ -136,13 +138,15 @@ export const detectionRoutes = [
     method: 'GET',
     path: '/detections/{id}',
     tag: 'detections',
-    summary: 'A detection with its explanation.',
+    summary: 'A detection with its explanation and fixes.',
     params: id,
-    reply: detection,
-    async handle({ mine, params, catalogue }) {
+    reply: detection.extend({ fixes: z.array(fix) }),
+    async handle(call) {
+      const { mine, params, catalogue } = call;
       const row = await mine.detection(params.id);
       if (row === undefined) throw notFound('detection', params.id);
-      return wireDetection(row, catalogue);
+      const { fixes } = await healerOf(call).fixes(row.id);
+      return { ...wireDetection(row, catalogue), fixes: fixes.map(wireFix) };
     },
   }),
   route({

@@ -1,6 +1,6 @@
 /** Workflows of ours that need neither credentials nor the internet. Each starts by a webhook of its own name. */
 const at = (i) => [i * 200, 0];
-const node = (name, type, parameters, more = {}) => ({
+export const node = (name, type, parameters, more = {}) => ({
   id: `id-${name.toLowerCase().replaceAll(' ', '-')}`,
   name,
   type: `n8n-nodes-base.${type}`,
@@ -14,9 +14,9 @@ const hook = (path) =>
 const code = (name, jsCode, more = {}) => node(name, 'code', { jsCode }, { typeVersion: 2, ...more });
 const line = (...names) =>
   Object.fromEntries(names.slice(0, -1).map((name, i) => [name, { main: [[{ node: names[i + 1], type: 'main', index: 0 }]] }]));
-const to = (name) => ({ node: name, type: 'main', index: 0 });
+export const to = (name) => ({ node: name, type: 'main', index: 0 });
 
-const workflow = (id, nodes, connections, settings = {}) => ({
+export const workflow = (id, nodes, connections, settings = {}) => ({
   id,
   name: id,
   active: false,

@@ -106,7 +106,7 @@ export function lookupOutside(zones: readonly Zone[], lookup: LookupFunction = r
 }
 
 export interface GuardedRequest {
-  readonly method?: 'GET' | 'POST';
+  readonly method?: 'GET' | 'POST' | 'PUT';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
   /** `host:port` or host that may be asked whatever its address is. */
