@@ -19,14 +19,14 @@ export interface Effect {
 }
 
 /** Identical calls with the same answer that are let through. The detector speaks at three. */
-export const REPEATS = 2;
+const REPEATS = 2;
 /** Same answers or failures of one tool in a row that are let through. */
-export const SAME_ANSWERS = 2;
+const SAME_ANSWERS = 2;
 /** Share of the context window at which the history is cut, and to which. The lowest mark of `overflow` is a half. */
-export const PRUNE_AT = 0.45;
-export const PRUNE_TO = 0.2;
+const PRUNE_AT = 0.45;
+const PRUNE_TO = 0.2;
 /** A call may take this many times the median of the calls before it; the detector speaks at five. */
-export const CALL_FACTOR = 4;
+const CALL_FACTOR = 4;
 /** As the detector's own threshold for text of tools. */
 const SUSPECT = 0.7;
 const WITHHELD = '[withheld: the text gave orders]';

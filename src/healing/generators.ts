@@ -129,7 +129,7 @@ export function generate(name: GeneratorName, subject: Subject): Fix[] {
   return (wanted === '*' ? types : (wanted ?? [])).map((type) => fixOf(name, type, subject));
 }
 
-export function fixId(detectionId: string, fixType: string): string {
+function fixId(detectionId: string, fixType: string): string {
   return `${fixType}-${detectionId.slice(0, 12)}`;
 }
 

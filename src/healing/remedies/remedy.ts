@@ -12,7 +12,7 @@ import { langgraph } from './langgraph.ts';
 import { n8n } from './n8n.ts';
 import { openaiAgents } from './openai-agents.ts';
 
-export const mechanisms = [
+const mechanisms = [
   'step_limit',
   'call_guard',
   'retry',
