@@ -1,5 +1,5 @@
 // What the routes say and refuse, beyond their shapes.
-import { createServer } from 'node:http';
+import { createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { finding, type Platform, startPlatform } from './testing.ts';
@@ -384,4 +384,23 @@ test('an Authorization of a scheme that is not taken is nobody, whatever else is
   const { body } = await ask('POST', '/auth/tenants', { name: 'two ways' });
   const headers = { authorization: 'Digest x', 'x-misstep-api-key': body.api_key };
   expect(await ask('GET', '/auth/me', undefined, headers)).toMatchObject({ status: 401, body: { code: 'unknown-key' } });
+});
+
+test.each([
+  [{ host: 'rebound.example:8000' }, 403],
+  [{ host: '127.0.0.1.example' }, 403],
+  [{ origin: 'https://page.example' }, 403],
+  [{ origin: 'null' }, 403],
+  [{ host: 'localhost:8000', origin: 'http://localhost:3000' }, 200],
+  [{ host: '[::1]:8000' }, 200],
+  [{}, 200],
+])('without a key only this machine may ask: %j is %i', async (headers, status) => {
+  const local = await startPlatform();
+  const answered = await new Promise<number | undefined>((resolve, reject) => {
+    request(`${local.url}/api/v1/traces`, { headers }, (answer) => resolve(answer.resume().statusCode))
+      .on('error', reject)
+      .end();
+  });
+  expect(answered).toBe(status);
+  await local.stop();
 });

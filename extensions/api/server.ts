@@ -63,6 +63,7 @@ export async function createApi(routes: readonly Route[], services: Services, op
     const asked = request.headers['x-request-id'];
     if (typeof asked === 'string' && /^[\w.:-]{1,128}$/.test(asked)) request.id = asked;
     reply.header('x-request-id', request.id);
+    if (options.anonymous !== undefined && credentialOf(request.headers) === undefined) refuseStrangers(request);
     reply.header('x-content-type-options', 'nosniff');
     reply.header('cache-control', 'no-store');
   });
@@ -203,6 +204,23 @@ async function tenantOf(request: FastifyRequest, { keys }: Services, options: Se
   throw new Problem(401, 'no-credentials', 'Send a key as `Authorization: Bearer` or `X-Misstep-API-Key`.', {
     headers: CHALLENGE,
   });
+}
+
+const OF_THIS_MACHINE = /^(?:https?:\/\/)?(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/i;
+
+/**
+ * Who needs no key is known by being on this machine. A page of elsewhere in a browser here is not: it comes under a name of its own
+ * (rebinding of DNS), or says where it is from.
+ */
+function refuseStrangers({ headers: { host, origin } }: FastifyRequest): void {
+  for (const [what, value] of [
+    ['name', host],
+    ['origin', origin],
+  ] as const) {
+    if (value === undefined || OF_THIS_MACHINE.test(value)) continue;
+    const detail = `Without a key only this machine may ask, as localhost or 127.0.0.1; this came by the ${what} ${value.slice(0, 200)}.`;
+    throw new Problem(403, 'foreign-origin', detail);
+  }
 }
 
 const CHALLENGE = { 'www-authenticate': 'Bearer realm="misstep"' };
