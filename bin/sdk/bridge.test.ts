@@ -52,6 +52,13 @@ describe('a loop', () => {
     else expect(before).toMatchObject(expected);
   });
 
+  it('is one within a single millisecond too', async () => {
+    for (let i = 0; i < 30; i++) {
+      const { before } = await play(new DetectionBridge({ now: () => 1_790_000_000_000 }), 4);
+      expect(before).toHaveProperty('hookSpecificOutput.permissionDecision', 'deny');
+    }
+  });
+
   it('is a warning without blocking, and not said twice', async () => {
     const bridge = new DetectionBridge({ enableBlocking: false });
     await play(bridge, 20);

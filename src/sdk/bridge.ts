@@ -289,7 +289,8 @@ export class DetectionBridge {
   }
 
   private spanOf(session: Session, call: ToolCall, response: unknown, error?: string): Span {
-    const endMs = this.now();
+    // Calls within one millisecond are in the order in which they were told.
+    const endMs = Math.max(this.now(), (session.trace.spans.at(-1)?.endMs ?? 0) + 1);
     return new Span({
       kind: 'tool',
       tool: call.tool,
