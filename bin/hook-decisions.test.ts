@@ -112,7 +112,7 @@ describe('decide', () => {
     else expect([status, json['code']]).toEqual([400, 'malformed-payload']);
   });
 
-  it('comes too late when the machine is too slow for it: the agent goes on', async () => {
+  it('claim 30: comes too late when the machine is too slow for it: the agent goes on', async () => {
     const on = await start({ timeout: '1ms' });
     const long = 'x '.repeat(15_000);
     for (let i = 0; i < 30; i++) {
@@ -145,7 +145,7 @@ describe('misstep hook in front of it', () => {
     ['crashes', (response) => response.destroy()],
     ['lies', (response) => void response.end('{"hookSpecificOutput": {"permissionDecision": "deny"')],
     ['fails', (response) => void response.writeHead(500).end(JSON.stringify(denied))],
-  ])('lets the agent go on when the endpoint %s', async (_, answer) => {
+  ])('claim 30: lets the agent go on when the endpoint %s', async (_, answer) => {
     const server = http.createServer((_request, response) => answer(response));
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}${PATH}`;
@@ -160,7 +160,7 @@ describe('misstep hook in front of it', () => {
     await new Promise((resolve) => server.close(resolve));
   });
 
-  it('lets the agent go on when nobody is there', async () => {
+  it('claim 30: lets the agent go on when nobody is there', async () => {
     const url = `http://127.0.0.1:9${PATH}`;
     expect(await ask(JSON.stringify(call(0, 'PreToolUse')), { url, timeout: 80 })).toEqual({
       exitCode: 0,

@@ -79,6 +79,22 @@ async function listen(platform: Platform, query = '', headers: Record<string, st
   return { ...state, state, reading, close: () => end.abort() };
 }
 
+const hostile = '<script>alert(1)</script>\n\nevent: forged\ndata: {}\r\n\u001b[2J\u202e';
+
+test('claim 29: hostile text of a run is data of one event and of one JSON string, and no page shows it', async () => {
+  const platform = await platformOf();
+  const { events } = await listen(platform);
+  announce(platform, 7, { explanation: hostile });
+  await until(() => events.length === 1);
+  expect(events.map(({ event }) => event)).toEqual(['detection']);
+  await platform.ingest([{ span: 2, events: [finding(7, { 'gen_ai.evaluation.explanation': hostile })] }]);
+  const { headers, body } = await platform.ask('GET', `/detections/${'7'.padStart(32, '0')}`);
+  expect(headers.get('content-type')).toMatch(/^application\/json/);
+  expect(headers.get('x-content-type-options')).toBe('nosniff');
+  expect(JSON.stringify(body)).not.toContain('\u001b');
+  expect((await platform.ask('GET', '/docs')).body).not.toContain('alert(1)');
+});
+
 describe('the stream of detections', () => {
   test('tells what is found, of its tenant, as it is found', async () => {
     const platform = await platformOf();

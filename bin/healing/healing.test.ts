@@ -101,7 +101,7 @@ describe('fixes', () => {
 });
 
 describe('a proposal', () => {
-  test('is replayed, waits, is approved, completed and rolled back; each step is written down', async () => {
+  test('claim 30: is replayed, waits, is approved, completed and rolled back; each step is written down', async () => {
     const { body } = await post(`/healing/trigger/${LOOP}`, {});
     expect(body).toMatchObject({
       status: 'pending',
@@ -149,7 +149,7 @@ describe('a proposal', () => {
 });
 
 describe('a patch of a workflow', () => {
-  test('a dry run writes nothing anywhere', async () => {
+  test('claim 30: a dry run writes nothing anywhere', async () => {
     const before = structuredClone(n8n.workflows.get('w1'));
     const { body } = await inN8n();
     expect(body).toMatchObject({
@@ -165,7 +165,7 @@ describe('a patch of a workflow', () => {
     expect((await ask('GET', '/healing')).body.total).toBe(0);
   });
 
-  test('approved: applied once, and rolled back to what it was; what n8n keeps besides stays', async () => {
+  test('claim 30: approved: applied once, and rolled back to what it was; what n8n keeps besides stays', async () => {
     const before = structuredClone(n8n.workflows.get('w1'));
     const { id, status } = (await inN8n({ dry_run: false })).body;
     expect([status, n8n.puts]).toEqual(['pending', []]);
@@ -322,7 +322,7 @@ describe('a patch of a workflow', () => {
 });
 
 describe('limits', () => {
-  test('one change of a workflow an hour; others go on; five in all', async () => {
+  test('claim 30: one change of a workflow an hour; others go on; five in all', async () => {
     const go = async (workflow_id: string) => {
       const { id } = (await inN8n({ dry_run: false, workflow_id })).body;
       return post(`/healing/${id}/approve`);

@@ -1,11 +1,14 @@
 /** The policy of a tenant and its list of attempts, as documents. A place among the attempts is taken by a write that names the version it read. */
+import { setTimeout } from 'node:timers/promises';
 import { z } from 'zod';
 import type { TenantRecords } from '../../src/component/records.ts';
 import { risks } from '../../src/healing/fix.ts';
 import { type Attempt, defaultPolicy, MOST_ATTEMPTS, type Policy, type Refusal, refusedBy } from '../../src/healing/policy.ts';
 import { Problem } from './problem.ts';
 
-const TRIES = 8;
+/** Whoever loses a round waits up to so many ms: of twenty at once each gets its turn within some rounds. */
+const TRIES = 50;
+const PAUSE_MS = 10;
 
 const policy = z.object({
   auto_apply: z.enum(['none', ...risks]),
@@ -81,6 +84,7 @@ async function change(mine: TenantRecords, next: (before: readonly Attempt[]) =>
     const after = next(before.attempts);
     // Within the hour none is forgotten: the limits are far below what is kept.
     if ((await mine.put('healing-attempts', 'attempts', after.slice(-MOST_ATTEMPTS), before.version)) !== undefined) return;
+    await setTimeout(Math.random() * PAUSE_MS);
   }
   throw new Problem(409, 'changed', 'Too many changes at the same time. Try again.');
 }
