@@ -83,7 +83,11 @@ async function serve(env, base, more) {
       await (
         await post(
           '/rest/api-keys',
-          { label: only.join() || 'test', scopes: only.length > 0 ? only : scopes, expiresAt: null },
+          {
+            label: only.length > 0 ? `of ${only.length} scopes` : 'test',
+            scopes: only.length > 0 ? only : scopes,
+            expiresAt: null,
+          },
           { cookie },
         )
       ).json()
