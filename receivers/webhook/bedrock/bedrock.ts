@@ -51,11 +51,17 @@ export function hints(payload: unknown): string[] {
 
 function eventsOf(payload: unknown): readonly Dict[] {
   const given = isObject(payload) && 'events' in payload ? payload['events'] : payload;
-  if (isObject(given)) return [given];
-  const events = list(given).filter(isObject);
-  if (events.length === 0)
+  const events = isObject(given) ? [given] : list(given).filter(isObject);
+  if (!events.some(isEvent))
     throw new PayloadError(format, 'the body', payload, 'events of invoke_agent, or an object with `events`');
   return events;
+}
+
+/** Members of which every event and every answer has one. */
+const members = ['trace', 'chunk', 'returnControl', 'files', 'eventType', 'payload', 'citations', 'retrievalResults', 'output'];
+
+function isEvent(event: Dict): boolean {
+  return Object.keys(event).some((key) => members.includes(key) || key.endsWith('Exception'));
 }
 
 /** The trace part of an event, whichever way it was taken from the stream. */
