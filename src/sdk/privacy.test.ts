@@ -60,7 +60,7 @@ describe('Tokenizer', () => {
   const text = 'ada@example.org and bob@example.org wrote to ada@example.org with sk-abcdefghijklmnop1234';
 
   it('gives a value the same token, and another tokenizer another', () => {
-    const [one, two, three, four] = new Tokenizer().tokenize(text).match(/\[[a-z-]+:[0-9a-f]{16}\]/g) ?? [];
+    const [one, two, three, four] = new Tokenizer().tokenize(text).match(/\[[a-z-]+:[a-p]{16}\]/g) ?? [];
     expect(one).toBe(three);
     expect(new Set([one, two, four]).size).toBe(3);
     expect(new Tokenizer().tokenize(text)).not.toContain(one);
@@ -76,14 +76,14 @@ describe('Tokenizer', () => {
         expect(redact(tokenized)).not.toContain('sk-abcdef');
         expect(tokenizer.detokenize(tokenized)).toBe(whole);
       }),
-      { seed: 7, numRuns: 200 },
+      { seed: 7, numRuns: 2_000 },
     );
   });
 
   it('forgets what the vault has no place for', () => {
     const tokenizer = new Tokenizer(new TokenVault({ maxEntries: 1 }));
     const tokenized = tokenizer.tokenize('ada@example.org bob@example.org');
-    expect(tokenizer.detokenize(tokenized)).toMatch(/^\[e-mail:[0-9a-f]{16}\] bob@example\.org$/);
+    expect(tokenizer.detokenize(tokenized)).toMatch(/^\[e-mail:[a-p]{16}\] bob@example\.org$/);
     expect(tokenizer.vault.size).toBe(1);
     tokenizer.vault.clear();
     expect(tokenizer.detokenize(tokenized)).toBe(tokenized);

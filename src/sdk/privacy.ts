@@ -91,12 +91,17 @@ export class TokenVault {
   }
 }
 
-const tokenPattern = /\[[a-z -]{1,20}:[0-9a-f]{16}\]/g;
+const tokenPattern = /\[[a-z -]{1,20}:[a-p]{16}\]/g;
 
 /**
- * Replaces values by tokens `[kind:16 hex digits]`. The same value is the same token as long as the tokenizer lives; by its random
+ * Replaces values by tokens `[kind:16 letters]`. The same value is the same token as long as the tokenizer lives; by its random
  * key nobody else can tell a value from its token.
  */
+/** Hex digits as letters a to p: thirteen digits in a row would look like a card to the next rule. */
+function letters(hex: string): string {
+  return hex.replace(/./g, (digit) => String.fromCharCode(97 + Number.parseInt(digit, 16)));
+}
+
 export class Tokenizer {
   readonly vault: TokenVault;
   private readonly key = randomBytes(32);
@@ -109,7 +114,7 @@ export class Tokenizer {
     return replaced(text, (kind, found) => {
       // A value in which an earlier rule had found something.
       const value = this.detokenize(found);
-      const token = `[${kind}:${createHmac('sha256', this.key).update(value).digest('hex').slice(0, 16)}]`;
+      const token = `[${kind}:${letters(createHmac('sha256', this.key).update(value).digest('hex').slice(0, 16))}]`;
       this.vault.put(token, value);
       return token;
     });
