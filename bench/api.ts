@@ -4,11 +4,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { homedir, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './free-port.ts';
 
 const [rate = 5_000, perSecond = 200, seconds = 20, pairs = 2] = process.argv.slice(2).map(Number);
 const SHAPE = 'genai';
@@ -17,14 +16,6 @@ if (!existsSync(loadgen)) throw new Error(`${loadgen} is not built: run compare.
 const program = fileURLToPath(new URL('../bin/misstep.js', import.meta.url));
 const shipped = fileURLToPath(new URL('../../config/platform.yaml', import.meta.url));
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function freePort(): Promise<number> {
-  const socket = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => socket.once('listening', resolve));
-  const { port } = socket.address() as AddressInfo;
-  await new Promise((resolve) => socket.close(resolve));
-  return port;
-}
 
 const directory = mkdtempSync(join(tmpdir(), 'misstep-bench-api-'));
 const [grpc, http, webhook, health, api, metrics, sinkHttp, sinkGrpc, control] = (await Promise.all(

@@ -6,11 +6,11 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
-import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { prose } from './bodies.ts';
+import { freePort } from './free-port.ts';
 
 const SESSION = 60;
 const calls = Number(process.argv[2] ?? 3_000);
@@ -118,12 +118,4 @@ async function listening(to: number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error('misstep run or the server beside it does not listen within 10 s.');
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port: taken } = server.address() as net.AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return taken;
 }

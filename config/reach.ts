@@ -4,7 +4,8 @@ import { type MapNode, type Node, nodeAt } from './node.ts';
 import { type Path, type Problem, problem } from './problem.ts';
 import type { Sections, Service } from './section.ts';
 
-const LOCAL = /^(https?:\/\/)?(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/;
+/** A local address, with or without a scheme (the first group). */
+export const LOCAL = /^(https?:\/\/)?(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/;
 
 export function checkReach<F>(loaded: LoadedConfig, sections: Sections<F>, service: Service, problems: Problem[]): void {
   const warn = (path: Path, message: string) => problems.push(problem('warning', loaded.locate(path), path, message));

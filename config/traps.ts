@@ -2,6 +2,7 @@
 import type { LoadedConfig } from './load.ts';
 import { type Node, nodeAt } from './node.ts';
 import { type Path, type Problem, problem } from './problem.ts';
+import { LOCAL } from './reach.ts';
 import type { Sections, Service } from './section.ts';
 import type { ConfigFactory } from './service-config.ts';
 
@@ -70,7 +71,7 @@ function localEndpoints(node: Node | undefined, path: Path, urls: boolean): Path
   return [...node.entries].flatMap(([key, { value }]) => {
     const at = [...path, key];
     if (value.kind !== 'scalar') return localEndpoints(value, at, urls);
-    const found = /^(https?:\/\/)?(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:|\/|$)/.exec(String(value.value));
+    const found = LOCAL.exec(String(value.value));
     const local = found !== null && (urls || found[1] === undefined);
     return local && (key === 'endpoint' || key.endsWith('_endpoint')) ? [at] : [];
   });

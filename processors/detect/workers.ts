@@ -11,6 +11,7 @@
  * - Nothing a detector does holds the main thread for longer than taking an answer.
  */
 import { Worker } from 'node:worker_threads';
+import { messageOf } from '../../src/component/delivery.ts';
 import type { EndReason } from '../../src/detector/detector.ts';
 import type { ActiveDetector, Timing } from '../../src/detector/fold.ts';
 import { type Emission, type HostCounts, noCounts } from '../../src/detector/host.ts';
@@ -218,7 +219,7 @@ export class WorkerPool {
     return this.options.store;
   }
 
-  private readonly unreadable = (error: unknown): void => this.owner.onUnreadable(text(error));
+  private readonly unreadable = (error: unknown): void => this.owner.onUnreadable(messageOf(error));
 
   /** The first thing that the next worker there is told. Resolves when it is answered. */
   private restore(i: number, records: readonly StoredRecord[], bind: boolean): Promise<void> {
@@ -567,7 +568,7 @@ export class WorkerPool {
     });
     worker.on('exit', (code) => {
       first?.reject(failure ?? new Error(`a worker of detect ended with code ${code} before it was ready`));
-      if (place.worker === worker) this.lose(i, failure === undefined ? `ended with code ${code}` : text(failure));
+      if (place.worker === worker) this.lose(i, failure === undefined ? `ended with code ${code}` : messageOf(failure));
     });
   }
 
@@ -691,8 +692,4 @@ function addCounts(a: HostCounts | undefined, b: HostCounts | undefined): HostCo
   for (const name of Object.keys(sums) as (keyof typeof sums)[]) sums[name] += b[name];
   for (const reason of Object.keys(closed) as EndReason[]) closed[reason] += b.closed[reason];
   return { ...sums, closed };
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -3,14 +3,13 @@
 // a file is not intact, if a span that was acknowledged has no row in the end, or if a row that the API had shown is gone.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import type { AddressInfo } from 'node:net';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { openSqlite } from '../../extensions/database/sqlite.ts';
 import { seeded } from '../../src/otlp/testing/encode.ts';
 import { writeTraces } from '../../src/otlp/write.ts';
+import { freePort } from './free-port.ts';
 
 const kills = Number(process.argv[2] ?? 100);
 const seed = Number(process.argv[3] ?? 7);
@@ -20,14 +19,6 @@ const random = seeded(seed);
 const program = fileURLToPath(new URL('../../bin/misstep.js', import.meta.url));
 const shipped = fileURLToPath(new URL('../../../config/platform.yaml', import.meta.url));
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
-async function freePort(): Promise<number> {
-  const socket = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => socket.once('listening', resolve));
-  const { port } = socket.address() as AddressInfo;
-  await new Promise((resolve) => socket.close(resolve));
-  return port;
-}
 
 const directory = mkdtempSync(join(tmpdir(), 'misstep-database-'));
 const data = join(directory, 'data');

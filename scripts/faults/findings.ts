@@ -7,7 +7,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createServer as createSocket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -15,6 +14,7 @@ import { gunzipSync } from 'node:zlib';
 import { makeRuns, requestOf } from '../../src/detector/testing/runs.ts';
 import { protobufToDocument } from '../../src/otlp/json.ts';
 import { seeded } from '../../src/otlp/testing/encode.ts';
+import { freePort } from './free-port.ts';
 
 const kills = Number(process.argv[2] ?? 10);
 const seed = Number(process.argv[3] ?? 7);
@@ -85,14 +85,6 @@ class Sink {
     const one = `${name} ${revision} ${label}`;
     this.places.set(one, (this.places.get(one) ?? new Set()).add(place));
   }
-}
-
-async function freePort(): Promise<number> {
-  const socket = createSocket().listen(0, '127.0.0.1');
-  await new Promise((resolve) => socket.once('listening', resolve));
-  const { port } = socket.address() as AddressInfo;
-  await new Promise((resolve) => socket.close(resolve));
-  return port;
 }
 
 interface Result {

@@ -1,6 +1,6 @@
 /** What the runs of real frameworks share: where they are kept, checks, and a misstep beside them. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -175,4 +175,30 @@ export function tally(values) {
   const counts = {};
   for (const value of [...values].sort()) counts[value] = (counts[value] ?? 0) + 1;
   return counts;
+}
+
+/** The program of examples/<name>, which asks for the weather by one tool call, installed once and run into a misstep: what comes of it. */
+export async function weatherExample(name, framework, packages) {
+  const folder = cache(name);
+  if (!existsSync(join(folder, 'node_modules'))) {
+    writeFileSync(join(folder, 'package.json'), '{"private": true}');
+    must('npm', ['install', '--no-audit', '--no-fund', ...packages], { cwd: folder });
+  }
+  copyFileSync(join(root, `examples/${name}/agent.mjs`), join(folder, 'agent.mjs'));
+  const misstep = await sidecar(scratch());
+  const said = must(process.execPath, ['agent.mjs'], {
+    cwd: folder,
+    env: { ...process.env, OTEL_EXPORTER_OTLP_ENDPOINT: misstep.url },
+  });
+  connected(framework, misstep);
+  const seen = steps(await misstep.stop()).filter(({ rollup }) => !rollup);
+  const of = (kind) => seen.filter(({ step }) => step === kind);
+  check('the program ends', said, 'It rains in Bonn.\n');
+  check('two model calls', of('llm').length, 2);
+  check(
+    'one tool call, by name',
+    of('tool').map(({ tool }) => tool),
+    ['weather'],
+  );
+  check('one trace', new Set(seen.map(({ trace_id }) => trace_id)).size, 1);
 }

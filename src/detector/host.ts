@@ -668,7 +668,7 @@ export class DetectorHost {
     const full = this.peek(key);
     if (full && full.traces.size >= MAX_TRACES) this.close(full, 'size');
     this.runOfTrace.set(traceKey, key);
-    const run = this.open(tenant, key, sessionId, step);
+    const run = this.open(tenant, key, step);
     this.runs.delete(old.key);
     this.wheel.cancel(old.key);
     this.release(old);
@@ -700,12 +700,12 @@ export class DetectorHost {
     if (open && this.believed(step.startMs) - open.lastEndMs > this.limits.idleMs) this.close(open, 'idle');
     else if (open && open.traces.size >= MAX_TRACES && !open.traces.has(step.traceId)) this.close(open, 'size');
     this.runOfTrace.set(traceKey, key);
-    const run = this.open(tenant, key, sessionOfKey(key), step);
+    const run = this.open(tenant, key, step);
     run.traces.add(step.traceId);
     return run;
   }
 
-  private open(tenant: string, key: string, sessionId: string | undefined, step: Step): Run {
+  private open(tenant: string, key: string, step: Step): Run {
     const found = this.peek(key);
     if (found) {
       this.runs.get(key);
@@ -714,7 +714,7 @@ export class DetectorHost {
     const id = this.replay?.run ?? this.options.journal?.number() ?? 0;
     const framework = this.options.choice?.frameworkOf(tenant, step);
     const run = new Run(
-      { id, key, tenant, sessionId, framework },
+      { id, key, tenant, sessionId: sessionOfKey(key), framework },
       this.detectorsFor(tenant, framework),
       this.hooks,
       this.believed(step.startMs),

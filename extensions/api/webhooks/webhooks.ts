@@ -1,7 +1,7 @@
 /** All registrations of all tenants, and what wakes their deliveries. Nothing of it is on the path of the spans. */
 import { randomUUID } from 'node:crypto';
 import type { Host } from '../../../src/component/component.ts';
-import type { DetectionRow, Records, TenantRecords } from '../../../src/component/records.ts';
+import { type DetectionRow, type Records, SYSTEM, type TenantRecords } from '../../../src/component/records.ts';
 import { Blocked, checkAddress } from '../../../src/component/transport/guard.ts';
 import type { Keys } from '../auth.ts';
 import { Problem } from '../problem.ts';
@@ -10,8 +10,6 @@ import { BACKOFF_MS, Delivery } from './delivery.ts';
 import { deadKind, freshState, type Kept, KIND, type Registration, registrationOf, STATE } from './registration.ts';
 import { type Message, type Sent, send } from './send.ts';
 
-/** Rows that belong to no tenant, as in auth.ts. */
-const SYSTEM = 'misstep:system';
 export const MOST_OF_TENANT = 20;
 const MOST = 1_000;
 /** What is announced is in the database some hundred ms later. */
