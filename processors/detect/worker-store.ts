@@ -80,6 +80,8 @@ export class WorkerStore {
 
   /** Gives every record to the worker that `placeOf` its run's key says. Once, at the start. */
   async assign(placeOf: (runKey: string) => number, unreadable: (error: Error) => void): Promise<void> {
+    // What is there is the predecessor's, which still works on it.
+    if (!this.open) return;
     const runOf = new Map<number, number>();
     const keyOf = new Map<number, string>();
     const took = new Map<number, number>();
@@ -165,6 +167,7 @@ export class WorkerStore {
 
   /** What an earlier process left waiting, oldest first. Each is to be ended by `over`. */
   async waiting(unreadable: (error: Error) => void): Promise<WaitingRequest[]> {
+    if (!this.open) return [];
     const found: WaitingRequest[] = [];
     for (const [key] of [...this.requests.entries()].sort(([a], [b]) => a - b)) {
       try {

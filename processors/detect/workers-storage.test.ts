@@ -152,9 +152,12 @@ test.each([
     await first.detect.shutdown(signal);
     open.unshift({ stop: () => heir.shutdown(signal) });
     await heir.consume(call('t', 4));
+    // The third call of its session, and the first in the window here.
+    await heir.consume(call('s', 6));
+    expect(got.flatMap(findingsOf)).toEqual([]);
     await first.storage.committed();
     const second = await start(killed(), { ...LONG, ...after });
-    expect(second.host.metric('misstep_detect_windows_restored')).toBe(1);
+    expect(second.host.metric('misstep_detect_windows_restored')).toBe(2);
     await second.detect.consume(call('t', 5));
     await until(() => findings(second).length === 1);
   },
@@ -176,6 +179,28 @@ test('a reload that leaves the workers as they are leaves their windows in the s
   expect(second.host.metric('misstep_detect_windows_restored')).toBe(1);
   await second.detect.consume(call('s', 3));
   await until(() => findings(second).length === 1);
+});
+
+test('a reload while requests wait for a worker: each is looked at once', async () => {
+  const first = await startChaos(here(), { wait: '0s', overrun: '10s' });
+  await first.detect.consume(call('s', 1, 'slow'));
+  await first.detect.consume(call('s', 2));
+  const factory = detectFactory(chaos, undefined, chaosEntry);
+  const got: Batch[] = [];
+  const options = factory.options.parse({ storage: 'file_storage', workers: 1, wait: '0s', overrun: '10s', emit_above: 0 });
+  const heir = factory.create({ id: 'detect', signal: 'traces', pipeline: 'traces' }, options, {
+    async consume(batch) {
+      got.push(batch);
+    },
+  });
+  await heir.start(first.host);
+  heir.adopt?.(first.detect);
+  await first.detect.shutdown(signal);
+  open.unshift({ stop: () => heir.shutdown(signal) });
+  await heir.consume(call('s', 3));
+  const said = (): string[] => [...findings(first), ...got.flatMap(findingsOf)];
+  await until(() => new Set(said()).size === 12);
+  expect(said()).toHaveLength(12);
 });
 
 test('SIGTERM leaves windows open for the next start', async () => {
