@@ -79,8 +79,9 @@ export class Client implements Records {
     await this.worker?.terminate();
   }
 
-  /** For tests: as if the thread had crashed. */
+  /** For tests: as if the thread had crashed before it answered anything that it has been asked. */
   kill(): void {
+    this.worker?.removeAllListeners('message');
     void this.worker?.terminate();
   }
 
