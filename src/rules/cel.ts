@@ -10,6 +10,7 @@
 import { createRequire } from 'node:module';
 import type { ASTNode, Environment } from '@marcbachmann/cel-js';
 import type { RE2JS } from 're2js';
+import { didYouMean } from '../../config/problem.ts';
 
 /**
  * Operations of one expression on one step. A node of the expression is one, and so are 64 characters that are compared; 0.1 µs each on the
@@ -91,14 +92,23 @@ function parse(text: string, types: Types): { readonly ast: ASTNode; readonly ty
     environment.registerOperator(`double ${operator} int`, () => 0);
     environment.registerOperator(`int ${operator} double`, () => 0);
   }
+  // And the other way round with it.
+  environment.registerOperator('double == int', () => false);
   try {
     const { ast, check } = environment.parse(text);
     const { valid, type = 'dyn', error } = check();
     if (!valid) throw error;
     return { ast, type };
   } catch (error) {
-    throw new Error(firstLine(error), { cause: error });
+    throw new Error(firstLine(error) + suggestion(error, types), { cause: error });
   }
+}
+
+function suggestion(error: unknown, types: Types): string {
+  const [, name] = /^No such key: (\w+)/.exec(error instanceof Error ? error.message : '') ?? [];
+  if (name === undefined) return '';
+  const known = Object.values(types).flatMap((type) => (typeof type === 'string' ? [] : Object.keys(type)));
+  return `. ${didYouMean(name, known).replace(/\.$/, '')}`;
 }
 
 /** The library shows the place below in a drawing. */
@@ -253,6 +263,8 @@ function called(name: string, args: readonly ASTNode[], of: (inner: ASTNode) => 
   }
   const operand = of(first);
   switch (name) {
+    case 'dyn':
+      return operand;
     case 'size':
       return (at) => size(operand(at));
     case 'string':
@@ -267,7 +279,18 @@ function called(name: string, args: readonly ASTNode[], of: (inner: ASTNode) => 
 }
 
 const FUNCTIONS = [
-  ...['has(x)', 'size(x)', 'string(x)', 'double(x)', 'int(x)', 'x.size()', 'x.contains(t)', 'x.startsWith(t)', 'x.endsWith(t)'],
+  ...[
+    'has(x)',
+    'size(x)',
+    'string(x)',
+    'double(x)',
+    'int(x)',
+    'dyn(x)',
+    'x.size()',
+    'x.contains(t)',
+    'x.startsWith(t)',
+    'x.endsWith(t)',
+  ],
   ...['x.matches(re)', 'x.lowerAscii()', 'x.upperAscii()', 'x.trim()', 'l.exists(v, c)', 'l.all(v, c)', 'l.exists_one(v, c)'],
   ...['l.filter(v, c)', 'l.map(v, e)'],
 ];

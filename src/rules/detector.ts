@@ -23,7 +23,7 @@ import type { Step } from '../step/step.ts';
 import { OverBudget } from './cel.ts';
 import { Facts, stateful, textual } from './facts.ts';
 import { type Captured, type Matcher, matcherOf, valuesOf } from './match.ts';
-import { type Bound, boundOf, type NeverSpec, type Rule, type StageSpec } from './rule.ts';
+import { type Bound, boundOf, type Rule, type StageSpec } from './rule.ts';
 
 /** Sequences under way in a window; the oldest goes. With what each keeps they stay below the limit of a state (64 KiB). */
 const MOST_OPEN = 16;
@@ -187,8 +187,7 @@ class Turn {
     const stage = this.stages[one.stage] as Stage;
     const last = one.refs.at(-1) as Ref;
     if (stage.never) {
-      if (look.matches(stage.matcher, one.captured) !== undefined) return undefined;
-      if (!beyond(stage.bound, last, ref)) return one;
+      if (!beyond(stage.bound, last, ref)) return look.matches(stage.matcher, one.captured) === undefined ? one : undefined;
       this.say(one);
       return undefined;
     }
@@ -325,7 +324,7 @@ function within(bound: Bound | undefined, hits: Open['hits'], [, , n, ms]: Ref):
 /** Short, whatever was captured: it is kept for every finding. */
 function keyOf(captured: Captured): string {
   const names = Object.keys(captured);
-  if (names.length === 0) return '';
+  if (names.length === 0) return 'any';
   const text = JSON.stringify(names.sort().map((name) => [name, captured[name]]));
   return text.length <= 40 ? text : createHash('sha256').update(text).digest('base64url').slice(0, 22);
 }
@@ -333,5 +332,3 @@ function keyOf(captured: Captured): string {
 function shown(value: Json): string | number {
   return typeof value === 'string' || typeof value === 'number' ? value : JSON.stringify(value);
 }
-
-export type { NeverSpec };

@@ -4,8 +4,7 @@ import { parseAt } from '../../config/issues.ts';
 import { loadConfig } from '../../config/load.ts';
 import { type Path, type Problem, problem, sortProblems } from '../../config/problem.ts';
 import { parseDuration } from '../../config/units.ts';
-import type { Severity } from '../detector/detector.ts';
-import { checkCase, type RuleCase, ruleCase } from './cases.ts';
+import { checkCase, ruleCase } from './cases.ts';
 import { compile, type Types } from './cel.ts';
 import { stepTypes } from './facts.ts';
 
@@ -61,7 +60,6 @@ const never = z.strictObject({
   never: matcher.describe('No such step follows.'),
   within: within.optional(),
 });
-export type NeverSpec = z.output<typeof never>;
 
 export const rule = z.strictObject({
   id: z
@@ -81,7 +79,6 @@ export const rule = z.strictObject({
     .default([]),
   blame: z.enum(['first', 'last']).default('last').describe('Which of its steps is the one that went wrong.'),
   when: stage,
-  // biome-ignore lint/suspicious/noThenProperty: a list, never called; the word is what users write.
   then: z
     .array(z.union([never, stage]))
     .max(MOST_STAGES)
@@ -144,7 +141,7 @@ function checkRule({ when, then, message, cases }: Rule, wrong: Wrong): void {
 }
 
 /** What every message may name. */
-export const SLOTS: readonly string[] = ['tool', 'agent', 'count'];
+const SLOTS: readonly string[] = ['tool', 'agent', 'count'];
 
 function checkMatcher(spec: MatcherSpec, captured: ReadonlySet<string>, path: Path, wrong: Wrong): void {
   const types = typesOf(captured);
@@ -152,7 +149,7 @@ function checkMatcher(spec: MatcherSpec, captured: ReadonlySet<string>, path: Pa
     try {
       compile(text, types, type);
     } catch (error) {
-      wrong(at, `${error instanceof Error ? error.message : String(error)}.`);
+      wrong(at, `${error instanceof Error ? error.message : String(error)}.`.replace('?.', '?'));
     }
   };
   if (spec.if !== undefined) tried(spec.if, [...path, 'if'], 'bool');
@@ -189,5 +186,3 @@ export function boundOf(text: string): Bound | undefined {
   const ms = parseDuration(text);
   return ms === undefined || ms <= 0 ? undefined : { ms };
 }
-
-export type { RuleCase, Severity };

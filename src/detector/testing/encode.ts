@@ -77,6 +77,7 @@ const operations: Readonly<Partial<Record<StepLike['kind'], string>>> = {
   retriever: 'retrieval',
   workflow: 'invoke_workflow',
   embedding: 'embeddings',
+  handoff: 'handoff',
 };
 
 function genAiCommon(like: StepLike): Attributes {
