@@ -29,7 +29,7 @@ function poolOf(workers: number, store: WorkerStore | undefined): WorkerPool {
       setup: {
         tiers: [1, 2, 3],
         detectors: {},
-        rules: [],
+        own: { rules: [], files: [] },
         windows: {},
         cooldownMs: 0,
         overrunMs: 60_000,

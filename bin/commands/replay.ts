@@ -26,6 +26,7 @@ interface ReplayOptions {
   readonly detector?: readonly string[];
   readonly set?: readonly string[];
   readonly rules?: readonly string[];
+  readonly detectorFile?: readonly string[];
   readonly embedding?: boolean;
   readonly blame?: boolean;
   readonly failOn: Severity | 'never';
@@ -44,6 +45,7 @@ export function register(program: Command): void {
     .option('--detector <id>', 'run only this detector (repeatable)', collect)
     .option('--set <path=value>', 'set a detector option, e.g. loop.min_repeats=5 (repeatable)', collect)
     .option('--rules <file>', 'also rules of your own (repeatable)', collect)
+    .option('--detector-file <file>', 'also detectors of your own, in a module (repeatable)', collect)
     .option('--no-embedding', 'without the table of embeddings: words decide alone')
     .option('--blame', 'say for every trace which agent and step made it go wrong')
     .addOption(
@@ -113,7 +115,7 @@ function reason(error: unknown): string {
 
 /** The chosen detectors with their options; `undefined` when one is wrong, which was said on stderr by `command`. */
 export function configured(
-  options: Pick<ReplayOptions, 'set' | 'detector' | 'rules'>,
+  options: Pick<ReplayOptions, 'set' | 'detector' | 'rules' | 'detectorFile'>,
   command = 'replay',
 ): ReturnType<typeof activate>['active'] | undefined {
   const config: Record<string, Record<string, unknown>> = {};
@@ -128,9 +130,12 @@ export function configured(
     const [, id = '', option = '', text = ''] = match;
     config[id] = { ...config[id], [option]: parsed(text) };
   }
-  const own = readOwn(options.rules ?? [], shippedDetectors);
-  problems.push(...own.problems.map(({ message }) => `--rules: ${message}`));
-  const { active, problems: wrong } = activate(withOwn(shippedDetectors, own.rules), {
+  const files = { rules: options.rules ?? [], detector_files: options.detectorFile ?? [] };
+  const { own, problems: ownProblems } = readOwn(files, shippedDetectors);
+  problems.push(
+    ...ownProblems.map(({ path: [kind], message }) => `${kind === 'rules' ? '--rules' : '--detector-file'}: ${message}`),
+  );
+  const { active, problems: wrong } = activate(withOwn(shippedDetectors, own), {
     ...(options.detector ? { only: options.detector } : {}),
     detectors: config as DetectorConfig,
   });

@@ -28,7 +28,6 @@ import { Watch } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import { WireError } from '../../src/otlp/error.ts';
 import { type TraceIndex, walkTraces } from '../../src/otlp/traces.ts';
-import type { Rule } from '../../src/rules/rule.ts';
 import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import type { WindowOptions } from '../../src/window/options.ts';
@@ -36,7 +35,7 @@ import { Account, type Ended, type Seen, seenOf } from './account.ts';
 import { atEndOfTurn, Hold } from './hold.ts';
 import { type Counters, countersOf, observeDetect } from './meters.ts';
 import { type DetectOptions, detectOptions } from './options.ts';
-import { readOwn, withOwn } from './own.ts';
+import { nothingOwn, type Own, readOwn, withOwn } from './own.ts';
 import { isSuppressed } from './suppress.ts';
 import { WorkerStore } from './worker-store.ts';
 import { type Lost, type PoolOwner, WorkerPool } from './workers.ts';
@@ -112,7 +111,7 @@ class Detect implements Component, Consumer {
   private readonly next: Consumer;
   private shipped: readonly ShippedDetector[];
   /** Of the files, as they were at the start. */
-  private rules: readonly Rule[] = [];
+  private own: Own = nothingOwn;
   private readonly live: Subject<Finding>;
   private readonly embeddings: Embeddings;
   private readonly workerEntry: URL | undefined;
@@ -199,11 +198,11 @@ class Detect implements Component, Consumer {
 
   /** Throws if a file is no longer as it was when the configuration was read. */
   private readOwn(): void {
-    const { rules, problems } = readOwn(this.options.rules, this.shipped);
+    const { own, problems } = readOwn(this.options, this.shipped);
     const [first] = problems;
     if (first !== undefined) throw new Error(first.message);
-    this.rules = rules;
-    this.shipped = withOwn(this.shipped, rules);
+    this.own = own;
+    this.shipped = withOwn(this.shipped, own);
   }
 
   private holdOf(host: Host, storage: Storage | undefined): Hold {
@@ -279,7 +278,7 @@ class Detect implements Component, Consumer {
       this.pool = old.pool;
       this.pool.owner = this.poolOwner(this.host as Host);
       old.pool = mineToo;
-      this.own();
+      this.takeOver();
       this.pool.override(this.overrides);
       return;
     }
@@ -288,15 +287,15 @@ class Detect implements Component, Consumer {
     // Windows of an earlier time in which this storage was used.
     if (mine.openRuns > 0) this.outbox.push(...this.above(mine.end('shutdown')));
     const journal = this.storage !== undefined && this.storage === old.storage ? taken.journal : mine.journal;
-    const of = ({ options, rules }: Detect) => JSON.stringify([options.tiers, options.detectors, rules]);
+    const of = ({ options, own }: Detect) => JSON.stringify([options.tiers, options.detectors, own]);
     const same = of(old) === of(this);
     taken.reconfigure(this.hostOptions(this.host, same ? taken.detectors : mine.detectors, journal));
     this.detectors = taken;
-    this.own();
+    this.takeOver();
   }
 
   /** What the predecessor had in the storage is this one's. */
-  private own(): void {
+  private takeOver(): void {
     if (this.storage !== undefined) owners.get(this.storage)?.set(this.stream, this);
   }
 
@@ -492,7 +491,7 @@ class Detect implements Component, Consumer {
         setup: {
           tiers: options.tiers,
           detectors: options.detectors as DetectorConfig,
-          rules: this.rules,
+          own: this.own,
           windows: windowsOf(options, options.workers),
           cooldownMs: options.cooldown,
           overrunMs: options.overrun,
@@ -530,7 +529,7 @@ class Detect implements Component, Consumer {
   }
 
   /** Then the windows of its workers can go on in this one's stead. */
-  private sameWorkers({ options: before, rules }: Detect): boolean {
+  private sameWorkers({ options: before, own }: Detect): boolean {
     const of = ({
       workers,
       deadline,
@@ -548,7 +547,7 @@ class Detect implements Component, Consumer {
         ...[workers, deadline, tiers, detectors, idle, grace, lateness, max_age, max_windows, max_bytes],
         ...[rest.cooldown, rest.overrun, rest.embedding, rest.storage],
       ]);
-    return of(before) === of(this.options) && JSON.stringify(rules) === JSON.stringify(this.rules);
+    return of(before) === of(this.options) && JSON.stringify(own) === JSON.stringify(this.own);
   }
 
   private hostOptions(host: Host, detectors: HostOptions['detectors'], journal: Journal | undefined): HostOptions {

@@ -26,6 +26,10 @@ export function detectOptions(builtIn: readonly ShippedDetector[], threads: bool
         .array(z.string().min(1))
         .default([])
         .describe('Files of rules of your own (docs/rules.md); each rule is a detector.'),
+      detector_files: z
+        .array(z.string().min(1))
+        .default([])
+        .describe('Modules with detectors of your own (docs/own-detectors.md). They need `workers`.'),
       embedding: z
         .boolean()
         .default(true)
@@ -102,9 +106,13 @@ export function detectOptions(builtIn: readonly ShippedDetector[], threads: bool
         .describe('Write OpenInference annotations on carrier spans, so that Phoenix types them.'),
     })
     .superRefine((value, context) => {
-      const own = readOwn(value.rules, builtIn);
-      for (const { file, message } of own.problems) context.addIssue({ code: 'custom', path: ['rules', file], message });
-      const shipped = withOwn(builtIn, own.rules);
+      const { own, problems: ownProblems } = readOwn(value, builtIn);
+      for (const { path, message } of ownProblems) context.addIssue({ code: 'custom', path: [...path], message });
+      const shipped = withOwn(builtIn, own);
+      if (value.detector_files.length > 0 && value.workers === 0) {
+        const message = 'code of your own runs in a thread of its own, with a deadline. Set `workers: 1` or more.';
+        context.addIssue({ code: 'custom', path: ['detector_files'], message });
+      }
       if (value.workers > 0 && !threads) {
         context.addIssue({ code: 'custom', path: ['workers'], message: 'must be 0 here: no module for workers was given.' });
       }
@@ -156,6 +164,7 @@ export interface DetectOptions {
   readonly tiers: readonly Tier[];
   readonly detectors: unknown;
   readonly rules: readonly string[];
+  readonly detector_files: readonly string[];
   readonly embedding: boolean;
   readonly emit_above: number;
   readonly output: 'all' | 'detections';

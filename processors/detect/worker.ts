@@ -13,11 +13,10 @@ import { type OffIn, Watch } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import type { Link } from '../../src/dialects/resolve.ts';
 import { walkTraces } from '../../src/otlp/traces.ts';
-import type { Rule } from '../../src/rules/rule.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import type { WindowOptions } from '../../src/window/options.ts';
 import { type Ended, openOf, Tally } from './account.ts';
-import { withOwn } from './own.ts';
+import { type Own, withOwn } from './own.ts';
 import { type Changes, Recorder, type StoredRecord } from './recorder.ts';
 
 /** Of one turn, for packing: messages that come meanwhile wait no longer. */
@@ -27,7 +26,7 @@ const SLICE_MS = 2;
 export interface WorkerSetup {
   readonly tiers: readonly Tier[];
   readonly detectors: DetectorConfig;
-  readonly rules: readonly Rule[];
+  readonly own: Own;
   readonly windows: Partial<WindowOptions>;
   readonly cooldownMs: number;
   readonly overrunMs: number;
@@ -37,6 +36,8 @@ export interface WorkerSetup {
 /** What one worker is started with. */
 export interface WorkerData {
   readonly setup: WorkerSetup;
+  /** Ids of the active detectors, in the order in which the cell names them. */
+  readonly ids: readonly string[];
   readonly cell: SharedArrayBuffer;
   readonly leftOut: LeftOut;
   readonly overrides: Overrides;
@@ -135,13 +136,14 @@ class Inside {
   private readonly tally = new Tally();
 
   constructor(
-    { setup, cell, leftOut, overrides, off, offIn, lost, numbers }: WorkerData,
+    { setup, ids: expected, cell, leftOut, overrides, off, offIn, lost, numbers }: WorkerData,
     shipped: readonly ShippedDetector[],
     embeddingTable: (() => Uint8Array) | undefined,
   ) {
     this.table = setup.embedding ? embeddingTable : undefined;
-    const { active } = activate(withOwn(shipped, setup.rules), { tiers: setup.tiers, detectors: setup.detectors });
+    const { active } = activate(withOwn(shipped, setup.own), { tiers: setup.tiers, detectors: setup.detectors });
     const ids = active.map(({ detector }) => detector.meta.id);
+    if (ids.join() !== expected.join()) throw new Error('a module of detectors was changed while misstep runs. Restart it.');
     this.watch = new Watch({ overrunMs: setup.overrunMs, monotonic: () => performance.now(), cell, ids });
     for (const detector of off) this.watch.turnOff(detector);
     for (const one of offIn) this.watch.turnOffIn(one);

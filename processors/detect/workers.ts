@@ -534,10 +534,11 @@ export class WorkerPool {
     first?: { readonly resolve: () => void; readonly reject: (error: unknown) => void },
   ): void {
     place.cell = new SharedArrayBuffer(CELL_BYTES);
-    const { setup, entry } = this.options;
+    const { setup, entry, detectors } = this.options;
     const i = this.places.indexOf(place);
     const data: WorkerData = {
       setup,
+      ids: detectors.map(({ detector }) => detector.meta.id),
       cell: place.cell,
       leftOut: this.leftOut,
       overrides: this.overrides,
