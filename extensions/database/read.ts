@@ -353,7 +353,7 @@ function cursorOf(text: string): [ms: number, id: string] {
 }
 
 function detection(row: Row): DetectionRow {
-  const { tenant: _, evidence, data, taxonomy, ...rest } = row;
+  const { tenant: _, former: __, evidence, data, taxonomy, ...rest } = row;
   return { ...rest, evidence: parsed(evidence), data: parsed(data), taxonomy: parsed(taxonomy) } as unknown as DetectionRow;
 }
 

@@ -252,10 +252,47 @@ export function driverSuite(name: string, open: () => Promise<Driver>): void {
         expect(await row()).toMatchObject({ occurrences: 1, revision: 1 });
       });
 
+      const back = (more: NewSpan['attributes'] = {}): NewSpan['attributes'] => ({
+        'gen_ai.evaluation.score.label': 'withdrawn',
+        ...more,
+      });
+
+      test('taken back, the first stands again, however often that is sent', async () => {
+        await put(request([{ span: 2, events: [finding(7)] }]));
+        const { updated_ms: _, said_ms: __, ...first } = (await row()) ?? {};
+        const said = request([{ trace: 2, span: 20, events: [later(20, 1_000)] }]);
+        await put(said);
+        const withdrawn = request([{ trace: 2, span: 21, parent: 20, events: [later(20, 2_000, back())] }], 'misstep');
+        for (const one of [withdrawn, withdrawn, said, withdrawn]) {
+          await put(one);
+          expect(await row()).toMatchObject(first);
+        }
+        await put(request([{ span: 9, parent: 2, events: [finding(7, back(), 3_000)] }], 'misstep'));
+        expect(await row()).toBeUndefined();
+      });
+
+      test('grown before it is taken back: the first stands again', async () => {
+        await put(request([{ span: 2, events: [finding(7)] }]));
+        await put(request([{ trace: 2, span: 20, events: [later(20, 1_000)] }]));
+        const grown = { 'misstep.detection.revision': 1 };
+        await put(request([{ trace: 2, span: 20, events: [later(20, 2_000, grown)] }]));
+        await put(request([{ trace: 2, span: 21, parent: 20, events: [later(20, 3_000, back(grown))] }], 'misstep'));
+        expect(await row()).toMatchObject({ occurrences: 1, span_id: hex(2, 16), revision: 0 });
+      });
+
+      test.each([0, 1])(
+        'near miss: a withdrawal of a window that is not the last takes nothing back (revision %i)',
+        async (revision) => {
+          await put(request([{ span: 2, events: [finding(7)] }]));
+          const withdrawn = back({ 'misstep.detection.revision': revision });
+          await put(request([{ trace: 2, span: 21, parent: 20, events: [later(20, 1_000, withdrawn)] }], 'misstep'));
+          expect(await row()).toMatchObject({ occurrences: 1, label: 'fail', span_id: hex(2, 16) });
+        },
+      );
+
       test('near miss: one that was taken back before did not occur', async () => {
         await put(request([{ span: 2, events: [finding(7)] }]));
-        const back = { 'gen_ai.evaluation.score.label': 'withdrawn' };
-        await put(request([{ span: 9, parent: 2, events: [finding(7, back)] }], 'misstep'));
+        await put(request([{ span: 9, parent: 2, events: [finding(7, back())] }], 'misstep'));
         await put(request([{ trace: 2, span: 20, events: [later(20, 1_000)] }]));
         expect(await row()).toMatchObject({ occurrences: 1, label: 'fail', span_id: hex(20, 16) });
       });
