@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deliveredByTwo } from '../../bin/testing/two-sidecars.ts';
 import { migrate } from '../../extensions/database/migrations.ts';
 import { openPostgres } from '../../extensions/database/postgres.ts';
 import { TenantReader } from '../../extensions/database/read.ts';
@@ -45,6 +46,23 @@ test('two sidecars write the same rows at once, and both read them', async () =>
   const reader = new TenantReader(both[1], 'default', Date.now);
   expect(await reader.traces({}, { limit: 9 })).toMatchObject({ total: 5 });
   expect((await reader.detections({}, { limit: 9 })).total).toBe(3);
+  for (const driver of both) await driver.close();
+});
+
+test('two sidecars send each event to a webhook once', { timeout: 60_000 }, async () => {
+  const got = await deliveredByTwo({ url: await empty() }, 100);
+  expect(got.toSorted()).toEqual(Array.from({ length: 100 }, (_, i) => (i + 1).toString(16).padStart(32, '0')).sort());
+});
+
+test('of two writers of one version one is heard, on connections of their own', async () => {
+  const at = await empty();
+  const both = [await openPostgres(at), await openPostgres(at)] as const;
+  await migrate(both[0]);
+  const [one, two] = both.map((driver) => new TenantReader(driver, 'default', Date.now)) as [TenantReader, TenantReader];
+  for (let version = 0; version < 50; version++) {
+    const written = await Promise.all([one.put('k', 'i', 'one', version), two.put('k', 'i', 'two', version)]);
+    expect(written.filter((row) => row !== undefined).map((row) => row.version)).toEqual([version + 1]);
+  }
   for (const driver of both) await driver.close();
 });
 
