@@ -285,6 +285,23 @@ test('spans and webhooks go to the receiver as they are, and its answer comes ba
   await forwarding.stop();
 });
 
+test('a group finds its workflows by its rules', async () => {
+  const other = hex(60);
+  await platform.ingest([{ trace: 60, span: 60, kind: 'chat' }]);
+  const rules = (auto_detect_rules: object[]) =>
+    ask('POST', '/workflow-groups', { name: 'g', workflow_ids: ['kept'], auto_detect_rules });
+  const found = async (auto_detect_rules: object[]) => {
+    const { body } = await rules(auto_detect_rules);
+    return (await ask('POST', `/workflow-groups/${body.id}/auto-detect`)).body.workflow_ids.sort();
+  };
+  expect(await found([{ name_contains: 'INVOKE' }])).toEqual(['invoke_agent x', 'kept']);
+  expect(await found([{ service: 'shop' }])).toEqual(['chat x', 'execute_tool x', 'invoke_agent x', 'kept']);
+  expect(await found([{ name_contains: 'chat' }, { framework: 'none', name_contains: 'invoke' }])).toEqual(['chat x', 'kept']);
+  expect(await found([])).toEqual(['kept']);
+  expect(await rules([{}])).toMatchObject({ status: 422, body: { errors: [{ pointer: '/auto_detect_rules/0' }] } });
+  await ask('DELETE', `/traces/${other}`);
+});
+
 test('a database that is away: 503, and health says so', async () => {
   const away = await startPlatform();
   await away.database.shutdown(new AbortController().signal);
