@@ -316,6 +316,10 @@ describe('metrics', () => {
     expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
     for (const name of ['misstep_traces', 'mao_traces_total']) expect(body).toContain(`\n${name}{status="failed"} 1\n`);
     expect(body).toContain('\nmao_detections_total{detection_type="loop"} 1\n');
+    expect(body).toContain('\nmao_detection_confidence{detection_type="loop"} 0.9\n');
+    expect(body).toContain('\nmao_healing_applied_total{} 0\n');
+    for (const name of ['mao_detection_latency_seconds', 'mao_ingestion_latency_seconds'])
+      expect(body).toContain(`# TYPE ${name} gauge`);
     expect(body).toMatch(/\npisama_detector_f1\{detection_type="loop"\} 0\.\d+\n/);
     for (const line of body.trim().split('\n'))
       expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|[a-z_0-9]+\{([a-z_]+="[^"\n]*",?)*\} -?\d+(\.\d+)?(e-?\d+)?)$/);
@@ -324,6 +328,7 @@ describe('metrics', () => {
   test('as JSON', async () => {
     const { body } = await ask('GET', '/metrics/json');
     expect(body).toMatchObject({ traces: { total: 5, by_status: { failed: 1 } }, detections: { by_type: { loop: 1 } } });
+    expect(body).toMatchObject({ detections: { confidence: { loop: 0.9 } }, healing: { total: 0, by_status: { applied: 0 } } });
     expect(body.detectors.loop).toEqual({ f1: expect.any(Number), threshold: null, ece: expect.any(Number) });
   });
 

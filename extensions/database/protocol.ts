@@ -39,6 +39,7 @@ export const METHODS = [
     'judge',
     'agents',
     'detectionDays',
+    'means',
     'affected',
     'incidents',
     'quiet',

@@ -6,6 +6,7 @@ import type {
   DetectionRow,
   DocumentRow,
   IncidentRow,
+  Means,
   Page,
   Similar,
   StepRow,
@@ -214,6 +215,21 @@ export class TenantReader implements TenantRecords {
       [...where.values, MOST_STEPS],
     );
     return rows as unknown as DayRow[];
+  }
+
+  async means(): Promise<Means> {
+    const [row] = await this.driver.all(
+      'SELECT avg(seen_ms - ended_ms) AS ingestion_ms FROM misstep_traces WHERE tenant = ? AND seen_ms >= ended_ms',
+      [this.tenant],
+    );
+    const detectors = await this.driver.all(
+      `SELECT d.detector AS detector, avg(d.confidence) AS confidence,
+        avg(CASE WHEN d.said_ms >= s.ended_ms THEN d.said_ms - s.ended_ms END) AS latency_ms
+      FROM misstep_detections d LEFT JOIN misstep_steps s ON s.tenant = d.tenant AND s.trace_id = d.trace_id AND s.span_id = d.span_id
+      WHERE d.tenant = ? AND d.label = 'fail' GROUP BY d.detector ORDER BY d.detector`,
+      [this.tenant],
+    );
+    return { ingestion_ms: row?.['ingestion_ms'] ?? null, detectors } as unknown as Means;
   }
 
   async affected(fromMs: number): Promise<{ readonly traces: number; readonly affected: number }> {

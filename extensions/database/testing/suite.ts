@@ -400,6 +400,27 @@ export function driverSuite(name: string, open: () => Promise<Driver>): void {
       expect(await of().detectionDays(0, 'detector')).toEqual([expect.objectContaining({ day, key: 'loop', count: 1 })]);
     });
 
+    test('means: of confidence, and of the times from a step to its finding and from a trace to its rows', async () => {
+      expect(await of().means()).toEqual({ ingestion_ms: null, detectors: [] });
+      nowMs = T0 + 104;
+      // Its last step ends at 4.
+      await put(request(run));
+      const of3 = (n: number, score: number, at: number, more: NewSpan['attributes'] = {}) =>
+        finding(n, { 'gen_ai.evaluation.score.value': score, 'gen_ai.evaluation.name': 'cost', ...more }, at);
+      const nowhere = { 'misstep.detection.target.span_id': hex(99, 16), 'misstep.detection.evidence.span_ids': [] };
+      // The step at fault ends at 3; what is said before it is left out, as is what is about a step that is not kept.
+      const events = [of3(1, 0.5, 13), of3(2, 0.7, 23), of3(3, 0.9, 1), of3(4, 0.3, 99, nowhere), finding(5, nowhere, 50)];
+      await put(request([{ span: 2, parent: 1, kind: 'chat', events }]));
+      const taken = { 'gen_ai.evaluation.score.label': 'withdrawn' };
+      await put(request([{ span: 2, parent: 1, kind: 'chat', events: [of3(6, 0.1, 9, taken)] }]));
+      const { ingestion_ms, detectors } = await of().means();
+      expect([ingestion_ms, detectors.map(({ detector }) => detector)]).toEqual([100, ['cost', 'loop']]);
+      expect(detectors[0]?.confidence).toBeCloseTo(0.6);
+      expect(detectors[0]?.latency_ms).toBeCloseTo(15);
+      expect(detectors[1]).toMatchObject({ confidence: 0.9, latency_ms: null });
+      expect(await of('b').means()).toEqual({ ingestion_ms: null, detectors: [] });
+    });
+
     test('incidents: detections of one message about one agent, the latest first; what was taken back is none', async () => {
       const by = (agent: string, more: object = {}) => ({ 'gen_ai.agent.name': agent, ...more });
       await put(
