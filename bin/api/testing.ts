@@ -33,7 +33,7 @@ export { finding };
 
 const signal = new AbortController().signal;
 
-const fromSource = analysisIn(new URL('../testing/analyse-worker.mjs', import.meta.url));
+const fromSource = analysisIn(new URL('./analysis-worker.mjs', import.meta.url));
 
 /** `local: false` = as on an address that others reach: everybody needs a key. `shared`: options of a database that others are on too. */
 export async function startPlatform(

@@ -182,7 +182,7 @@ describe.skipIf(!existsSync(built))('the wire', { timeout: PATIENCE_MS }, () => 
       say(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } }));
     say('{"jsonrpc":"2.0","id":4,"method":"ping"}');
     expect(await heard()).toMatchObject({ id: 4, result: {} });
-    // Two may run at once: were those of before still there, this would be refused until they end.
+    // One runs at a time: were those of before still there, this would wait for them.
     for (let id = 5; ; id++) {
       say(call(id, 'analyze_trace', { trace: hostileTrace('ls') }));
       const answer = (await heard()) as { id: number; result: { isError?: boolean } };
