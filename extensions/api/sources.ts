@@ -26,8 +26,7 @@ export async function readSource(sources: Sources | undefined, tenant: string, p
   }
   const parts = path.split('/');
   if (!PATH.test(path) || path.length > 1_000 || parts.some((part) => part === '..' || part === '.')) {
-    const detail = 'Name a Python file under the root, as src/agent.py: no links, no `..`.';
-    throw new Problem(422, 'not-valid', detail, { errors: [{ pointer: '?file', detail }] });
+    throw new Problem(422, 'not-valid', '`file` must name a Python file under the root, as src/agent.py, without `..`.');
   }
   const bytes = await read(sources.root, path);
   if (bytes.length > MOST_BYTES) throw new Problem(422, 'too-large', `The file is longer than ${MOST_BYTES} bytes.`);
