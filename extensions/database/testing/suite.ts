@@ -5,7 +5,7 @@ import { type NewSpan, writeTraces } from '../../../src/otlp/write.ts';
 import { provideEmbedding } from '../../../src/text/embedding.ts';
 import type { Driver } from '../driver.ts';
 import { migrate } from '../migrations.ts';
-import { TenantReader } from '../read.ts';
+import { TenantReader, Totals } from '../read.ts';
 import { retain } from '../retention.ts';
 import { rowsOf } from '../rows.ts';
 import { openVectors, type Vectors } from '../vectors.ts';
@@ -398,6 +398,24 @@ export function driverSuite(name: string, open: () => Promise<Driver>): void {
       ]);
       const day = new Date(T0).toISOString().slice(0, 10);
       expect(await of().detectionDays(0, 'detector')).toEqual([expect.objectContaining({ day, key: 'loop', count: 1 })]);
+    });
+
+    test('totals are counted once a second, and anew for whoever writes', async () => {
+      const totals = new Totals();
+      const reader = () => new TenantReader(driver, 'default', () => nowMs, undefined, totals);
+      const total = async (filter: object = {}) => (await reader().traces(filter, { limit: 1 })).total;
+      await put(request([{ trace: 1, span: 1 }]));
+      expect([await total(), await total({ status: 'failed' })]).toEqual([1, 0]);
+      await put(request([{ trace: 2, span: 2, error: 'x' }]));
+      expect([await total(), await total({ status: 'failed' })]).toEqual([1, 0]);
+      expect((await new TenantReader(driver, 'b', () => nowMs, undefined, totals).traces({}, { limit: 1 })).total).toBe(0);
+      totals.clear();
+      expect([await total(), await total({ status: 'failed' })]).toEqual([2, 1]);
+      await put(request([{ trace: 3, span: 3 }]));
+      nowMs += 999;
+      expect(await total()).toBe(2);
+      nowMs += 1;
+      expect(await total()).toBe(3);
     });
 
     test('means: of confidence, and of the times from a step to its finding and from a trace to its rows', async () => {
