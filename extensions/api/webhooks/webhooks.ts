@@ -103,7 +103,7 @@ export class Webhooks {
     const registration = registrationOf(tenant, changed);
     const former = await this.drop(id);
     // Who switches it on again begins where it was.
-    for (;;) {
+    for (let tries = 0; tries < 10; tries++) {
       const before = await mine.document(STATE, id);
       const body = { ...(before?.body as object), off: null, retryAtMs: 0, attempts: 0 };
       // Another sidecar may be sending.
