@@ -1,6 +1,7 @@
-// What the API costs the spans: `node dist/bench/api.js [spans/s] [requests/s] [seconds] [pairs]` after a build. The built command line with
+// What the API costs the spans: `node dist/bench/api.js [spans/s] [requests/s] [seconds] [pairs] [shape]` after a build. The built command line with
 // `config/platform.yaml` and an OTLP exporter beside the store, between the benchmark's load generator and its sink ($BENCH_CACHE/bin/loadgen);
-// phases without and with requests to the API take turns. Prints the acknowledgement's p99 of each phase, what was delivered, and the rows.
+// phases without and with requests to the API take turns. Prints the acknowledgement's p99 of each phase and the rate that was reached (below the
+// one asked for the machine is full, and p99 says how long the queue is), what was delivered, and the rows.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
@@ -9,8 +10,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './free-port.ts';
 
-const [rate = 5_000, perSecond = 200, seconds = 20, pairs = 2] = process.argv.slice(2).map(Number);
-const SHAPE = 'genai';
+const [rate = 5_000, perSecond = 200, seconds = 20, pairs = 2] = process.argv.slice(2, 6).map(Number);
+const SHAPE = process.argv[6] ?? 'genai';
 const loadgen = join(process.env['BENCH_CACHE'] ?? join(homedir(), '.cache/misstep-bench'), 'bin/loadgen');
 if (!existsSync(loadgen)) throw new Error(`${loadgen} is not built: run compare.py of the benchmark once, it builds it.`);
 const program = fileURLToPath(new URL('../bin/misstep.js', import.meta.url));
@@ -155,7 +156,9 @@ for (let phase = 0; phase < pairs * 2; phase++) {
   const withApi = phase % 2 === 1;
   let over = false;
   const asking = withApi ? ask(() => over) : undefined;
+  const from = performance.now();
   const load = await loaded(rate * seconds);
+  const reached = load.acked / ((performance.now() - from) / 1_000);
   over = true;
   acked += load.acked;
   const answers = await asking;
@@ -164,7 +167,7 @@ for (let phase = 0; phase < pairs * 2; phase++) {
       ? ''
       : `; ${answers.ms.length} API requests, p50 ${quantile(answers.ms, 0.5).toFixed(1)} ms, p99 ${quantile(answers.ms, 0.99).toFixed(1)} ms, ${answers.wrong} not answered with 200`;
   console.log(
-    `${withApi ? `with ${perSecond} requests/s` : 'without requests'}: p50 ${load.p50_ms.toFixed(2)} ms, p99 ${load.p99_ms.toFixed(2)} ms, ${load.acked} spans acknowledged, ${load.refused} requests refused${shown}`,
+    `${withApi ? `with ${perSecond} requests/s` : 'without requests'}: ${reached.toFixed(0)} spans/s reached, p50 ${load.p50_ms.toFixed(2)} ms, p99 ${load.p99_ms.toFixed(2)} ms, ${load.acked} spans acknowledged, ${load.refused} requests refused${shown}`,
   );
 }
 // All that was acknowledged is delivered and written, or counted as not kept.

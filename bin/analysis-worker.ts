@@ -1,6 +1,7 @@
 /** What the analysis of the API runs: the same detectors as the pipeline, and the formats that `replay` reads. */
 import { readFileSync } from 'node:fs';
 import { serve } from '../extensions/api/analysis/worker.ts';
+import { analysePayload } from './analyse.ts';
 import { shippedDetectors } from './detectors.ts';
 import { documents, tell } from './formats.ts';
 import { embeddingTable, version } from './shipped.ts';
@@ -48,4 +49,5 @@ serve({
   },
   demo,
   version: version(),
+  explain: analysePayload,
 });

@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Answer, Rig } from '../receivers/webhook/rig.ts';
 import { rig } from '../receivers/webhook/rig.ts';
+import type { Component } from '../src/component/component.ts';
+import { clock } from '../src/component/testing.ts';
 import { ask } from './commands/hook.ts';
 import './components.ts';
 
@@ -86,6 +88,67 @@ describe('decide', () => {
     for (let i = 0; i < 3; i++)
       for (const session_id of ['a', 'b'])
         expect((await play(on, 1, { session_id, tool_use_id: `${session_id}${i}` })).json).not.toMatchObject(denied);
+  });
+
+  const until = Date.now() + 3_600_000;
+  it.each<[string, object, 'refused' | 'let pass']>([
+    ['nothing', {}, 'refused'],
+    ['a higher number of repetitions', { thresholds: { min_matches_for_loop: 8 } }, 'let pass'],
+    ['a confidence that no finding has', { detectors: { loop: { emit_above: 1 } } }, 'let pass'],
+    [
+      'a scaling and a confidence',
+      { thresholds: { confidence_scaling: 0.5 }, detectors: { loop: { emit_above: 0.6 } } },
+      'let pass',
+    ],
+    ['near miss: a confidence that it has', { detectors: { loop: { emit_above: 0.5 } } }, 'refused'],
+    ['a suppression', { suppress: [{ detector: 'loop', until }] }, 'let pass'],
+    ['near miss: a suppression that is over', { suppress: [{ detector: 'loop', until: 1 }] }, 'refused'],
+    ['near miss: a suppression of another agent', { suppress: [{ detector: 'loop', agent: 'x', until }] }, 'refused'],
+  ])('holds what its tenant has set: %s', async (_, set, expected) => {
+    const none = { thresholds: {}, detectors: {}, frameworks: {}, suppress: [] };
+    const settings = { overrides: new Map<string, object>([['default', { ...none, ...set }]]) };
+    const extensions = { settings } as unknown as Record<string, Component>;
+    const decide = { timeout: '20s', overrides: 'settings', enabled_detectors: ['loop'] };
+    const on = await rig({ decide }, { extensions });
+    rigs.push(on);
+    const refused = (answer: Answer) => answer.json['hookSpecificOutput'] !== undefined;
+    expect(refused(await play(on, 5))).toBe(expected === 'refused');
+    // What is set meanwhile holds from the next call on.
+    settings.overrides = new Map([['default', { ...none, suppress: [{ detector: 'loop', until }] }]]);
+    expect(refused(await on.send(PATH, call(9, 'PreToolUse')))).toBe(false);
+  });
+
+  it('an extension that is not there is said at the start', async () => {
+    await expect(rig({ decide: { overrides: 'settings' } })).rejects.toThrow("'settings' does not run");
+  });
+
+  it('keeps at most 500,000 characters of a session, and nothing of a name without end', async () => {
+    const on = await start({ enabled_detectors: ['loop'] });
+    await play(on, 3);
+    for (let i = 10; i < 26; i++) {
+      await on.send(PATH, call(i, 'PostToolUse', { tool_name: 'Read', tool_response: `${i} `.padEnd(32_768, 'x') }));
+    }
+    // The three calls are forgotten: a fourth is the first.
+    expect((await on.send(PATH, call(30, 'PreToolUse'))).json).toEqual({});
+    const long = 'n'.repeat(1_001);
+    const limited = await start({ max_calls: 1 });
+    for (const more of [{ session_id: long }, { tool_use_id: long }, { tool_name: long }]) {
+      for (let i = 0; i < 2; i++) expect((await limited.send(PATH, call(i, 'PreToolUse', more))).json).toEqual({});
+    }
+  });
+
+  it('forgets a session an hour after its last call', async () => {
+    let nowMs = 1_790_000_000_000;
+    const on = await rig({ decide: { timeout: '20s', max_calls: 1 } }, { clock: { ...clock, now: () => nowMs } });
+    rigs.push(on);
+    const asked = async (i: number) => (await on.send(PATH, call(i, 'PreToolUse'))).json;
+    expect(await asked(0)).toEqual({});
+    for (let i = 1; i < 4; i++) {
+      nowMs += 3_500_000;
+      expect(await asked(i)).toMatchObject(denied);
+    }
+    nowMs += 3_600_001;
+    expect(await asked(4)).toEqual({});
   });
 
   it('is made though the pipeline stands still or refuses', async () => {

@@ -1,6 +1,7 @@
 // Runs that are looked at because somebody asks: the demo, what is kept, what is sent, conversations.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Analyses } from '../../extensions/api/analysis/analysis.ts';
 import { conversation } from '../../receivers/webhook/conversation/conversation.ts';
 import { documentToProtobuf } from '../../src/otlp/json.ts';
 import { type Platform, startPlatform } from './testing.ts';
@@ -123,5 +124,59 @@ describe('what is sent', () => {
   ])('%j is refused', async (payload, status) => {
     const answer = await ask('POST', '/traces/analyze', payload);
     expect([answer.status, answer.body.code]).toEqual([status, expect.any(String)]);
+  });
+});
+
+describe('the thread', () => {
+  const entry = new URL('./analysis-worker.mjs', import.meta.url);
+  const patience = () => new AbortController().signal;
+  const opened: Analyses[] = [];
+  const analyses = (timeoutMs?: number) => {
+    const one = new Analyses(entry, timeoutMs);
+    opened.push(one);
+    return one;
+  };
+  afterAll(() => Promise.all(opened.map((one) => one.close())));
+  const sent = (count: number) => ({
+    kind: 'sent' as const,
+    payload: JSON.stringify(Array.from({ length: count }, () => messages).flat()),
+  });
+
+  test('routes and MCP have the same findings of the same payload', async () => {
+    const one = analyses();
+    const [{ detections }, { findings }] = await Promise.all([
+      one.of('default', sent(1)),
+      one.explain(messages, 'auto', patience()),
+    ]);
+    const said = (all: readonly { detector: string; message: string; confidence: number }[]) =>
+      all.map(({ detector, message, confidence }) => `${detector} ${message} ${confidence.toFixed(4)}`).sort();
+    expect(said(detections)).toEqual(said(findings));
+    expect(findings.length).toBeGreaterThan(0);
+  });
+
+  test('what takes too long ends with its thread, and what waits has another', async () => {
+    const one = analyses(1);
+    await expect(one.of('default', sent(1))).rejects.toMatchObject({ status: 422, code: 'too-long' });
+    const patient = analyses();
+    const control = new AbortController();
+    const first = patient.explain(messages, 'auto', control.signal);
+    const queued = new AbortController();
+    const second = patient.explain(messages, 'auto', queued.signal);
+    const third = patient.of('default', sent(1));
+    queued.abort(new Error('not wanted'));
+    control.abort(new Error('gone'));
+    await expect(first).rejects.toThrow('gone');
+    await expect(second).rejects.toThrow('not wanted');
+    expect((await third).steps).toBeGreaterThan(0);
+    await expect(patient.explain(messages, 'auto', control.signal)).rejects.toThrow('gone');
+  });
+
+  test('seventeen are one too many; what is wrong is wrong alone', async () => {
+    const one = analyses();
+    const all = Array.from({ length: 16 }, (_, i) => one.explain(i === 0 ? 7 : messages, i === 0 ? 'n8n' : 'auto', patience()));
+    await expect(one.of('default', sent(1))).rejects.toMatchObject({ status: 503, code: 'busy' });
+    const settled = await Promise.allSettled(all);
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', ...Array(15).fill('fulfilled')]);
+    expect((settled[0] as PromiseRejectedResult).reason).toMatchObject({ status: 422, code: 'not-readable' });
   });
 });

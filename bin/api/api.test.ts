@@ -285,6 +285,23 @@ test('spans and webhooks go to the receiver as they are, and its answer comes ba
   await forwarding.stop();
 });
 
+test('a group finds its workflows by its rules', async () => {
+  const other = hex(60);
+  await platform.ingest([{ trace: 60, span: 60, kind: 'chat' }]);
+  const rules = (auto_detect_rules: object[]) =>
+    ask('POST', '/workflow-groups', { name: 'g', workflow_ids: ['kept'], auto_detect_rules });
+  const found = async (auto_detect_rules: object[]) => {
+    const { body } = await rules(auto_detect_rules);
+    return (await ask('POST', `/workflow-groups/${body.id}/auto-detect`)).body.workflow_ids.sort();
+  };
+  expect(await found([{ name_contains: 'INVOKE' }])).toEqual(['invoke_agent x', 'kept']);
+  expect(await found([{ service: 'shop' }])).toEqual(['chat x', 'execute_tool x', 'invoke_agent x', 'kept']);
+  expect(await found([{ name_contains: 'chat' }, { framework: 'none', name_contains: 'invoke' }])).toEqual(['chat x', 'kept']);
+  expect(await found([])).toEqual(['kept']);
+  expect(await rules([{}])).toMatchObject({ status: 422, body: { errors: [{ pointer: '/auto_detect_rules/0' }] } });
+  await ask('DELETE', `/traces/${other}`);
+});
+
 test('a database that is away: 503, and health says so', async () => {
   const away = await startPlatform();
   await away.database.shutdown(new AbortController().signal);
@@ -299,6 +316,10 @@ describe('metrics', () => {
     expect([status, headers.get('content-type')]).toEqual([200, 'text/plain; version=0.0.4; charset=utf-8']);
     for (const name of ['misstep_traces', 'mao_traces_total']) expect(body).toContain(`\n${name}{status="failed"} 1\n`);
     expect(body).toContain('\nmao_detections_total{detection_type="loop"} 1\n');
+    expect(body).toContain('\nmao_detection_confidence{detection_type="loop"} 0.9\n');
+    expect(body).toContain('\nmao_healing_applied_total{} 0\n');
+    for (const name of ['mao_detection_latency_seconds', 'mao_ingestion_latency_seconds'])
+      expect(body).toContain(`# TYPE ${name} gauge`);
     expect(body).toMatch(/\npisama_detector_f1\{detection_type="loop"\} 0\.\d+\n/);
     for (const line of body.trim().split('\n'))
       expect(line).toMatch(/^(# (HELP|TYPE) \w+ .+|[a-z_0-9]+\{([a-z_]+="[^"\n]*",?)*\} -?\d+(\.\d+)?(e-?\d+)?)$/);
@@ -307,6 +328,7 @@ describe('metrics', () => {
   test('as JSON', async () => {
     const { body } = await ask('GET', '/metrics/json');
     expect(body).toMatchObject({ traces: { total: 5, by_status: { failed: 1 } }, detections: { by_type: { loop: 1 } } });
+    expect(body).toMatchObject({ detections: { confidence: { loop: 0.9 } }, healing: { total: 0, by_status: { applied: 0 } } });
     expect(body.detectors.loop).toEqual({ f1: expect.any(Number), threshold: null, ece: expect.any(Number) });
   });
 

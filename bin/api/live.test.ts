@@ -1,9 +1,13 @@
 // What the API tells without being asked again: the stream of detections, and webhooks to a real receiver.
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { isSigned, schemeOf, secretBytes } from '../../receivers/webhook/signature.ts';
 import { until } from '../../src/component/testing.ts';
+import { deliveredByTwo } from '../testing/two-sidecars.ts';
 import { finding, type Platform, startPlatform } from './testing.ts';
 
 const hex = (n: number) => n.toString(16).padStart(32, '0');
@@ -300,6 +304,34 @@ describe('webhooks', () => {
     const platform = await platformOf();
     const { status, body } = await platform.ask('POST', '/webhooks', { url });
     expect([status, body.code, body.errors[0].pointer]).toEqual([422, 'not-valid', '/url']);
+  });
+
+  test('two sidecars on one database send each event once', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'misstep-two-'));
+    stops.push(() => rmSync(directory, { recursive: true }));
+    const got = await deliveredByTwo({ directory }, 60);
+    expect(got.toSorted()).toEqual(Array.from({ length: 60 }, (_, i) => hex(i + 1)).sort());
+  });
+
+  test('a sidecar that died while it sent is waited for, and then another goes on', async () => {
+    const { got, host, url } = await receiver();
+    const platform = await platformOf({ webhook_hosts: [host] });
+    const { body } = await platform.ask('POST', '/webhooks', { url });
+    const mine = platform.database.records.of('default');
+    const dead = async (untilMs: number) => {
+      const row = await mine.document('webhook-state', body.id);
+      await mine.put('webhook-state', body.id, { ...(row?.body as object), lease: { by: 'another', untilMs } });
+    };
+    await dead(Date.now() + 3_600_000);
+    await found(platform, 1);
+    // Another registration of the same tenant is looked at in the same rounds.
+    const free = await platform.ask('POST', '/webhooks', { url });
+    await found(platform, 2);
+    await until(async () => (await platform.ask('GET', `/webhooks/${free.body.id}`)).body.delivered >= 1);
+    expect((await platform.ask('GET', `/webhooks/${body.id}`)).body.delivered).toBe(0);
+    await dead(Date.now() - 1);
+    await until(async () => (await platform.ask('GET', `/webhooks/${body.id}`)).body.delivered === 2, 20_000);
+    expect(got.length).toBeGreaterThanOrEqual(3);
   });
 
   test('after a restart it goes on where it was', async () => {

@@ -33,13 +33,18 @@ export { finding };
 
 const signal = new AbortController().signal;
 
-const fromSource = analysisIn(new URL('../testing/analyse-worker.mjs', import.meta.url));
+const fromSource = analysisIn(new URL('./analysis-worker.mjs', import.meta.url));
 
-/** `local: false` = as on an address that others reach: everybody needs a key. */
-export async function startPlatform(options: object = {}, local = true, analysis = fromSource): Promise<Platform> {
+/** `local: false` = as on an address that others reach: everybody needs a key. `shared`: options of a database that others are on too. */
+export async function startPlatform(
+  options: object = {},
+  local = true,
+  analysis = fromSource,
+  shared?: { readonly directory: string } | { readonly url: string },
+): Promise<Platform> {
   const directory = mkdtempSync(join(tmpdir(), 'misstep-api-'));
   const databases = databaseFactory(embeddingFile, new URL('../../extensions/database/testing/worker.mjs', import.meta.url));
-  const database = databases.create('database', databases.options.parse({ directory })) as DatabaseExtension;
+  const database = databases.create('database', databases.options.parse(shared ?? { directory })) as DatabaseExtension;
   const host = testHost(undefined, { database });
   await database.start(host);
   const apis = apiFactory(catalogued, analysis, new URL('./analysis-worker.mjs', import.meta.url));

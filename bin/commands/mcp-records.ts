@@ -60,7 +60,8 @@ export async function openRecords(spec: ServiceSpec): Promise<OpenRecords> {
     const webhooks = new Webhooks(host, records, keys, (row) => wireDetection(row, catalogue), { allow: [] });
     const analyses = new Analyses(analyser);
     const vault = Vault.of(keys.derive('vault'));
-    const services = { host, records, keys, catalogue, feed, webhooks, analyses, datadog: undefined, vault, n8nHosts: [] };
+    const off = { datadog: undefined, n8nHosts: [], sources: undefined };
+    const services = { host, records, keys, catalogue, feed, webhooks, analyses, vault, ...off };
     return { services, close };
   } catch (error) {
     await close();

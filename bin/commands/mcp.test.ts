@@ -182,7 +182,7 @@ describe.skipIf(!existsSync(built))('the wire', { timeout: PATIENCE_MS }, () => 
       say(JSON.stringify({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: id } }));
     say('{"jsonrpc":"2.0","id":4,"method":"ping"}');
     expect(await heard()).toMatchObject({ id: 4, result: {} });
-    // Two may run at once: were those of before still there, this would be refused until they end.
+    // One runs at a time: were those of before still there, this would wait for them.
     for (let id = 5; ; id++) {
       say(call(id, 'analyze_trace', { trace: hostileTrace('ls') }));
       const answer = (await heard()) as { id: number; result: { isError?: boolean } };
@@ -191,6 +191,33 @@ describe.skipIf(!existsSync(built))('the wire', { timeout: PATIENCE_MS }, () => 
     }
     expect(await end()).toBe(0);
   });
+
+  test.each([0, 1])(
+    'the end of stdin: what was asked is answered first, what was cancelled is not waited for (%i)',
+    (cancelled) => {
+      const [span] = (hostileTrace('ls') as { resourceSpans: object[] }).resourceSpans;
+      const large = { resourceSpans: Array.from({ length: 100 }, () => span) };
+      const lines = [
+        hello,
+        '{"jsonrpc":"2.0","method":"notifications/initialized"}',
+        call(2, 'analyze_trace', { trace: large }),
+        call(3, 'list_traces', {}),
+        ...(cancelled === 1 ? ['{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":2}}'] : []),
+      ];
+      // The last line has its end, and nothing follows.
+      const input = `${lines.join('\n')}\n`;
+      // Nobody answers at that address, which is an answer too: a process that waits for this one could not ask it.
+      const args = [built, 'mcp', '--url', 'http://127.0.0.1:9'];
+      const { status, stdout } = spawnSync('node', args, { input, encoding: 'utf8' });
+      const answers = stdout
+        .trimEnd()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { id: number; result?: object });
+      expect(answers.map(({ id }) => id).sort()).toEqual(cancelled === 1 ? [1, 3] : [1, 2, 3]);
+      expect(answers.every(({ result }) => result !== undefined)).toBe(true);
+      expect(status).toBe(0);
+    },
+  );
 
   test('a message without an end is not waited for', () => {
     const input = 'x'.repeat(9 * 1024 * 1024);

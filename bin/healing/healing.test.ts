@@ -1,4 +1,8 @@
 // Healing over HTTP: what is planned, approved, applied, refused and taken back. n8n's API stands in memory; the real one is in test:frameworks.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { NewSpan } from '../../src/otlp/write.ts';
 import { circle, type N8nStub, startN8n } from '../api/n8n.ts';
@@ -88,6 +92,43 @@ describe('fixes', () => {
     expect(body.fixes[0].code_changes[0].suggested_code).toContain('ToolCallLimitMiddleware');
     expect((await ask('GET', `/detections/${LOOP}`)).body.fixes).toHaveLength(3);
   });
+  test('as a diff against a file of the user: git applies it, and nothing was written', async () => {
+    const root = mkdtempSync(join(tmpdir(), 'misstep-user-'));
+    const source = 'from langchain.agents import create_agent\r\n\r\nagent = create_agent(\r\n    model,\r\n    tools\r\n)';
+    writeFileSync(join(root, 'agent.py'), source);
+    const own = await startPlatform({ sources: { root } });
+    await own.ingest([{ span: 9, kind: 'invoke_agent', events: [finding(1)] }]);
+    const { status, body } = await own.ask('GET', `/detections/${LOOP}/fixes?framework=langgraph&file=agent.py`);
+    expect([status, body.total]).toEqual([200, 3]);
+    const [change] = body.fixes.find((one: { fix_type: string }) => one.fix_type === 'retry_limit').code_changes;
+    expect(change).toMatchObject({ file_path: 'agent.py', start_line: 2, end_line: 5, original_code: expect.any(String) });
+    expect(change.description).toContain('Into the call of create_agent in line 3.');
+    expect(readFileSync(join(root, 'agent.py'), 'utf8')).toBe(source);
+    for (const { code_changes } of body.fixes) {
+      writeFileSync(join(root, 'agent.py'), source);
+      execFileSync('git', ['apply', '--whitespace=nowarn', '-'], { cwd: root, input: code_changes[0].diff });
+      expect(readFileSync(join(root, 'agent.py'), 'utf8')).not.toBe(source);
+    }
+    writeFileSync(join(root, 'agent.py'), source);
+    const healing = await own.ask('POST', `/healing/trigger/${LOOP}`, { file: 'agent.py' });
+    expect([healing.status, healing.body.target, healing.body.fix.code_changes[0].file_path]).toEqual([
+      200,
+      'proposal',
+      'agent.py',
+    ]);
+    expect(await own.ask('GET', `/detections/${LOOP}/fixes?file=..%2Fx.py`)).toMatchObject({
+      status: 422,
+      body: { code: 'not-valid' },
+    });
+    // Of where nobody named a root nothing is read.
+    expect(await ask('GET', `/detections/${LOOP}/fixes?file=agent.py`)).toMatchObject({
+      status: 409,
+      body: { code: 'no-sources' },
+    });
+    await own.stop();
+    rmSync(root, { recursive: true });
+  });
+
   test.each([
     ['GET', `/detections/${hex(99)}/fixes`, undefined, 404, 'not-found'],
     ['GET', `/detections/${LOOP}/fixes?framework=cobol`, undefined, 422, 'not-valid'],

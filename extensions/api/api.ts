@@ -74,6 +74,15 @@ const options = z.strictObject({
     .describe(
       'Hosts (`host` or `host:port`) of n8n that patches may be sent to though their addresses are private, or by plain HTTP.',
     ),
+  sources: z
+    .strictObject({
+      root: z.string().min(1).describe('A directory; what is outside of it, or reached by a link, is not read.'),
+      tenants: z.array(z.string().min(1)).min(1).default(['default']).describe('Who may have fixes as diffs against its files.'),
+    })
+    .optional()
+    .describe(
+      'Python files of yours, against which fixes are proposed as diffs. They are read when a request names one, and never written.',
+    ),
   encryption_key: secret()
     .refine((value) => value.reveal().length >= 32, 'must have at least 32 characters.')
     .optional()
@@ -143,7 +152,7 @@ class Api implements Authenticator {
   async start(host: Host): Promise<void> {
     const { database, endpoint, signup, tls, ingest_endpoint, webhook_hosts, datadog, mcp } = this.options;
     const { requests_per_minute: perMinute, tenant_requests_per_minute: tenantPerMinute } = this.options;
-    const { n8n_hosts: n8nHosts, encryption_key: own } = this.options;
+    const { n8n_hosts: n8nHosts, encryption_key: own, sources } = this.options;
     const records = recordsOf(database, host.extension(database));
     // Who runs no API does not wait for what it needs.
     const [{ Keys }, { Senders }, { routes }, { createApi }, { Feed }, { Webhooks }, { Analyses }, { wireDetection }, { Vault }] =
@@ -174,7 +183,7 @@ class Api implements Authenticator {
     this.senders = senders;
     const app = await createApi(
       routes,
-      { host, records, keys, catalogue, feed, webhooks, analyses, datadog, vault, n8nHosts },
+      { host, records, keys, catalogue, feed, webhooks, analyses, datadog, vault, n8nHosts, sources },
       {
         anonymous: local ? 'default' : undefined,
         signup: signup ?? local,

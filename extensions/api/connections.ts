@@ -6,6 +6,7 @@ import { Healer, toProblem } from './healing.ts';
 import { checkUrl, N8n } from './n8n.ts';
 import { notFound, Problem } from './problem.ts';
 import type { Services } from './route.ts';
+import { readSource } from './sources.ts';
 
 export const CONNECTION = 'n8n-connection';
 /** More instances than a tenant runs. */
@@ -72,7 +73,13 @@ export async function clientOf(call: Caller, id: string): Promise<N8n> {
 
 export function healerOf(call: Caller): Healer {
   const { mine, catalogue, nowMs } = call;
-  return new Healer({ mine, catalogue, nowMs, n8n: (id) => clientOf(call, id) });
+  return new Healer({
+    mine,
+    catalogue,
+    nowMs,
+    n8n: (id) => clientOf(call, id),
+    source: (path) => readSource(call.sources, call.tenant, path),
+  });
 }
 
 function checked({ n8nHosts }: Caller, url: string): void {

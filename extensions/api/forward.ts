@@ -8,7 +8,7 @@ import { Problem } from './problem.ts';
 import { SENDER_HEADER } from './sender.ts';
 
 /** As the table of `receivers/webhook/routes.ts` has them. */
-const PATHS = [
+export const PATHS: readonly string[] = [
   '/api/v1/traces/ingest',
   '/api/v1/v1/traces',
   '/api/v1/traces/claude-code/ingest',

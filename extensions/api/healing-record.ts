@@ -127,6 +127,10 @@ export async function load(mine: TenantRecords, id: string): Promise<Healing> {
   return { row, body: kept.parse(row.body) };
 }
 
+export function statusOf({ body }: DocumentRow): Status {
+  return kept.shape.status.parse((body as { readonly status?: unknown }).status);
+}
+
 /** Writes the first state, or throws. */
 export async function create(
   mine: TenantRecords,

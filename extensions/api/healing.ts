@@ -15,6 +15,7 @@ import { fixesFor } from '../../src/healing/generators.ts';
 import { answers, defaultPatchOptions, NothingToPatch, type PatchOptions, patch } from '../../src/healing/n8n/patches.ts';
 import { contentHash, drawnStep, readWorkflow, type Workflow, WorkflowError } from '../../src/healing/n8n/workflow.ts';
 import { needsApproval } from '../../src/healing/policy.ts';
+import { againstFile, type SourceFile } from '../../src/healing/source/fix.ts';
 import { compare, notVerifiable, replay, type Verification } from '../../src/healing/verify.ts';
 import { stepsOf } from '../../src/healing/window.ts';
 import type { Catalogue } from './catalogue.ts';
@@ -38,6 +39,8 @@ export interface Asked {
   readonly options?: { readonly [Name in keyof PatchOptions]?: PatchOptions[Name] | undefined } | undefined;
   readonly stage?: boolean | undefined;
   readonly skip_verification?: boolean | undefined;
+  /** Of the user: the fix is then a diff against it. */
+  readonly file?: string | undefined;
 }
 
 export interface Deps {
@@ -46,6 +49,8 @@ export interface Deps {
   readonly nowMs: number;
   /** The client of a connection; throws 404 if there is none. */
   readonly n8n: (connectionId: string) => Promise<N8n>;
+  /** A file of the user; throws a `Problem`. */
+  readonly source: (path: string) => Promise<SourceFile>;
 }
 
 /** What would be done, before anything is. */
@@ -62,20 +67,24 @@ export class Healer {
     this.deps = deps;
   }
 
+  /** `file`: of the user; the fixes are then diffs against it, where it has their language. */
   async fixes(
     detectionId: string,
     framework?: Framework,
+    file?: string,
   ): Promise<{ readonly subject: Subject; readonly fixes: readonly Fix[] }> {
     const row = await this.deps.mine.detection(detectionId);
     if (row === undefined) throw notFound('detection', detectionId);
     const trace = await this.deps.mine.trace(row.trace_id);
     const subject = subjectOf(row, framework ?? frameworkOf(row.detector, trace?.framework ?? null));
-    return { subject, fixes: fixesFor(subject) };
+    if (file === undefined) return { subject, fixes: fixesFor(subject) };
+    const source = await this.deps.source(file);
+    return { subject, fixes: fixesFor(subject).map((fix) => againstFile(fix, source)) };
   }
 
   /** Plans a fix without writing anything anywhere. */
   async plan(detectionId: string, asked: Asked): Promise<Plan> {
-    const { subject, fixes } = await this.fixes(detectionId);
+    const { subject, fixes } = await this.fixes(detectionId, undefined, asked.file);
     const fix = chosen(fixes, subject, asked);
     const inN8n = asked.connection_id === undefined ? null : await this.planN8n(subject, fix, asked.connection_id, asked);
     const verification = inN8n?.verification ?? (await this.replay(subject, fix));

@@ -13,6 +13,7 @@ import type { Keys } from './auth.ts';
 import type { Catalogue } from './catalogue.ts';
 import type { Feed } from './feed.ts';
 import type { DatadogOptions } from './metrics/datadog.ts';
+import type { Sources } from './sources.ts';
 import type { Vault } from './vault.ts';
 import type { Webhooks } from './webhooks/webhooks.ts';
 
@@ -31,6 +32,8 @@ export interface Services {
   readonly vault: Vault;
   /** Hosts of n8n that may be asked though their addresses are private. */
   readonly n8nHosts: readonly string[];
+  /** Absent: no file of a user is read. */
+  readonly sources: Sources | undefined;
 }
 
 export interface Call<P, Q, B> extends Services {

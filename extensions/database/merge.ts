@@ -5,22 +5,28 @@
 import { type Driver, places, type Row } from './driver.ts';
 import type { NewDetection } from './rows.ts';
 
-export type Merged = NewDetection & { readonly occurrences: number };
+export const DETECTION = [
+  ...['id', 'trace_id', 'span_id', 'session_id', 'agent', 'detector', 'message', 'category', 'severity', 'tier', 'confidence'],
+  ...['explanation', 'revision', 'label', 'evidence', 'data', 'taxonomy', 'version', 'config_hash', 'said_ms'],
+] as readonly (keyof NewDetection)[];
 
-/** What decides. */
-export type Known = Pick<Merged, 'revision' | 'label' | 'said_ms' | 'occurrences' | 'trace_id' | 'span_id' | 'evidence'>;
+export interface Merged extends NewDetection {
+  readonly occurrences: number;
+  /** The occurrence in the window before, which stands again if that of the last window is taken back. */
+  readonly former: NewDetection | null;
+}
 
 /** Parameters of one statement. */
 const IDS = 400;
 
 /** The rows of those ids as they stand, kept from other writers until the transaction ends. */
-export async function known(driver: Driver, tenant: string, ids: readonly string[]): Promise<Map<string, Known>> {
+export async function known(driver: Driver, tenant: string, ids: readonly string[]): Promise<Map<string, Merged>> {
   const all = [...new Set(ids)].sort();
-  const found = new Map<string, Known>();
+  const found = new Map<string, Merged>();
   for (let from = 0; from < all.length; from += IDS) {
     const some = all.slice(from, from + IDS);
     const rows = await driver.all(
-      `SELECT id, revision, label, said_ms, occurrences, trace_id, span_id, evidence FROM misstep_detections
+      `SELECT ${[...DETECTION, 'occurrences', 'former'].join(', ')} FROM misstep_detections
       WHERE tenant = ? AND id IN ${places(1, some.length)} ORDER BY id${driver.dialect === 'postgres' ? ' FOR UPDATE' : ''}`,
       [tenant, ...some],
     );
@@ -29,29 +35,36 @@ export async function known(driver: Driver, tenant: string, ids: readonly string
   return found;
 }
 
-function knownOf(row: Row): Known {
-  return { ...row, evidence: JSON.parse(String(row['evidence'])) } as unknown as Known;
+function knownOf({ former, ...row }: Row): Merged {
+  const json = (value: unknown): unknown => JSON.parse(String(value));
+  const read = { evidence: json(row['evidence']), data: json(row['data']), taxonomy: json(row['taxonomy']) };
+  return { ...row, ...read, former: former === null ? null : json(former) } as unknown as Merged;
 }
 
 /**
- * The row to write, or `undefined` if nothing is new. Within a window the last revision stands, and a withdrawal of it takes it back. What
- * is said later, with no higher revision and of other steps, is of a later window: it counts and stands. A higher revision of other steps
- * may be either, and only stands.
+ * The row to write, or `undefined` if nothing is new. Within a window the last revision stands, and a withdrawal of it takes it back: then the
+ * occurrence of the window before stands again. A withdrawal of another window takes nothing back. What is said later, with no higher revision
+ * and of other steps, is of a later window: it counts and stands. A higher revision of other steps may be either, and only stands.
  */
-export function merge(before: Known | undefined, row: NewDetection): Merged | undefined {
-  if (before === undefined) return { ...row, occurrences: 1 };
-  const { occurrences } = before;
-  if (row.revision > before.revision) return { ...row, occurrences };
-  if (sharesStep(before, row)) {
-    const takenBack = row.revision === before.revision && row.label === 'withdrawn' && before.label === 'fail';
-    return takenBack ? { ...row, occurrences } : undefined;
+export function merge(before: Merged | undefined, row: NewDetection): Merged | undefined {
+  if (before === undefined) return { ...row, occurrences: 1, former: null };
+  const { occurrences, former, ...last } = before;
+  const same = sharesStep(before, row);
+  if (row.label === 'withdrawn') {
+    if (!same || before.label !== 'fail' || row.revision < before.revision) return undefined;
+    // Said now, so that what was taken back is not taken for news when it is sent again.
+    if (former !== null) return { ...former, said_ms: row.said_ms, occurrences: occurrences - 1, former: null };
+    return { ...row, occurrences, former };
   }
+  const grown = row.revision > before.revision;
+  if (same) return grown ? { ...row, occurrences, former } : undefined;
+  if (grown && row.said_ms >= before.said_ms) return { ...row, occurrences, former };
+  if (row.said_ms <= before.said_ms) return undefined;
   // What was withdrawn did not occur.
-  if (row.label !== 'fail' || row.said_ms <= before.said_ms) return undefined;
-  return { ...row, occurrences: before.label === 'fail' ? occurrences + 1 : occurrences };
+  return before.label === 'fail' ? { ...row, occurrences: occurrences + 1, former: last } : { ...row, occurrences, former };
 }
 
-type Steps = Pick<Known, 'trace_id' | 'span_id' | 'evidence'>;
+type Steps = Pick<NewDetection, 'trace_id' | 'span_id' | 'evidence'>;
 
 /** Evidence is named by span alone: spans of two traces that share an id would be taken for one. */
 function sharesStep(one: Steps, other: Steps): boolean {

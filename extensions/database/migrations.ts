@@ -43,6 +43,8 @@ const migrations: readonly (readonly string[])[] = [
     // What a detection is about, as `embed` of src/text says it: 128 signed bytes in base64.
     'CREATE TABLE misstep_vectors (tenant TEXT NOT NULL, id TEXT NOT NULL, vector TEXT NOT NULL, PRIMARY KEY (tenant, id))',
   ],
+  // The occurrence in the window before, as JSON: it stands again if the last one is taken back.
+  ['ALTER TABLE misstep_detections ADD COLUMN former TEXT'],
 ];
 
 /** Brings the tables up to date. Throws if a later version of misstep has been here. */

@@ -39,6 +39,7 @@ export const METHODS = [
     'judge',
     'agents',
     'detectionDays',
+    'means',
     'affected',
     'incidents',
     'quiet',
@@ -48,3 +49,6 @@ export const METHODS = [
   ...(['document', 'documents', 'put', 'remove'] as const),
 ];
 export type Method = (typeof METHODS)[number];
+
+/** Those that change rows. */
+export const WRITES: ReadonlySet<Method> = new Set(['judge', 'deleteTrace', 'put', 'remove']);

@@ -6,6 +6,7 @@ import type {
   DetectionRow,
   DocumentRow,
   IncidentRow,
+  Means,
   Page,
   Similar,
   StepRow,
@@ -20,6 +21,8 @@ import { removeVectors, type Vectors } from './vectors.ts';
 /** Rows of one page at the most, whatever is asked. */
 const MOST_ROWS = 1_000;
 const MOST_STEPS = 20_000;
+const TOTALS_MS = 1_000;
+const MOST_TOTALS = 1_000;
 
 /** Conditions that are joined by AND, with their values. */
 class Where {
@@ -52,14 +55,41 @@ const TRACE = 'trace_id, session_id, framework, service, name, status, started_m
 const STEP = `trace_id, span_id, parent_id, kind, name, agent, model, tool, outcome, error, started_ms, ended_ms, input_tokens, output_tokens,
   cost, input, output, state_delta, state_hash`;
 
+/**
+ * Totals that lists have said, by question. Counting looks at every row, and lists are asked for again and again: who writes empties it; what
+ * other sidecars write is seen when a second has passed.
+ */
+export class Totals {
+  private readonly said = new Map<string, number>();
+  private untilMs = 0;
+
+  clear(): void {
+    this.said.clear();
+  }
+
+  async of(nowMs: number, question: string, count: () => Promise<number>): Promise<number> {
+    if (nowMs >= this.untilMs) {
+      this.clear();
+      this.untilMs = nowMs + TOTALS_MS;
+    }
+    const known = this.said.get(question);
+    if (known !== undefined) return known;
+    const total = await count();
+    if (this.said.size < MOST_TOTALS) this.said.set(question, total);
+    return total;
+  }
+}
+
 export class TenantReader implements TenantRecords {
   private readonly driver: Driver;
   private readonly tenant: string;
   private readonly now: () => number;
   private readonly vectors: Vectors | undefined;
+  private readonly totals: Totals;
 
-  constructor(driver: Driver, tenant: string, now: () => number, vectors?: Vectors) {
+  constructor(driver: Driver, tenant: string, now: () => number, vectors?: Vectors, totals = new Totals()) {
     this.driver = driver;
+    this.totals = totals;
     this.tenant = tenant;
     this.now = now;
     this.vectors = vectors;
@@ -216,6 +246,21 @@ export class TenantReader implements TenantRecords {
     return rows as unknown as DayRow[];
   }
 
+  async means(): Promise<Means> {
+    const [row] = await this.driver.all(
+      'SELECT avg(seen_ms - ended_ms) AS ingestion_ms FROM misstep_traces WHERE tenant = ? AND seen_ms >= ended_ms',
+      [this.tenant],
+    );
+    const detectors = await this.driver.all(
+      `SELECT d.detector AS detector, avg(d.confidence) AS confidence,
+        avg(CASE WHEN d.said_ms >= s.ended_ms THEN d.said_ms - s.ended_ms END) AS latency_ms
+      FROM misstep_detections d LEFT JOIN misstep_steps s ON s.tenant = d.tenant AND s.trace_id = d.trace_id AND s.span_id = d.span_id
+      WHERE d.tenant = ? AND d.label = 'fail' GROUP BY d.detector ORDER BY d.detector`,
+      [this.tenant],
+    );
+    return { ingestion_ms: row?.['ingestion_ms'] ?? null, detectors } as unknown as Means;
+  }
+
   async affected(fromMs: number): Promise<{ readonly traces: number; readonly affected: number }> {
     const where = new Where(this.tenant).and('started_ms >= ?', fromMs);
     const [row] = await this.driver.all(
@@ -325,19 +370,21 @@ export class TenantReader implements TenantRecords {
   ): Promise<Page<T>> {
     const { table, columns, time, id, read } = of;
     const rows = Math.max(1, Math.min(limit, MOST_ROWS));
-    const [counted] =
-      after === undefined ? await this.driver.all(`SELECT count(*) AS n FROM ${table} WHERE ${where}`, where.values) : [];
+    const sql = `SELECT count(*) AS n FROM ${table} WHERE ${where}`;
+    const values = [...where.values];
+    const count = async () => Number((await this.driver.all(sql, values))[0]?.['n']);
+    const total = after === undefined ? await this.totals.of(this.now(), JSON.stringify([sql, values]), count) : null;
     if (after !== undefined) {
       const [ms, key] = cursorOf(after);
       where.and(`(${time} < ? OR (${time} = ? AND ${id} < ?))`, ms, ms, key);
     }
-    const sql = `SELECT ${columns} FROM ${table} WHERE ${where} ORDER BY ${time} DESC, ${id} DESC LIMIT ? OFFSET ?`;
-    const found = await this.driver.all(sql, [...where.values, rows + 1, after === undefined ? (offset ?? 0) : 0]);
+    const rowsOf = `SELECT ${columns} FROM ${table} WHERE ${where} ORDER BY ${time} DESC, ${id} DESC LIMIT ? OFFSET ?`;
+    const found = await this.driver.all(rowsOf, [...where.values, rows + 1, after === undefined ? (offset ?? 0) : 0]);
     const items = found.slice(0, rows);
     const last = items.at(-1);
     return {
       items: items.map(read),
-      total: counted === undefined ? null : Number(counted['n']),
+      total,
       next: found.length > rows && last !== undefined ? cursor(last[time] as number, last[id] as string) : null,
     };
   }
@@ -361,7 +408,7 @@ function cursorOf(text: string): [ms: number, id: string] {
 }
 
 function detection(row: Row): DetectionRow {
-  const { tenant: _, evidence, data, taxonomy, ...rest } = row;
+  const { tenant: _, former: __, evidence, data, taxonomy, ...rest } = row;
   return { ...rest, evidence: parsed(evidence), data: parsed(data), taxonomy: parsed(taxonomy) } as unknown as DetectionRow;
 }
 

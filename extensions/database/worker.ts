@@ -7,8 +7,8 @@ import { readFileSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import { openDatabase } from './open.ts';
-import type { Answer, Ask, Setup } from './protocol.ts';
-import { TenantReader } from './read.ts';
+import { type Answer, type Ask, type Setup, WRITES } from './protocol.ts';
+import { TenantReader, Totals } from './read.ts';
 import { retain } from './retention.ts';
 import { rowsOf } from './rows.ts';
 import { openVectors } from './vectors.ts';
@@ -22,6 +22,7 @@ function serve(port: NonNullable<typeof parentPort>, setup: Setup): void {
   const opened = openDatabase(setup).then(async (driver) => ({ driver, vectors: await openVectors(driver) }));
   // Each question is told; nobody may have asked yet.
   opened.catch(() => undefined);
+  const totals = new Totals();
   const spans: Ask[] = [];
   const questions: Ask[] = [];
   let working = false;
@@ -61,14 +62,17 @@ function serve(port: NonNullable<typeof parentPort>, setup: Setup): void {
       case 'ingest': {
         const rows = rowsOf(ask.body, ask.tenant, setup.content);
         await write(driver, ask.tenant, rows, Date.now(), vectors);
+        totals.clear();
         return { steps: rows.steps.length, detections: rows.detections.length };
       }
       case 'ask': {
-        const reader = new TenantReader(driver, ask.tenant, Date.now, vectors);
+        const reader = new TenantReader(driver, ask.tenant, Date.now, vectors, totals);
+        if (WRITES.has(ask.method)) totals.clear();
         // biome-ignore lint/suspicious/noExplicitAny: its arguments were checked where they were given.
         return (reader[ask.method] as any)(...ask.args);
       }
       case 'retain':
+        totals.clear();
         return retain(driver, { maxAgeMs: setup.maxAgeMs, maxBytes: setup.maxBytes, nowMs: Date.now() });
       case 'size':
         return driver.size();

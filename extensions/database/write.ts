@@ -3,7 +3,7 @@
 import type { StepRow } from '../../src/component/records.ts';
 import type { Driver, Value } from './driver.ts';
 import { places } from './driver.ts';
-import { known, type Merged, merge } from './merge.ts';
+import { DETECTION, known, type Merged, merge } from './merge.ts';
 import type { NewDetection, Rows, TraceFacts } from './rows.ts';
 import type { Vectors } from './vectors.ts';
 
@@ -15,11 +15,6 @@ const STEP = [
   ...['trace_id', 'span_id', 'parent_id', 'kind', 'name', 'agent', 'model', 'tool', 'outcome', 'error', 'started_ms', 'ended_ms'],
   ...['input_tokens', 'output_tokens', 'cost', 'input', 'output', 'state_delta', 'state_hash'],
 ] as readonly (keyof StepRow)[];
-const DETECTION = [
-  ...['id', 'trace_id', 'span_id', 'session_id', 'agent', 'detector', 'message', 'category', 'severity', 'tier', 'confidence'],
-  ...['explanation', 'revision', 'label', 'evidence', 'data', 'taxonomy', 'version', 'config_hash', 'said_ms'],
-] as readonly (keyof NewDetection)[];
-
 /** One transaction. `nowMs` is when the rows came. Without `vectors` detections are not found by what they are about. */
 export async function write(driver: Driver, tenant: string, rows: Rows, nowMs: number, vectors?: Vectors): Promise<void> {
   await driver.transaction(async () => {
@@ -83,7 +78,7 @@ async function detections(
     typeof value === 'object' && value !== null ? JSON.stringify(value) : (value as Value);
   // In one order, so that two writers wait for each other and never in a circle.
   const sorted = [...changed.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
-  const columns = [...DETECTION, 'occurrences'] as const;
+  const columns = [...DETECTION, 'occurrences', 'former'] as const;
   const values = sorted.map((row) => [tenant, ...columns.map((key) => json(row[key])), nowMs, nowMs]);
   const set = columns.filter((key) => key !== 'id').map((key) => `${key} = excluded.${key}`);
   await insert(
@@ -94,7 +89,8 @@ async function detections(
     // What another sidecar has written since it was read is not overwritten by less.
     `(tenant, id) DO UPDATE SET ${set.join(', ')}, updated_ms = excluded.updated_ms
       WHERE excluded.revision > misstep_detections.revision OR excluded.said_ms > misstep_detections.said_ms
-        OR (excluded.revision = misstep_detections.revision AND excluded.label = 'withdrawn' AND misstep_detections.label = 'fail')`,
+        OR (excluded.revision = misstep_detections.revision AND excluded.label = 'withdrawn' AND misstep_detections.label = 'fail')
+        OR (excluded.former IS NULL AND misstep_detections.former IS NOT NULL)`,
   );
   return sorted;
 }

@@ -23,7 +23,7 @@ import type { Finding } from '../../src/detector/finding.ts';
 import { DetectorHost, type Emission, type HostOptions } from '../../src/detector/host.ts';
 import { Journal } from '../../src/detector/journal.ts';
 import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
-import { type Overrides, type OverridesSource, overridesOf } from '../../src/detector/overrides.ts';
+import { isSuppressed, type Overrides, type OverridesSource, overridesOf } from '../../src/detector/overrides.ts';
 import { Watch } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import { WireError } from '../../src/otlp/error.ts';
@@ -36,7 +36,6 @@ import { atEndOfTurn, Hold } from './hold.ts';
 import { type Counters, countersOf, observeDetect } from './meters.ts';
 import { type DetectOptions, detectOptions } from './options.ts';
 import { nothingOwn, type Own, readOwn, withOwn } from './own.ts';
-import { isSuppressed } from './suppress.ts';
 import { WorkerStore } from './worker-store.ts';
 import { type Lost, type PoolOwner, WorkerPool } from './workers.ts';
 

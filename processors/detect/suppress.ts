@@ -1,8 +1,6 @@
 /** Findings that somebody has looked at and does not want to hear of until a date. They are counted, never lost without a trace. */
 import { z } from 'zod';
 import { wrong } from '../../config/kind.ts';
-import type { Finding } from '../../src/detector/finding.ts';
-import type { SuppressedFindings } from '../../src/detector/overrides.ts';
 
 /** `until` must be there: what is silenced for ever is forgotten for ever. Output: Unix ms. */
 export const suppression = z.strictObject({
@@ -19,13 +17,3 @@ export const suppression = z.strictObject({
 });
 
 export type Suppression = z.output<typeof suppression>;
-
-export function isSuppressed(rules: readonly SuppressedFindings[], finding: Finding, nowMs: number): boolean {
-  return rules.some(
-    ({ detector, message, agent, until }) =>
-      nowMs < until &&
-      detector === finding.detector &&
-      (message === undefined || message === finding.message) &&
-      (agent === undefined || agent === finding.agent),
-  );
-}

@@ -3,10 +3,14 @@ import { z } from 'zod';
 import { wrong } from '../../config/kind.ts';
 import { count, duration } from '../../config/units.ts';
 import type { Host } from '../../src/component/component.ts';
+import { overridesOf } from '../../src/detector/overrides.ts';
 import { isObject, member } from '../../src/dialects/json.ts';
 import { DetectionBridge } from '../../src/sdk/bridge.ts';
 import { EnforcementLevel } from '../../src/sdk/enforcement.ts';
 import { answerHook, type HookOutput } from '../../src/sdk/hooks.ts';
+import { DetectionOrchestrator } from '../../src/sdk/orchestrator.ts';
+import { Thresholds } from '../../src/sdk/scoring.ts';
+import type { Trace } from '../../src/sdk/trace.ts';
 import { cursorInput } from './claude-code/cursor.ts';
 
 /** Answers in time, with `{}` where anything is uncertain; never rejects. `repeated`: the delivery has been here before. */
@@ -27,8 +31,14 @@ export const decideOption = z
       'Time for one decision; a later one is not given, and the agent goes on.',
     ),
     max_sessions: count(100, { min: 1, max: 10_000 }).describe(
-      'Sessions that are remembered; of more the one used longest ago is forgotten.',
+      'Sessions that are remembered, each by its last 50 calls and at most 500,000 characters of them; of more the one used longest ago is forgotten.',
     ),
+    session_timeout: duration('1h', { min: '1s', max: '24h' }).describe('A session is forgotten so long after its last call.'),
+    overrides: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The extension `settings`: what a tenant has set by the API, for all frameworks, holds for decisions too.'),
     enabled_detectors: z.array(z.string()).optional().describe('Only these. Default: all.'),
     disabled_detectors: z.array(z.string()).default([]).describe('All but these.'),
     excluded_tools: z.array(z.string()).default([]).describe('Regular expressions of whole names of tools that are let pass.'),
@@ -64,19 +74,25 @@ export function answerWithin(options: DecideOptions): number {
   return Math.ceil(options.timeout) + WAY_MS;
 }
 
-/** Throws an error that names a detector that is not there. */
+/** Throws an error that names a detector, or an extension, that is not there. */
 export function decider(options: DecideOptions, host: Host, id: string): Decide {
+  const source = options.overrides === undefined ? undefined : overridesOf(options.overrides, host.extension(options.overrides));
+  const orchestrator = new DetectionOrchestrator({
+    thresholds: new Thresholds({ warning: options.warning_threshold, block: options.block_threshold }),
+    detectors: Object.fromEntries(options.disabled_detectors.map((one) => [one, { enabled: false }])),
+    ...(options.enabled_detectors === undefined ? {} : { only: options.enabled_detectors }),
+  });
   const bridge = new DetectionBridge({
     warningThreshold: options.warning_threshold,
     blockThreshold: options.block_threshold,
     level: options.level as EnforcementLevelOf,
     timeoutMs: Math.ceil(options.timeout),
     maxSessions: options.max_sessions,
-    disabledDetectors: options.disabled_detectors,
+    sessionTtlMs: Math.ceil(options.session_timeout),
+    analyze: (call, before) => orchestrator.analyzeRealtime(call, before, source?.overrides.get(tenantOf(before))),
     excludedTools: options.excluded_tools,
     enableRecovery: options.recovery,
     now: () => host.clock.now(),
-    ...(options.enabled_detectors === undefined ? {} : { enabledDetectors: options.enabled_detectors }),
     ...(options.max_calls === 0 ? {} : { budget: { limits: { calls: options.max_calls } } }),
   });
   const counter = (decision: string) =>
@@ -108,7 +124,20 @@ function hookInput(payload: unknown, tenant: string): object | undefined {
   if (!isObject(payload) || typeof member(payload, 'hook_event_name') !== 'string') return undefined;
   const input = cursorInput(payload) ?? payload;
   const session = member(input, 'session_id');
-  return typeof session === 'string' ? { ...input, session_id: `${tenant}\n${session}` } : undefined;
+  if (typeof session !== 'string' || NAMES.some((name) => isLong(member(input, name)))) return undefined;
+  return { ...input, session_id: `${tenant}\n${session}` };
+}
+
+/** What is kept of a call whole. */
+const NAMES = ['session_id', 'tool_use_id', 'tool_name', 'agent_type'];
+const MOST_CHARACTERS = 1_000;
+
+function isLong(value: unknown): boolean {
+  return typeof value === 'string' && value.length > MOST_CHARACTERS;
+}
+
+function tenantOf({ metadata }: Trace): string {
+  return (metadata.sessionId ?? '').split('\n')[0] as string;
 }
 
 function decisionOf(output: HookOutput): 'none' | 'warn' | 'ask' | 'deny' {

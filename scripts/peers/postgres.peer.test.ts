@@ -2,6 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { deliveredByTwo } from '../../bin/testing/two-sidecars.ts';
 import { migrate } from '../../extensions/database/migrations.ts';
 import { openPostgres } from '../../extensions/database/postgres.ts';
 import { TenantReader } from '../../extensions/database/read.ts';
@@ -46,6 +47,11 @@ test('two sidecars write the same rows at once, and both read them', async () =>
   expect(await reader.traces({}, { limit: 9 })).toMatchObject({ total: 5 });
   expect((await reader.detections({}, { limit: 9 })).total).toBe(3);
   for (const driver of both) await driver.close();
+});
+
+test('two sidecars send each event to a webhook once', { timeout: 60_000 }, async () => {
+  const got = await deliveredByTwo({ url: await empty() }, 100);
+  expect(got.toSorted()).toEqual(Array.from({ length: 100 }, (_, i) => (i + 1).toString(16).padStart(32, '0')).sort());
 });
 
 test('of two sidecars that write a document of the same version, one does', async () => {

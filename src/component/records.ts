@@ -189,6 +189,13 @@ export interface DocumentRow {
   readonly updated_ms: number;
 }
 
+export interface Means {
+  /** ms from the end of a trace to the last of its spans coming in; null without traces. */
+  readonly ingestion_ms: number | null;
+  /** By detector; `latency_ms` from the end of the step at fault to the finding, null where none of these steps is kept. */
+  readonly detectors: readonly { readonly detector: string; readonly confidence: number; readonly latency_ms: number | null }[];
+}
+
 export interface TenantRecords {
   traces(filter: TraceFilter, window: Window): Promise<Page<TraceRow>>;
   trace(traceId: string): Promise<TraceRow | undefined>;
@@ -204,6 +211,8 @@ export interface TenantRecords {
   agents(fromMs: number, limit: number): Promise<readonly AgentRow[]>;
   /** Detections a day by detector, severity or agent; of these detectors only, if any are named. */
   detectionDays(fromMs: number, by: 'detector' | 'severity' | 'agent', detectors?: readonly string[]): Promise<readonly DayRow[]>;
+  /** Of what is kept and stands. Means; those of times leave out what is said to have come before it happened. */
+  means(): Promise<Means>;
   /** Traces, and those of them with a detection. */
   affected(fromMs: number): Promise<{ readonly traces: number; readonly affected: number }>;
   /** Those of which something came since, the latest first. */

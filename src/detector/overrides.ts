@@ -7,6 +7,8 @@
  * - It is looked at when a window opens, and holds for that window. Suppressions are looked at when a finding is handed on.
  */
 
+import type { Finding } from './finding.ts';
+
 /** The five thresholds of the seed; `src/detector/thresholds.ts` says what each moves. Absent: nothing. */
 export interface Thresholds {
   /** 0–1. */
@@ -35,6 +37,16 @@ export interface SuppressedFindings {
   readonly agent?: string | undefined;
   /** Unix ms from which they are handed on again. */
   readonly until: number;
+}
+
+export function isSuppressed(rules: readonly SuppressedFindings[], finding: Finding, nowMs: number): boolean {
+  return rules.some(
+    ({ detector, message, agent, until }) =>
+      nowMs < until &&
+      detector === finding.detector &&
+      (message === undefined || message === finding.message) &&
+      (agent === undefined || agent === finding.agent),
+  );
 }
 
 export interface TenantOverrides extends Override {

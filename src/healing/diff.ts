@@ -6,7 +6,7 @@ const CONTEXT = 3;
 
 type Line = readonly [sign: ' ' | '-' | '+', text: string];
 
-/** Empty if nothing differs. `before` null: a new file. Both texts end with a newline in the diff, whether they do or not. */
+/** Empty if nothing differs. `before` null: a new file. */
 export function unifiedDiff(path: string, before: string | null, after: string): string {
   const old = before === null ? [] : linesOf(before);
   const lines = changes(old, linesOf(after));
@@ -17,7 +17,10 @@ export function unifiedDiff(path: string, before: string | null, after: string):
 
 function linesOf(text: string): string[] {
   if (text === '') return [];
-  return (text.endsWith('\n') ? text.slice(0, -1) : text).split('\n');
+  const lines = text.split('\n');
+  const last = lines.pop() as string;
+  // A last line without an end is another than the same with one.
+  return last === '' ? lines : [...lines, `${last}\n\\ No newline at end of file`];
 }
 
 function changes(a: readonly string[], b: readonly string[]): Line[] {

@@ -137,6 +137,8 @@ const MAX_PENDING = 100;
 const NOT_MADE = Symbol('not made');
 /** Of arguments and results that are kept. */
 const MAX_TEXT = 32_768;
+/** Of a session, in characters: 50 calls of 10,000; of more the oldest calls are forgotten. */
+const MAX_SESSION_TEXT = 500_000;
 /** Findings of a session of which the user was told. */
 const MAX_TOLD = 200;
 
@@ -173,8 +175,8 @@ export class DetectionBridge {
     this.healing = enableRecovery
       ? new HealingEngine({ injection: this.instructions, audit: this.enforcement.audit })
       : undefined;
-    this.sessions = new LRUCache({ max: maxSessions, ttl: sessionTtlMs });
     this.now = now;
+    this.sessions = new LRUCache({ max: maxSessions, ttl: sessionTtlMs, updateAgeOnGet: true, ttlResolution: 0, perf: { now } });
   }
 
   /** May this call be made? Never rejects. Unless blocking is off and with `failOpen`, only what was found refuses it. */
@@ -208,7 +210,9 @@ export class DetectionBridge {
       before.spans.push(...session.trace.spans);
       session.trace.addSpan(span);
       const { spans } = session.trace;
-      if (spans.length > this.config.contextWindow) spans.splice(0, spans.length - this.config.contextWindow);
+      spans.splice(0, Math.max(0, spans.length - this.config.contextWindow));
+      let characters = spans.reduce((sum, one) => sum + lengthOf(one), 0);
+      while (characters > MAX_SESSION_TEXT) characters -= lengthOf(spans.shift() as Span);
       const analysis = await this.analyze(span, before);
       const plan = this.healing?.plan(call.sessionId, { detections: this.strong(analysis) });
       if (plan !== undefined) await this.healing?.apply(plan);
@@ -344,6 +348,11 @@ export class DetectionBridge {
     this.counts.denied++;
     return { action: 'deny', score: 0, reason: `misstep could not judge the call: ${message}`, instructions: [] };
   }
+}
+
+function lengthOf({ facts }: Span): number {
+  const length = (value: unknown): number => (typeof value === 'string' ? value.length : 0);
+  return length(facts.arguments) + length(facts.result);
 }
 
 class Late extends Error {

@@ -1,8 +1,10 @@
 /** Runs detectors over traces in this process: no service, no store. */
+import { overridden } from '../detector/choice.ts';
 import type { Finding } from '../detector/finding.ts';
 import type { ActiveDetector } from '../detector/fold.ts';
 import { DetectorHost, type Emission } from '../detector/host.ts';
 import type { Selection } from '../detector/options.ts';
+import { isSuppressed, type TenantOverrides } from '../detector/overrides.ts';
 import { dialectKeys } from '../dialects/keys.ts';
 import { documentToProtobuf } from '../otlp/json.ts';
 import { walkTraces } from '../otlp/traces.ts';
@@ -42,6 +44,7 @@ const ONE: Partial<WindowOptions> = { maxRuns: 8 };
 export class DetectionOrchestrator {
   readonly scoring: ScoringEngine;
   readonly detectors: readonly ActiveDetector[];
+  private readonly moved = new WeakMap<TenantOverrides, readonly ActiveDetector[]>();
 
   /** Throws if the selection names what is not there. */
   constructor({ registry = new DetectorRegistry(), thresholds = new Thresholds(), ...selection }: OrchestratorOptions = {}) {
@@ -77,16 +80,31 @@ export class DetectionOrchestrator {
     yield* said(host.end('end_of_input'));
   }
 
-  /** What the detectors say of one more span after those of `context`, while the run goes on: the span is not kept. */
-  analyzeRealtime(span: Span | SpanFacts, context: Trace = new Trace()): Analysis {
+  /**
+   * What the detectors say of one more span after those of `context`, while the run goes on: the span is not kept. `overrides`: what the tenant
+   * has set moves options and silences findings, as in `detect`.
+   */
+  analyzeRealtime(span: Span | SpanFacts, context: Trace = new Trace(), overrides?: TenantOverrides): Analysis {
     const one = span instanceof Span ? span : new Span(span);
     const taken = new Taken();
-    const host = this.host(taken, { windows: ONE });
-    taken.take(host.process(walkTraces(context.toOtlp([...context.spans, one]), dialectKeys), 'default'));
+    const detectors = overrides === undefined ? this.detectors : this.movedBy(overrides);
+    const host = this.host(taken, { windows: ONE, detectors });
+    const emissions = host.process(walkTraces(context.toOtlp([...context.spans, one]), dialectKeys), 'default');
+    taken.take(emissions.filter(({ finding, emit }) => finding.confidence * (emit?.scaling ?? 1) >= (emit?.above ?? 0)));
     const about = [...taken.findings.values()].filter(
-      ({ at, evidence }) => at.spanId === one.spanId || evidence.some(({ spanId }) => spanId === one.spanId),
+      (finding) =>
+        (finding.at.spanId === one.spanId || finding.evidence.some(({ spanId }) => spanId === one.spanId)) &&
+        !isSuppressed(overrides?.suppress ?? [], finding, one.endMs),
     );
     return this.analysis(about, new Map(), taken.errors);
+  }
+
+  private movedBy(overrides: TenantOverrides): readonly ActiveDetector[] {
+    const known = this.moved.get(overrides);
+    if (known !== undefined) return known;
+    const { detectors } = overridden(this.detectors, overrides, undefined);
+    this.moved.set(overrides, detectors);
+    return detectors;
   }
 
   private host(taken: Taken, more: Partial<ConstructorParameters<typeof DetectorHost>[0]> = {}): DetectorHost {

@@ -1,5 +1,6 @@
 /** What goes between the API and the thread that analyses. */
 import type { StepRow, TraceRow } from '../../../src/component/records.ts';
+import type { Analysed as Explained } from '../mcp/tool.ts';
 
 export type Subject =
   /** A trace of the database. */
@@ -9,7 +10,10 @@ export type Subject =
   /** The recording of the demo, as of now. */
   | { readonly kind: 'demo'; readonly nowMs: number };
 
-export type Ask = Subject & { readonly id: number; readonly tenant: string };
+export type Ask =
+  | (Subject & { readonly tenant: string })
+  /** For MCP: what a client sent, in that format or `auto`, with the step that is to blame. */
+  | { readonly kind: 'explained'; readonly payload: unknown; readonly format: string };
 
 export interface Analysed {
   /** As `detect` announces them. */
@@ -29,7 +33,8 @@ export interface Analysed {
   readonly annotated: Uint8Array;
 }
 
+/** To the one question that is under way. */
 export type Answer =
-  | { readonly id: number; readonly value: Analysed }
+  | { readonly value: Analysed | Explained }
   /** `mine`: the payload is wrong. */
-  | { readonly id: number; readonly error: string; readonly mine: boolean };
+  | { readonly error: string; readonly mine: boolean };

@@ -1,19 +1,15 @@
-/** The inside of the thread that analyses: whole runs through a `DetectorHost` of their own, as `replay` plays files. */
+/** The inside of the thread that analyses: whole runs through a host of their own, as `replay` plays files. */
 import { parentPort } from 'node:worker_threads';
 import type { Coverage } from '../../../src/detector/coverage.ts';
 import { annotate, carriers, detectionRecord } from '../../../src/detector/emit.ts';
-import { DetectorHost, type Emission } from '../../../src/detector/host.ts';
 import { activate, type ShippedDetector } from '../../../src/detector/options.ts';
-import { dialectKeys } from '../../../src/dialects/keys.ts';
+import { Player } from '../../../src/detector/play.ts';
 import { join } from '../../../src/otlp/cut.ts';
 import { documentToProtobuf } from '../../../src/otlp/json.ts';
-import { walkTraces } from '../../../src/otlp/traces.ts';
 import { provideEmbedding } from '../../../src/text/embedding.ts';
+import type { Analysed as Explained } from '../mcp/tool.ts';
 import type { Analysed, Answer, Ask } from './protocol.ts';
 import { spansOf } from './spans.ts';
-
-/** A run of 20,000 long steps. */
-const MOST_BYTES = 256 * 1024 * 1024;
 
 export interface Analyst {
   readonly detectors: readonly ShippedDetector[];
@@ -23,70 +19,60 @@ export interface Analyst {
   /** OTLP/JSON of the demo, moved so that it ends at `endMs`. */
   readonly demo: (endMs: number) => unknown;
   readonly version: string;
+  /** For MCP. Rejects with what is wrong with the payload. */
+  readonly explain: (payload: unknown, format: string) => Promise<Explained>;
 }
 
 export function serve(analyst: Analyst): void {
   const port = parentPort;
   if (port === null) throw new Error('The analysis is no program of its own: the extension `api` starts it.');
   provideEmbedding(analyst.embedding);
-  port.on('message', (ask: Ask) => {
-    port.postMessage(answer(analyst, ask));
-  });
+  port.on('message', async (ask: Ask) => port.postMessage(await answer(analyst, ask)));
 }
 
 class Wrong extends Error {}
 
-function answer(analyst: Analyst, ask: Ask): Answer {
+async function answer(analyst: Analyst, ask: Ask): Promise<Answer> {
   try {
-    return { id: ask.id, value: analyse(analyst, ask) };
+    return { value: ask.kind === 'explained' ? await explain(analyst, ask) : analyse(analyst, ask) };
   } catch (error) {
-    return { id: ask.id, error: error instanceof Error ? error.message : String(error), mine: error instanceof Wrong };
+    return { error: error instanceof Error ? error.message : String(error), mine: error instanceof Wrong };
   }
 }
 
-function analyse(analyst: Analyst, ask: Ask): Analysed {
-  const { format, body } = bodyOf(analyst, ask);
-  const index = walkTraces(body, dialectKeys);
-  const coverage: Coverage[] = [];
-  const traces = new Set<string>();
-  const errors = new Set<string>();
-  let steps = 0;
-  const host = new DetectorHost({
-    detectors: activate(analyst.detectors, {}).active,
-    windows: { maxTail: 100_000, maxTailBytes: MOST_BYTES, maxSeen: 1_000_000 },
-    cooldownMs: 0,
-    onCoverage: (one) => coverage.push(one),
-    onError: (detector) => errors.add(detector.meta.id),
-    onStep: ({ traceId }) => {
-      steps++;
-      traces.add(traceId);
-    },
+function explain(analyst: Analyst, { payload, format }: Extract<Ask, { kind: 'explained' }>): Promise<Explained> {
+  return analyst.explain(payload, format).catch((error: unknown) => {
+    throw new Wrong(`The payload cannot be read. ${error instanceof Error ? error.message : String(error)}`);
   });
-  const last = new Map<string, Emission>();
-  for (const emission of [...host.process(index, ask.tenant), ...host.end('end_of_input')]) {
-    if (emission.label === 'fail') last.set(emission.finding.id, emission);
-    else last.delete(emission.finding.id);
-  }
-  const emissions = [...last.values()].sort((a, b) => a.finding.atMs - b.finding.atMs || (a.finding.id < b.finding.id ? -1 : 1));
+}
+
+function analyse(analyst: Analyst, ask: Exclude<Ask, { kind: 'explained' }>): Analysed {
+  const { format, body } = bodyOf(analyst, ask);
+  const player = new Player(activate(analyst.detectors, {}).active, ask.tenant);
+  const index = player.play(body);
+  const { emissions, coverage, steps, failed } = player.end();
   const nowMs = Date.now();
   const options = { version: analyst.version, markError: new Set<string>(), openinference: false };
   return {
     format,
-    steps,
-    traces: [...traces],
+    steps: steps.length,
+    traces: [...new Set(steps.map(({ traceId }) => traceId))],
     detections: emissions.map(({ finding }) => ({
       ...detectionRecord(finding, 'analysis'),
       tenant: ask.tenant,
       time_unix_ms: nowMs,
     })),
     ...looks(coverage),
-    errors: [...errors],
+    errors: [...failed],
     carriers: emissions.length === 0 ? new Uint8Array(0) : carriers(emissions, nowMs, options),
     annotated: join(annotate(index, emissions, nowMs, options).chunks),
   };
 }
 
-function bodyOf(analyst: Analyst, ask: Ask): { readonly format: string; readonly body: Uint8Array } {
+function bodyOf(
+  analyst: Analyst,
+  ask: Exclude<Ask, { kind: 'explained' }>,
+): { readonly format: string; readonly body: Uint8Array } {
   switch (ask.kind) {
     case 'kept':
       return { format: 'kept', body: spansOf(ask.trace, ask.steps) };

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { frameworks } from '../../../src/healing/fix.ts';
 import { healerOf } from '../connections.ts';
 import { route } from '../route.ts';
-import { asked, fix, healing, wireFix, wireHealing, wirePlan } from './healing-shapes.ts';
+import { asked, file, fix, healing, wireFix, wireHealing, wirePlan } from './healing-shapes.ts';
 import { id } from './shared.ts';
 
 export const fixRoutes = [
@@ -14,10 +14,11 @@ export const fixRoutes = [
     params: id,
     query: z.object({
       framework: z.enum(frameworks).optional().describe('Whose code is shown. Default: what detector and trace say.'),
+      file,
     }),
     reply: z.object({ detection_id: z.string(), fixes: z.array(fix), total: z.number() }),
     async handle(call) {
-      const { fixes } = await healerOf(call).fixes(call.params.id, call.query.framework);
+      const { fixes } = await healerOf(call).fixes(call.params.id, call.query.framework, call.query.file);
       return { detection_id: call.params.id, fixes: fixes.map(wireFix), total: fixes.length };
     },
   }),

@@ -1,18 +1,36 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { DocumentRow } from '../../../src/component/records.ts';
+import type { DocumentRow, TenantRecords, TraceRow } from '../../../src/component/records.ts';
 import { notFound, Problem } from '../problem.ts';
 import { route } from '../route.ts';
 import { id, iso, paged, paging, windowOf } from './shared.ts';
 
 const MOST_WORKFLOWS = 1_000;
+/** Of the latest traces. */
+const MOST_LOOKED_AT = 1_000;
 const workflow = z.string().min(1).max(200);
+const rule = z
+  .object({
+    framework: z.string().min(1).max(100).optional(),
+    service: z.string().min(1).max(200).optional(),
+    name_contains: z.string().min(1).max(200).optional(),
+  })
+  .refine((one) => Object.values(one).some((value) => value !== undefined), 'must name framework, service or name_contains');
+const rules = z.array(rule).max(20);
 const given = z.object({
   name: z.string().trim().min(1).max(200),
   description: z.string().max(2_000).optional(),
   workflow_ids: z.array(workflow).max(MOST_WORKFLOWS).default([]),
+  auto_detect_rules: rules
+    .default([])
+    .describe('A trace is of the group if all that one rule names is so; `POST …/auto-detect` puts the names of such traces in.'),
 });
-const kept = z.object({ name: z.string(), description: z.string().nullable(), workflow_ids: z.array(z.string()) });
+const kept = z.object({
+  name: z.string(),
+  description: z.string().nullable(),
+  workflow_ids: z.array(z.string()),
+  auto_detect_rules: rules.default([]),
+});
 const group = kept.extend({ id: z.string(), created_at: z.string(), updated_at: z.string() });
 
 function wire({ id: key, body, created_ms, updated_ms }: DocumentRow): z.input<typeof group> {
@@ -82,21 +100,47 @@ export const groupRoutes = [
     params: id,
     body: z.object({ workflow_ids: z.array(workflow).min(1).max(MOST_WORKFLOWS) }),
     reply: group,
-    async handle({ mine, params, body }) {
-      const before = await mine.document('workflow-group', params.id);
-      if (before === undefined) throw notFound('group', params.id);
-      const now = kept.parse(before.body);
-      const workflow_ids = [...new Set([...now.workflow_ids, ...body.workflow_ids])];
-      if (workflow_ids.length > MOST_WORKFLOWS) {
-        throw new Problem(
-          422,
-          'not-valid',
-          `A group holds at most ${MOST_WORKFLOWS} workflows; this would be ${workflow_ids.length}.`,
-        );
-      }
-      const row = await mine.put('workflow-group', params.id, { ...now, workflow_ids }, before.version);
-      if (row === undefined) throw changed(params.id);
-      return wire(row);
+    handle: ({ mine, params, body }) => assign(mine, params.id, () => body.workflow_ids),
+  }),
+  route({
+    method: 'POST',
+    path: '/workflow-groups/{id}/auto-detect',
+    tag: 'workflow groups',
+    summary: `Puts the names of the latest ${MOST_LOOKED_AT} traces that a rule of the group fits into the group.`,
+    params: id,
+    reply: group,
+    async handle({ mine, params }) {
+      const { items } = await mine.traces({}, { limit: MOST_LOOKED_AT });
+      return assign(mine, params.id, ({ auto_detect_rules }) => {
+        const fit = items.filter((trace) => auto_detect_rules.some((one) => fits(one, trace)));
+        return fit.map(({ name, service }) => (name ?? service ?? '').slice(0, 200)).filter((name) => name !== '');
+      });
     },
   }),
 ];
+
+function fits({ framework, service, name_contains }: z.output<typeof rule>, trace: TraceRow): boolean {
+  return (
+    (framework === undefined || trace.framework === framework) &&
+    (service === undefined || trace.service === service) &&
+    (name_contains === undefined || (trace.name ?? '').toLowerCase().includes(name_contains.toLowerCase()))
+  );
+}
+
+async function assign(
+  mine: TenantRecords,
+  key: string,
+  more: (now: z.output<typeof kept>) => readonly string[],
+): Promise<z.input<typeof group>> {
+  const before = await mine.document('workflow-group', key);
+  if (before === undefined) throw notFound('group', key);
+  const now = kept.parse(before.body);
+  const workflow_ids = [...new Set([...now.workflow_ids, ...more(now)])];
+  if (workflow_ids.length > MOST_WORKFLOWS) {
+    const detail = `A group holds at most ${MOST_WORKFLOWS} workflows; this would be ${workflow_ids.length}.`;
+    throw new Problem(422, 'not-valid', detail);
+  }
+  const row = await mine.put('workflow-group', key, { ...now, workflow_ids }, before.version);
+  if (row === undefined) throw changed(key);
+  return wire(row);
+}

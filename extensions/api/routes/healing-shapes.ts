@@ -147,7 +147,17 @@ function shared(body: Omit<Kept, 'history'>) {
 }
 
 /** What a request to try a fix may say. */
+export const file = z
+  .string()
+  .min(1)
+  .max(1_000)
+  .optional()
+  .describe(
+    'A Python file under `sources.root` of the extension `api`: fixes are then diffs against it. It is read, never written.',
+  );
+
 export const asked = {
+  file,
   approval_required: z.boolean().default(false).describe('Waits for a person even if the policy would not.'),
   connection_id: z.string().min(1).max(200).optional().describe('Of n8n: the fix is then a patch of a workflow there.'),
   workflow_id: z.string().min(1).max(200).optional().describe('Default: the one workflow that has the name of the run.'),

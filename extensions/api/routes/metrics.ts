@@ -43,7 +43,13 @@ export const metricRoutes = [
     reply: z.object({
       timestamp: z.string(),
       traces: counted.extend({ by_status: counts }),
-      detections: counted.extend({ by_type: counts }),
+      detections: counted.extend({
+        by_type: counts,
+        confidence: counts.describe('Means, 0 to 1.'),
+        latency_seconds: counts.describe('Means, from the end of the step at fault to the finding.'),
+      }),
+      ingestion: z.object({ latency_seconds: z.number().nullable() }),
+      healing: counted.extend({ by_status: counts }),
       tokens: counted.extend({ input: z.number(), output: z.number(), by_model: counts }),
       cost: z.object({ total_usd: z.number(), by_model: counts }),
       detectors: z.record(
@@ -52,14 +58,23 @@ export const metricRoutes = [
       ),
     }),
     async handle(call) {
-      const { traces, detections, models } = await totals(call);
+      const { traces, detections, models, means, healings } = await totals(call);
       const input = models.reduce((all, one) => all + one.input, 0);
       const output = models.reduce((all, one) => all + one.output, 0);
       const threshold = thresholdOf(call) ?? null;
       return {
         timestamp: iso(call.nowMs),
         traces: { total: sum(traces), by_status: { ...traces } },
-        detections: { total: sum(detections), by_type: { ...detections } },
+        detections: {
+          total: sum(detections),
+          by_type: { ...detections },
+          confidence: Object.fromEntries(means.detectors.map(({ detector, confidence }) => [detector, confidence])),
+          latency_seconds: Object.fromEntries(
+            means.detectors.flatMap(({ detector, latency_ms: ms }) => (ms === null ? [] : [[detector, ms / 1_000]])),
+          ),
+        },
+        ingestion: { latency_seconds: means.ingestion_ms === null ? null : means.ingestion_ms / 1_000 },
+        healing: { total: sum(healings), by_status: { ...healings } },
         tokens: {
           total: input + output,
           input,

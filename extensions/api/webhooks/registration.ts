@@ -45,6 +45,10 @@ export const state = z.object({
   lastMs: z.number().nullable(),
   /** Why it was switched off. */
   off: z.string().nullable(),
+  /** The sidecar that sends at the moment, and until when no other does. */
+  lease: z.object({ by: z.string(), untilMs: z.number() }).nullable().default(null),
+  /** What was sent and may be looked at again, the latest last: by key, when it was written. */
+  recent: z.array(z.tuple([z.string(), z.number()])).default([]),
 });
 export type State = z.output<typeof state>;
 
@@ -59,6 +63,8 @@ export function freshState(sinceMs: number): State {
     lastError: null,
     lastMs: null,
     off: null,
+    lease: null,
+    recent: [],
   };
 }
 

@@ -15,7 +15,7 @@ const MOST = 1_000;
 /** What is announced is in the database some hundred ms later. */
 const TICK_MS = 250;
 const AWAKE_MS = 10_000;
-/** Other sidecars announce nothing here. */
+/** Other sidecars announce nothing here, neither detections nor registrations. */
 const LOOK_MS = 15_000;
 /** How long the secret before a rotation signs too. */
 export const FORMER_MS = 86_400_000;
@@ -33,6 +33,9 @@ export class Webhooks {
   private readonly wire: (row: DetectionRow) => unknown;
   private readonly options: WebhookOptions;
   private readonly deliveries = new Map<string, Delivery>();
+  /** By registration, the version of its entry in the list of all: what another sidecar changed has another. */
+  private readonly versions = new Map<string, number>();
+  private readonly name = randomUUID();
   /** Tenants of which something was announced, and until when that may still be written. */
   private readonly awake = new Map<string, number>();
   private lookAtMs = 0;
@@ -48,13 +51,7 @@ export class Webhooks {
   }
 
   async start(): Promise<void> {
-    const system = this.records.of(SYSTEM);
-    const { items } = await system.documents(KIND, { limit: MOST });
-    for (const { id, body } of items) {
-      const tenant = (body as { readonly tenant: string }).tenant;
-      const row = await this.records.of(tenant).document(KIND, id);
-      if (row !== undefined) this.take(registrationOf(tenant, row));
-    }
+    await this.look();
     this.unwatch = this.host.watch((record) => {
       const said = announcedOf(record);
       if (said !== undefined && this.deliveries.size > 0) this.awake.set(said.tenant, this.host.clock.now() + AWAKE_MS);
@@ -85,8 +82,8 @@ export class Webhooks {
     const id = randomUUID();
     const body: Kept = { ...given, salt: randomUUID(), former: null };
     await mine.put(STATE, id, freshState(this.host.clock.now()));
-    await system.put(KIND, id, { tenant });
     await mine.put(KIND, id, body);
+    this.versions.set(id, (await system.put(KIND, id, { tenant }))?.version ?? 0);
     const registration = { ...body, id, tenant };
     this.take(registration);
     return { registration, secret: this.secret(registration) };
@@ -102,11 +99,16 @@ export class Webhooks {
     const { id: _, tenant: __, ...plain } = body as Registration;
     const changed = await mine.put(KIND, id, plain, row.version);
     if (changed === undefined) return undefined;
+    this.versions.set(id, (await this.records.of(SYSTEM).put(KIND, id, { tenant }))?.version ?? 0);
     const registration = registrationOf(tenant, changed);
     const former = await this.drop(id);
     // Who switches it on again begins where it was.
-    const before = (await mine.document(STATE, id))?.body as object | undefined;
-    if (before !== undefined) await mine.put(STATE, id, { ...before, off: null, retryAtMs: 0, attempts: 0 });
+    for (let tries = 0; tries < 10; tries++) {
+      const before = await mine.document(STATE, id);
+      const body = { ...(before?.body as object), off: null, retryAtMs: 0, attempts: 0 };
+      // Another sidecar may be sending.
+      if (before === undefined || (await mine.put(STATE, id, body, before.version)) !== undefined) break;
+    }
     this.take(registration, former);
     return registration;
   }
@@ -156,6 +158,25 @@ export class Webhooks {
     if (url.hostname === 'localhost') throw wrong('localhost is a private address, which is not allowed here.');
   }
 
+  /** Takes up what is registered, at whichever sidecar. */
+  private async look(): Promise<void> {
+    const { items } = await this.records.of(SYSTEM).documents(KIND, { limit: MOST });
+    for (const { id, body, version } of items) {
+      if (this.versions.get(id) === version) continue;
+      const tenant = (body as { readonly tenant: string }).tenant;
+      const row = await this.records.of(tenant).document(KIND, id);
+      if (row === undefined) continue;
+      this.versions.set(id, version);
+      this.take(registrationOf(tenant, row), await this.drop(id));
+    }
+    const there = new Set(items.map(({ id }) => id));
+    for (const id of this.deliveries.keys()) {
+      if (there.has(id)) continue;
+      this.versions.delete(id);
+      await this.drop(id);
+    }
+  }
+
   private take(registration: Registration, before?: Delivery): void {
     const mine: TenantRecords = this.records.of(registration.tenant);
     const { backoffMs = BACKOFF_MS } = this.options;
@@ -168,6 +189,7 @@ export class Webhooks {
           mine,
           wire,
           backoffMs,
+          name: this.name,
           now: () => this.host.clock.now(),
           send: (url, message, to) => this.send(url, message, to),
         },
@@ -186,7 +208,10 @@ export class Webhooks {
   private tick(): void {
     const now = this.host.clock.now();
     const all = now >= this.lookAtMs;
-    if (all) this.lookAtMs = now + LOOK_MS;
+    if (all) {
+      this.lookAtMs = now + LOOK_MS;
+      this.look().catch(() => undefined);
+    }
     for (const [tenant, untilMs] of this.awake) if (untilMs < now) this.awake.delete(tenant);
     for (const delivery of this.deliveries.values()) {
       if (!all && !this.awake.has(delivery.registration.tenant) && !delivery.due(now)) continue;

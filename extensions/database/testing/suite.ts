@@ -5,7 +5,7 @@ import { type NewSpan, writeTraces } from '../../../src/otlp/write.ts';
 import { provideEmbedding } from '../../../src/text/embedding.ts';
 import type { Driver } from '../driver.ts';
 import { migrate } from '../migrations.ts';
-import { TenantReader } from '../read.ts';
+import { TenantReader, Totals } from '../read.ts';
 import { retain } from '../retention.ts';
 import { rowsOf } from '../rows.ts';
 import { openVectors, type Vectors } from '../vectors.ts';
@@ -252,10 +252,47 @@ export function driverSuite(name: string, open: () => Promise<Driver>): void {
         expect(await row()).toMatchObject({ occurrences: 1, revision: 1 });
       });
 
+      const back = (more: NewSpan['attributes'] = {}): NewSpan['attributes'] => ({
+        'gen_ai.evaluation.score.label': 'withdrawn',
+        ...more,
+      });
+
+      test('taken back, the first stands again, however often that is sent', async () => {
+        await put(request([{ span: 2, events: [finding(7)] }]));
+        const { updated_ms: _, said_ms: __, ...first } = (await row()) ?? {};
+        const said = request([{ trace: 2, span: 20, events: [later(20, 1_000)] }]);
+        await put(said);
+        const withdrawn = request([{ trace: 2, span: 21, parent: 20, events: [later(20, 2_000, back())] }], 'misstep');
+        for (const one of [withdrawn, withdrawn, said, withdrawn]) {
+          await put(one);
+          expect(await row()).toMatchObject(first);
+        }
+        await put(request([{ span: 9, parent: 2, events: [finding(7, back(), 3_000)] }], 'misstep'));
+        expect(await row()).toBeUndefined();
+      });
+
+      test('grown before it is taken back: the first stands again', async () => {
+        await put(request([{ span: 2, events: [finding(7)] }]));
+        await put(request([{ trace: 2, span: 20, events: [later(20, 1_000)] }]));
+        const grown = { 'misstep.detection.revision': 1 };
+        await put(request([{ trace: 2, span: 20, events: [later(20, 2_000, grown)] }]));
+        await put(request([{ trace: 2, span: 21, parent: 20, events: [later(20, 3_000, back(grown))] }], 'misstep'));
+        expect(await row()).toMatchObject({ occurrences: 1, span_id: hex(2, 16), revision: 0 });
+      });
+
+      test.each([0, 1])(
+        'near miss: a withdrawal of a window that is not the last takes nothing back (revision %i)',
+        async (revision) => {
+          await put(request([{ span: 2, events: [finding(7)] }]));
+          const withdrawn = back({ 'misstep.detection.revision': revision });
+          await put(request([{ trace: 2, span: 21, parent: 20, events: [later(20, 1_000, withdrawn)] }], 'misstep'));
+          expect(await row()).toMatchObject({ occurrences: 1, label: 'fail', span_id: hex(2, 16) });
+        },
+      );
+
       test('near miss: one that was taken back before did not occur', async () => {
         await put(request([{ span: 2, events: [finding(7)] }]));
-        const back = { 'gen_ai.evaluation.score.label': 'withdrawn' };
-        await put(request([{ span: 9, parent: 2, events: [finding(7, back)] }], 'misstep'));
+        await put(request([{ span: 9, parent: 2, events: [finding(7, back())] }], 'misstep'));
         await put(request([{ trace: 2, span: 20, events: [later(20, 1_000)] }]));
         expect(await row()).toMatchObject({ occurrences: 1, label: 'fail', span_id: hex(20, 16) });
       });
@@ -361,6 +398,45 @@ export function driverSuite(name: string, open: () => Promise<Driver>): void {
       ]);
       const day = new Date(T0).toISOString().slice(0, 10);
       expect(await of().detectionDays(0, 'detector')).toEqual([expect.objectContaining({ day, key: 'loop', count: 1 })]);
+    });
+
+    test('totals are counted once a second, and anew for whoever writes', async () => {
+      const totals = new Totals();
+      const reader = () => new TenantReader(driver, 'default', () => nowMs, undefined, totals);
+      const total = async (filter: object = {}) => (await reader().traces(filter, { limit: 1 })).total;
+      await put(request([{ trace: 1, span: 1 }]));
+      expect([await total(), await total({ status: 'failed' })]).toEqual([1, 0]);
+      await put(request([{ trace: 2, span: 2, error: 'x' }]));
+      expect([await total(), await total({ status: 'failed' })]).toEqual([1, 0]);
+      expect((await new TenantReader(driver, 'b', () => nowMs, undefined, totals).traces({}, { limit: 1 })).total).toBe(0);
+      totals.clear();
+      expect([await total(), await total({ status: 'failed' })]).toEqual([2, 1]);
+      await put(request([{ trace: 3, span: 3 }]));
+      nowMs += 999;
+      expect(await total()).toBe(2);
+      nowMs += 1;
+      expect(await total()).toBe(3);
+    });
+
+    test('means: of confidence, and of the times from a step to its finding and from a trace to its rows', async () => {
+      expect(await of().means()).toEqual({ ingestion_ms: null, detectors: [] });
+      nowMs = T0 + 104;
+      // Its last step ends at 4.
+      await put(request(run));
+      const of3 = (n: number, score: number, at: number, more: NewSpan['attributes'] = {}) =>
+        finding(n, { 'gen_ai.evaluation.score.value': score, 'gen_ai.evaluation.name': 'cost', ...more }, at);
+      const nowhere = { 'misstep.detection.target.span_id': hex(99, 16), 'misstep.detection.evidence.span_ids': [] };
+      // The step at fault ends at 3; what is said before it is left out, as is what is about a step that is not kept.
+      const events = [of3(1, 0.5, 13), of3(2, 0.7, 23), of3(3, 0.9, 1), of3(4, 0.3, 99, nowhere), finding(5, nowhere, 50)];
+      await put(request([{ span: 2, parent: 1, kind: 'chat', events }]));
+      const taken = { 'gen_ai.evaluation.score.label': 'withdrawn' };
+      await put(request([{ span: 2, parent: 1, kind: 'chat', events: [of3(6, 0.1, 9, taken)] }]));
+      const { ingestion_ms, detectors } = await of().means();
+      expect([ingestion_ms, detectors.map(({ detector }) => detector)]).toEqual([100, ['cost', 'loop']]);
+      expect(detectors[0]?.confidence).toBeCloseTo(0.6);
+      expect(detectors[0]?.latency_ms).toBeCloseTo(15);
+      expect(detectors[1]).toMatchObject({ confidence: 0.9, latency_ms: null });
+      expect(await of('b').means()).toEqual({ ingestion_ms: null, detectors: [] });
     });
 
     test('incidents: detections of one message about one agent, the latest first; what was taken back is none', async () => {
