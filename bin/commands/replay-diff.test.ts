@@ -123,6 +123,31 @@ describe.skipIf(!existsSync(built))('replay --diff', () => {
     expect(replay(['--diff', 'base.jsonl', '--no-embedding', demo]).stderr).toContain('made with embeddings, this run without.');
   });
 
+  it('--config: options, tiers and emit_above of its detect, with --set after it', () => {
+    const detect = (options: string) => `yaml:processors::detect: {${options}}`;
+    const shown = (...args: string[]) =>
+      replay(['--output', 'jsonl', ...args, demo]).stdout.match(/"kind":"detection"/g)?.length ?? 0;
+    const base = join(root, 'config/default.yaml');
+    expect(shown('-c', base)).toBe(3);
+    expect(shown('-c', base, '-c', detect('tiers: [1]'))).toBe(1);
+    expect(shown('-c', base, '-c', detect('emit_above: 0.9'))).toBe(2);
+    expect(shown('-c', base, '-c', detect('detectors: {loop: {enabled: false}}'))).toBe(2);
+    expect(shown('-c', base, '-c', detect('detectors: {loop: {enabled: false}}'), '--set', 'loop.enabled=true')).toBe(3);
+    write(
+      'none.yaml',
+      'receivers: {otlp: {protocols: {http: {}}}}\nexporters: {nop: {}}\nservice: {pipelines: {traces: {receivers: [otlp], exporters: [nop]}}}\n',
+    );
+    expect(replay(['-c', 'none.yaml', demo])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('no processor detect') as unknown,
+    });
+    write('bad.yaml', 'processors: {detect: {tires: [1]}}\n');
+    expect(replay(['-c', 'bad.yaml', demo])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/bad\.yaml:1:\d+ .*tires/) as unknown,
+    });
+  });
+
   it('jsonl is a baseline again, with the differences in it', () => {
     const { stdout } = replay(['--diff', 'less.jsonl', '--output', 'jsonl', demo]);
     const of = stdout

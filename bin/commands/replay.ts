@@ -6,6 +6,7 @@ import { parse as parseYaml } from 'yaml';
 import { isEventStream, serverSentEvents } from '../../receivers/webhook/sse.ts';
 import { blame, blameRecord } from '../../src/detector/blame/blame.ts';
 import { detectionRecord } from '../../src/detector/emit.ts';
+import type { Finding } from '../../src/detector/finding.ts';
 import type { ActiveDetector } from '../../src/detector/fold.ts';
 import { activate, type DetectorConfig } from '../../src/detector/options.ts';
 import { stepRecord } from '../../src/dialects/record.ts';
@@ -16,6 +17,7 @@ import { shippedDetectors } from '../detectors.ts';
 import { formats, streamOf, streams } from '../formats.ts';
 import { bodiesOf, MAX_BYTES, type PlayedBodies, payloadsOf, playBodies } from '../play.ts';
 import { type Baseline, type RunRecord, readBaseline, runRecord, warnings } from '../replay/baseline.ts';
+import { type DetectIn, detectIn } from '../replay/detect-in.ts';
 import { type Detection, differences, type FailOn, fails, failures, mattersOf, needsBaseline } from '../replay/diff.ts';
 import { annotations, markdown, table, tellGithub } from '../replay/report.ts';
 import { embeddingTable, version } from '../shipped.ts';
@@ -23,6 +25,7 @@ import { timeDetectors } from '../timing.ts';
 
 interface ReplayOptions {
   readonly format: string;
+  readonly config?: readonly string[];
   readonly detector?: readonly string[];
   readonly set?: readonly string[];
   readonly embedding?: boolean;
@@ -42,6 +45,7 @@ export function register(program: Command): void {
     .description('Play recorded runs through the detectors and print what they find.')
     .argument('<file...>', 'OTLP/JSON documents or webhook bodies of frameworks, also as JSON lines, .gz too')
     .addOption(new Option('--format <name>', 'what the files hold').choices(['auto', ...Object.keys(formats)]).default('auto'))
+    .option('-c, --config <source>', 'as run takes it: the options of its detect processor, emit_above among them', collect)
     .option('--detector <id>', 'run only this detector (repeatable)', collect)
     .option('--set <path=value>', 'set a detector option, e.g. loop.min_repeats=5 (repeatable)', collect)
     .option('--no-embedding', 'without the table of embeddings: words decide alone')
@@ -73,24 +77,29 @@ export function register(program: Command): void {
 
 /** Exit code: 0, 1 by `--fail-on`, 2 if a file or the baseline cannot be read or an option is wrong. */
 export async function replay(files: readonly string[], options: ReplayOptions): Promise<number> {
-  const chosen = configured(options);
+  const base = options.config && (await detectIn(options.config));
+  for (const problem of base?.problems ?? []) notice(problem);
+  if (base !== undefined && base.found === undefined) return 2;
+  const chosen = configured(options, 'replay', base?.found);
   if (!chosen) return 2;
   const failOn = options.failOn ?? (options.diff === undefined ? 'never' : 'new');
   if (options.diff === undefined && needsBaseline(failOn)) {
     notice(`--fail-on ${failOn}: nothing to compare with. Give --diff <baseline>.`);
     return 2;
   }
-  const run = runRecord(version(), chosen, options.embedding !== false);
+  const embedding = options.embedding !== false && base?.found?.embedding !== false;
+  const run = runRecord(version(), chosen, embedding, base?.found?.emit_above);
   const baseline = options.diff === undefined ? undefined : await baselineFor(options.diff, run);
   if (options.diff !== undefined && baseline === undefined) return 2;
-  provideEmbedding(options.embedding === false ? undefined : embeddingTable);
+  provideEmbedding(embedding ? embeddingTable : undefined);
   if (options.output === 'jsonl') line(run);
   let code = 0;
   const found: Detection[] = [];
   const blind = new Set<string>();
   for (const file of files) {
     const timed = options.timing ? timeDetectors(chosen) : undefined;
-    const played = await play(file, timed?.detectors ?? chosen, options.format);
+    const all = await play(file, timed?.detectors ?? chosen, options.format);
+    const played = base?.found === undefined ? all : { ...all, findings: all.findings.filter(handedOn(chosen, base.found)) };
     for (const told of played.told) notice(`${file}: ${told}`);
     for (const problem of played.problems) notice(`${file}: ${problem}`);
     if (played.broken) code = 2;
@@ -114,6 +123,12 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
       line({ kind: 'difference', state, fingerprint, before: before ?? null, now: now ?? null, blind: unseen });
   }
   return code === 0 && all.some((one) => fails(failOn, one)) ? 1 : code;
+}
+
+/** As `detect` does it. Without a configuration all findings are shown, whatever their confidence. */
+function handedOn(chosen: readonly ActiveDetector[], { emit_above }: DetectIn): (finding: Finding) => boolean {
+  const least = new Map(chosen.map(({ detector, emit }) => [detector.meta.id as string, emit?.above]));
+  return ({ detector, confidence }) => confidence >= (least.get(detector) ?? emit_above);
 }
 
 /** `undefined` when it cannot be read, which was said. */
@@ -157,8 +172,9 @@ function reason(error: unknown): string {
 export function configured(
   options: Pick<ReplayOptions, 'set' | 'detector'>,
   command = 'replay',
+  base?: DetectIn,
 ): ReturnType<typeof activate>['active'] | undefined {
-  const config: Record<string, Record<string, unknown>> = {};
+  const config: Record<string, Readonly<Record<string, unknown>> | null> = { ...base?.detectors };
   const problems: string[] = [];
   for (const one of options.set ?? []) {
     // As `run` takes it, or short.
@@ -172,6 +188,7 @@ export function configured(
   }
   const { active, problems: wrong } = activate(shippedDetectors, {
     ...(options.detector ? { only: options.detector } : {}),
+    ...(base ? { tiers: base.tiers } : {}),
     detectors: config as DetectorConfig,
   });
   for (const { path, message } of wrong)

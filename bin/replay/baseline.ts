@@ -32,8 +32,14 @@ const detectionSchema = z.object({
   explanation: z.string(),
 });
 
-export function runRecord(misstep: string, active: readonly ActiveDetector[], embedding: boolean): RunRecord {
-  const detectors = Object.fromEntries(active.map((one) => [one.detector.meta.id, hashOf(one)]));
+/** `emitAbove`: of the configuration, if there is one. */
+export function runRecord(
+  misstep: string,
+  active: readonly ActiveDetector[],
+  embedding: boolean,
+  emitAbove: number | undefined,
+): RunRecord {
+  const detectors = Object.fromEntries(active.map((one) => [one.detector.meta.id, hashOf(one, emitAbove)]));
   const config_hash = createHash('sha256')
     .update(JSON.stringify([detectors, embedding]))
     .digest('hex')
@@ -42,8 +48,9 @@ export function runRecord(misstep: string, active: readonly ActiveDetector[], em
 }
 
 /** `emit_above` decides too whether there is a finding. */
-function hashOf({ configHash, emit }: ActiveDetector): string {
-  return emit?.above === undefined ? configHash : `${configHash}/${emit.above}`;
+function hashOf({ configHash, emit }: ActiveDetector, emitAbove: number | undefined): string {
+  const above = emit?.above ?? emitAbove;
+  return above === undefined ? configHash : `${configHash}/${above}`;
 }
 
 export interface Baseline {
