@@ -18,6 +18,7 @@ import { factory as settings } from '../extensions/settings/settings.ts';
 import { factory as batch } from '../processors/batch/batch.ts';
 import { detectFactory } from '../processors/detect/detect.ts';
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
+import { factory as redact } from '../processors/redact/redact.ts';
 import { factory as fileReceiver } from '../receivers/file/file.ts';
 import { managedAgentsFactory } from '../receivers/managed_agents/managed_agents.ts';
 import { n8nFactory } from '../receivers/n8n/n8n.ts';
@@ -49,6 +50,7 @@ export const factories: readonly AnyFactory[] = [
   fileReceiver,
   webhookFactory(shippedDetectors),
   memoryLimiter,
+  redact,
   detect,
   batch,
   otlpHttp,

@@ -1,0 +1,110 @@
+/**
+ * Whether a value could hold anything to mask, told from its bytes in one pass. Nearly no value does, and then nothing of it is decoded.
+ * Says yes too often, never no too often: assertions are left out, and JSON is read on across the ends of its strings.
+ */
+import { Automaton, END } from '../../src/text/linear/automaton.ts';
+import { parsePattern } from '../../src/text/linear/syntax.ts';
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+/** Of escapes, what stands after the backslash. */
+const ESCAPES: Readonly<Record<number, number>> = { 34: 0x22, 47: 0x2f, 98: 8, 102: 12, 110: 10, 114: 13, 116: 9 };
+/** Bytes that JSON has outside of strings. */
+const OUTSIDE = new Uint8Array(256);
+for (const byte of Buffer.from('{}[],:0123456789+-.eEtrufalsn \t\r\n')) OUTSIDE[byte] = 1;
+const SPACE = new Uint8Array(256);
+for (const byte of Buffer.from(' \t\r\n')) SPACE[byte] = 1;
+
+export class Gate {
+  private readonly automaton: Automaton;
+  private readonly json: boolean;
+
+  /** `sources` are the user's, `builtin` those of the repository. */
+  constructor(sources: readonly string[], builtin: readonly RegExp[], json: boolean) {
+    const own = builtin.map(({ source, flags }) => parsePattern(source, { lenient: true, flags }));
+    this.automaton = new Automaton([...sources.map((source) => parsePattern(source, { lenient: true })), ...own]);
+    this.json = json;
+  }
+
+  /** Whether [from, end) must be looked at. */
+  opens(bytes: Uint8Array, from: number, end: number): boolean {
+    if (this.json && opensJson(bytes, from, end)) {
+      const said = this.scan(bytes, from, end);
+      if (said !== undefined) return said;
+    }
+    return this.automaton.test(bytes, from, end);
+  }
+
+  /** As JSON, with escapes undone; `undefined` if it is none. A string that holds JSON itself and escapes in it is not followed: it is looked at. */
+  private scan(bytes: Uint8Array, from: number, end: number): boolean | undefined {
+    const { automaton } = this;
+    let state = automaton.start();
+    let inString = false;
+    /** Nothing of the string but space has been read. */
+    let fresh = false;
+    let nested = false;
+    let afterColon = false;
+    for (let i = from; i < end; i++) {
+      let byte = bytes[i] as number;
+      if (!inString) {
+        if (byte === QUOTE) {
+          inString = fresh = true;
+          nested = false;
+        } else if (OUTSIDE[byte] === 0) return undefined;
+        // However much space is between a name and its value.
+        else if (afterColon && SPACE[byte] === 1) continue;
+        afterColon = byte === COLON;
+      } else if (byte === QUOTE) inString = false;
+      else {
+        if (byte === BACKSLASH) {
+          const letter = bytes[++i] as number;
+          byte = ESCAPES[letter] ?? BACKSLASH;
+          if (letter === 0x75) {
+            const code = hexAt(bytes, i + 1, end);
+            // Half an escape, or half a character: looked at.
+            if (code < 0 || (code & 0xf800) === 0xd800) return true;
+            i += 4;
+            byte = code;
+            if (code > 0x7f) {
+              if (code > 0x7ff) {
+                state = automaton.step(state, 0xe0 | (code >> 12));
+                if (state >= 0) state = automaton.step(state, 0x80 | ((code >> 6) & 63));
+              } else state = automaton.step(state, 0xc0 | (code >> 6));
+              if (state < 0) return true;
+              byte = 0x80 | (code & 63);
+            }
+          }
+          if (byte === BACKSLASH && nested) return true;
+        }
+        if (fresh && SPACE[byte] === 0) {
+          fresh = false;
+          nested = byte === 0x7b || byte === 0x5b;
+        }
+      }
+      state = automaton.step(state, byte);
+      if (state < 0) return true;
+    }
+    return automaton.step(state, END) < 0;
+  }
+}
+
+function hexAt(bytes: Uint8Array, at: number, end: number): number {
+  if (at + 4 > end) return -1;
+  let code = 0;
+  for (let i = at; i < at + 4; i++) {
+    const byte = bytes[i] as number;
+    const lower = byte | 0x20;
+    const digit = byte >= 48 && byte <= 57 ? byte - 48 : lower >= 97 && lower <= 102 ? lower - 87 : -1;
+    if (digit < 0) return -1;
+    code = code * 16 + digit;
+  }
+  return code;
+}
+
+/** Whether the first sign in [from, end) that is no space begins an object or a list. */
+export function opensJson(bytes: Uint8Array, from: number, end: number): boolean {
+  let at = from;
+  while (at < end && SPACE[bytes[at] as number] === 1) at++;
+  return at < end && (bytes[at] === 0x7b || bytes[at] === 0x5b);
+}
