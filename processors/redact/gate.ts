@@ -9,7 +9,10 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 /** Of escapes, what stands after the backslash. */
-const ESCAPES: Readonly<Record<number, number>> = { 34: 0x22, 47: 0x2f, 98: 8, 102: 12, 110: 10, 114: 13, 116: 9 };
+const ESCAPES = new Uint8Array(256).fill(BACKSLASH);
+Buffer.from('"/bfnrt').forEach((letter, i) => {
+  ESCAPES[letter] = [0x22, 0x2f, 8, 12, 10, 13, 9][i] as number;
+});
 /** Bytes that JSON has outside of strings. */
 const OUTSIDE = new Uint8Array(256);
 for (const byte of Buffer.from('{}[],:0123456789+-.eEtrufalsn \t\r\n')) OUTSIDE[byte] = 1;
@@ -39,14 +42,17 @@ export class Gate {
   /** As JSON, with escapes undone; `undefined` if it is none. A string that holds JSON itself and escapes in it is not followed: it is looked at. */
   private scan(bytes: Uint8Array, from: number, end: number): boolean | undefined {
     const { automaton } = this;
+    const { classOf } = automaton;
     let state = automaton.start();
+    let { table } = automaton;
     let inString = false;
     /** Nothing of the string but space has been read. */
     let fresh = false;
     let nested = false;
     let afterColon = false;
-    for (let i = from; i < end; i++) {
-      let byte = bytes[i] as number;
+    let i = from;
+    while (i < end) {
+      let byte = bytes[i++] as number;
       if (!inString) {
         if (byte === QUOTE) {
           inString = fresh = true;
@@ -58,10 +64,12 @@ export class Gate {
       } else if (byte === QUOTE) inString = false;
       else {
         if (byte === BACKSLASH) {
-          const letter = bytes[++i] as number;
-          byte = ESCAPES[letter] ?? BACKSLASH;
+          // Cut within an escape.
+          if (i === end) return true;
+          const letter = bytes[i++] as number;
+          byte = ESCAPES[letter] as number;
           if (letter === 0x75) {
-            const code = hexAt(bytes, i + 1, end);
+            const code = hexAt(bytes, i, end);
             // Half an escape, or half a character: looked at.
             if (code < 0 || (code & 0xf800) === 0xd800) return true;
             i += 4;
@@ -72,6 +80,7 @@ export class Gate {
                 if (state >= 0) state = automaton.step(state, 0x80 | ((code >> 6) & 63));
               } else state = automaton.step(state, 0xc0 | (code >> 6));
               if (state < 0) return true;
+              table = automaton.table;
               byte = 0x80 | (code & 63);
             }
           }
@@ -82,8 +91,20 @@ export class Gate {
           nested = byte === 0x7b || byte === 0x5b;
         }
       }
-      state = automaton.step(state, byte);
-      if (state < 0) return true;
+      for (;;) {
+        let next = table[state + (classOf[byte] as number)] as number;
+        if (next <= 0) {
+          next = automaton.step(state, byte);
+          if (next < 0) return true;
+          table = automaton.table;
+        }
+        state = next;
+        // The inside of strings is most of it.
+        if (!inString || fresh || i === end) break;
+        byte = bytes[i] as number;
+        if (byte === QUOTE || byte === BACKSLASH) break;
+        i++;
+      }
     }
     return automaton.step(state, END) < 0;
   }

@@ -25,12 +25,12 @@ interface State {
 export class Automaton {
   private readonly program: Program;
   /** Class of each byte and of `END`: bytes that no instruction tells apart share one. */
-  private readonly classOf = new Uint16Array(END + 1);
+  readonly classOf = new Uint16Array(END + 1);
   private readonly example: number[] = [];
   private readonly asserts: boolean;
   private readonly seeds: readonly number[];
-  /** Row of a state × class → row of the next; negative: a match ended before this byte; 0: not known yet. Row 0 is no state. */
-  private table = new Int32Array(0);
+  /** For loops that take the step themselves. Row of a state × class → row of the next; negative: a match ended before this byte; 0: not known yet, ask `step`, which may put another table in the place of this. Row 0 is no state. */
+  table = new Int32Array(0);
   private states: State[] = [];
   private idle: boolean[] = [];
   private known = new Map<string, number>();
@@ -136,10 +136,18 @@ export class Automaton {
 
   /** Whether [from, end) has a match. */
   test(bytes: Uint8Array, from: number, end: number): boolean {
+    const { classOf } = this;
     let state = this.start();
+    let { table } = this;
     for (let i = from; i < end; i++) {
-      state = this.step(state, bytes[i] as number);
-      if (state < 0) return true;
+      const byte = bytes[i] as number;
+      let next = table[state + (classOf[byte] as number)] as number;
+      if (next <= 0) {
+        next = this.step(state, byte);
+        if (next < 0) return true;
+        table = this.table;
+      }
+      state = next;
     }
     return this.step(state, END) < 0;
   }
