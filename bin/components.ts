@@ -17,6 +17,7 @@ import { factory as healthCheck } from '../extensions/health_check/health_check.
 import { factory as settings } from '../extensions/settings/settings.ts';
 import { factory as batch } from '../processors/batch/batch.ts';
 import { detectFactory } from '../processors/detect/detect.ts';
+import { factory as genaiNormalizer } from '../processors/genai_normalizer/genai_normalizer.ts';
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
 import { factory as redact } from '../processors/redact/redact.ts';
 import { factory as fileReceiver } from '../receivers/file/file.ts';
@@ -51,6 +52,7 @@ export const factories: readonly AnyFactory[] = [
   webhookFactory(shippedDetectors),
   memoryLimiter,
   redact,
+  genaiNormalizer,
   detect,
   batch,
   otlpHttp,

@@ -1,12 +1,10 @@
 /** Goes through the attributes and texts of a request and puts masks in the place of what they hold. */
-import { decodeValue, gather } from '../../src/otlp/anyvalue.ts';
+import { decodeValue, gather, keyOf } from '../../src/otlp/anyvalue.ts';
 import { type Editor, type Editors, edit, type RequestEditors } from '../../src/otlp/edit.ts';
 import { WireError } from '../../src/otlp/error.ts';
 import { Piece } from '../../src/otlp/piece.ts';
 import type { Value } from '../../src/otlp/span.ts';
-import { textAt } from '../../src/otlp/text.ts';
 import { defaultWireLimits } from '../../src/otlp/traces.ts';
-import { cursor, lengthEnd, skip, tag } from '../../src/otlp/wire.ts';
 import { writeAttribute } from '../../src/otlp/write.ts';
 import { Masker } from './mask.ts';
 import type { RedactOptions } from './options.ts';
@@ -208,24 +206,6 @@ export class Redaction implements RequestEditors {
     add('redaction.ignored', ignored);
     return [...said];
   }
-}
-
-/** The key, and in how many pieces the value comes. */
-function keyOf(body: Buffer, from: number, end: number): { readonly key: string; readonly values: number } {
-  let key = '';
-  let values = 0;
-  let at = from;
-  while (at < end) {
-    const field = tag(body, at, end);
-    if (field === 10) {
-      at = lengthEnd(body, cursor.at, end);
-      key = textAt(body, cursor.at, at);
-    } else {
-      at = skip(body, cursor.at, end, field);
-      if (field === 18) values++;
-    }
-  }
-  return { key, values };
 }
 
 /** The KeyValue with another value. */
