@@ -34,6 +34,7 @@ export class Automaton {
   private states: State[] = [];
   private idle: boolean[] = [];
   private known = new Map<string, number>();
+  private starts: (number | undefined)[] = [];
 
   /** Throws `PatternError` if a pattern is too large, or matches the empty text. */
   constructor(nodes: readonly Node[]) {
@@ -63,6 +64,7 @@ export class Automaton {
     this.states = [{ pcs: [], before: 0 }];
     this.idle = [false];
     this.known = new Map();
+    this.starts = [];
     this.table = new Int32Array(64 * this.example.length);
   }
 
@@ -88,7 +90,9 @@ export class Automaton {
 
   /** The state at a position: `previous` is the byte before it, -1 at the start. */
   start(previous = -1): number {
-    return this.rowOf(this.seeds, before(previous), true);
+    const context = before(previous);
+    this.starts[context] ??= this.rowOf(this.seeds, context, true);
+    return this.starts[context] as number;
   }
 
   /** The next state. Negative: a match ended before this byte; the state then is the number without its sign. */
