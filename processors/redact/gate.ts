@@ -9,9 +9,9 @@ const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COLON = 0x3a;
 /** Of escapes, what stands after the backslash. */
-const ESCAPES = new Uint8Array(256).fill(BACKSLASH);
-Buffer.from('"/bfnrt').forEach((letter, i) => {
-  ESCAPES[letter] = [0x22, 0x2f, 8, 12, 10, 13, 9][i] as number;
+const ESCAPES = new Uint8Array(256);
+Buffer.from('"/\\bfnrt').forEach((letter, i) => {
+  ESCAPES[letter] = [0x22, 0x2f, BACKSLASH, 8, 12, 10, 13, 9][i] as number;
 });
 /** Bytes that JSON has outside of strings. */
 const OUTSIDE = new Uint8Array(256);
@@ -83,7 +83,7 @@ export class Gate {
               table = automaton.table;
               byte = 0x80 | (code & 63);
             }
-          }
+          } else if (byte === 0) return undefined;
           if (byte === BACKSLASH && nested) return true;
         }
         if (fresh && SPACE[byte] === 0) {

@@ -12,6 +12,9 @@ export type Verdict = 'ignore' | 'remove' | 'mask' | 'look';
 /** Keys are few and come again; of a sender that makes up new ones all are forgotten at once. */
 const MAX_KEYS = 10_000;
 
+/** Ids of traces, spans and objects: one in some hundreds has digits that pass for a card. Sixteen digits without a letter may be one. */
+const ID = /^(?=.*[a-f])(?:[0-9a-f]{16}|[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$/i;
+
 export class Masker {
   /** Texts that would have taken too long to search, and were masked whole. Whoever reads it sets it back. */
   overlong = 0;
@@ -89,8 +92,13 @@ export class Masker {
   text(bytes: Buffer, from: number, end: number): string | undefined {
     if (!this.gate.opens(bytes, from, end)) return undefined;
     const text = bytes.toString('utf8', from, end);
-    const masked = (this.options.json ? maskJson(text, this.masks) : undefined) ?? this.masks.value(text, undefined);
+    const masked = this.masked(text);
     return masked === text ? undefined : masked;
+  }
+
+  /** The same for a text, without asking the gate. */
+  masked(text: string): string {
+    return (this.options.json ? maskJson(text, this.masks) : undefined) ?? this.masks.value(text, undefined);
   }
 
   isAllowed(text: string): boolean {
@@ -100,7 +108,7 @@ export class Masker {
   /** A name and its value are looked at together: `"api_key": "…"`. */
   private maskNamed(text: string, name: string | undefined): string {
     const own = this.maskOwn(text);
-    if (this.kinds.size === 0) return own;
+    if (this.kinds.size === 0 || ID.test(own)) return own;
     const prefix = name === undefined ? '' : `${name}: `;
     const clean = this.maskPersonal(prefix + own);
     // A name that is a secret itself stays: the structure is not changed.

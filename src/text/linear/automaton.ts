@@ -18,6 +18,7 @@ const STEPS_PER_BYTE = 100;
 const BEFORE = { start: 0, line: 1, word: 2, other: 3 } as const;
 
 interface State {
+  /** Where matches that have begun are; that one may begin here holds in every state, and is not repeated. Empty: none has begun. */
   readonly pcs: readonly number[];
   readonly before: number;
 }
@@ -32,7 +33,6 @@ export class Automaton {
   /** For loops that take the step themselves. Row of a state × class → row of the next; negative: a match ended before this byte; 0: not known yet, ask `step`, which may put another table in the place of this. Row 0 is no state. */
   table = new Int32Array(0);
   private states: State[] = [];
-  private idle: boolean[] = [];
   private known = new Map<string, number>();
   private starts: (number | undefined)[] = [];
 
@@ -62,17 +62,15 @@ export class Automaton {
 
   private forget(): void {
     this.states = [{ pcs: [], before: 0 }];
-    this.idle = [false];
     this.known = new Map();
     this.starts = [];
     this.table = new Int32Array(64 * this.example.length);
   }
 
-  /** `idle`: no match has begun, though one may begin here. */
-  private rowOf(pcs: readonly number[], before: number, idle: boolean): number {
+  private rowOf(pcs: readonly number[], before: number): number {
     // Without assertions it is all the same what stood before.
     const context = this.asserts ? before : 0;
-    const key = `${pcs.join()}/${context}/${idle}`;
+    const key = `${pcs.join()}/${context}`;
     const known = this.known.get(key);
     if (known !== undefined) return known;
     const stride = this.example.length;
@@ -83,7 +81,6 @@ export class Automaton {
       this.table = larger;
     }
     this.states.push({ pcs, before: context });
-    this.idle.push(idle);
     this.known.set(key, row);
     return row;
   }
@@ -91,7 +88,7 @@ export class Automaton {
   /** The state at a position: `previous` is the byte before it, -1 at the start. */
   start(previous = -1): number {
     const context = before(previous);
-    this.starts[context] ??= this.rowOf(this.seeds, context, true);
+    this.starts[context] ??= this.rowOf([], context);
     return this.starts[context] as number;
   }
 
@@ -106,17 +103,18 @@ export class Automaton {
     const from = this.states[state / stride] as State;
     if (this.states.length >= MAX_STATES) {
       this.forget();
-      row = this.rowOf(from.pcs, from.before, false);
+      row = this.rowOf(from.pcs, from.before);
     }
     const { op, x, y, next } = this.program;
-    const here = this.closure(from.pcs, (assertion) => holds(assertion, from.before, byte));
+    const all = [...from.pcs, ...this.seeds];
+    const here = this.asserts ? this.closure(all, (assertion) => holds(assertion, from.before, byte)) : all;
     const targets: number[] = [];
     let matched = false;
     for (const pc of here) {
       if (op[pc] === OP.match) matched = true;
       else if (op[pc] === OP.byte && byte >= (x[pc] as number) && byte <= (y[pc] as number)) targets.push(next[pc] as number);
     }
-    const to = this.rowOf(this.closure([...targets, this.program.start]), before(byte), targets.length === 0);
+    const to = this.rowOf(this.closure(targets), before(byte));
     const result = matched ? -to : to;
     this.table[row + (this.classOf[byte] as number)] = result;
     return result;
@@ -172,7 +170,7 @@ export class Automaton {
         state = this.step(state, i === end ? END : (bytes[i] as number));
         budget.steps--;
         if (state < 0) hit = true;
-        else if (this.idle[state / this.example.length] === true) idleAt = i + 1;
+        else if (this.states[state / this.example.length]?.pcs.length === 0) idleAt = i + 1;
       }
       if (!hit) break;
       const match = this.longest(bytes, idleAt, from, end, budget);
