@@ -149,7 +149,7 @@ for (const [field, target] of Object.entries(targets)) {
 }
 const prefixes = [...takers.keys()].filter((key) => key.endsWith('.'));
 
-/** The attributes all of whose texts and numbers stand in the current attribute of the same field: nothing is lost without them. */
+/** The attributes all of whose texts, numbers and names stand in the current attribute of the same field: nothing is lost without them. */
 export function represented(own: ReadonlyMap<string, Value>, current: ReadonlyMap<string, Value>): ReadonlySet<string> {
   const leaves = new Map<string, ReadonlySet<string>>();
   const drop = new Set<string>();
@@ -174,9 +174,22 @@ export function represented(own: ReadonlyMap<string, Value>, current: ReadonlyMa
 }
 
 /** What parts of messages call themselves in one dialect or another: the parts themselves have it. */
-const TAGS: ReadonlySet<string> = new Set(['text', 'function', 'message', 'tool_use', 'tool_result', 'tool-call', 'tool-result']);
+const TAGS: ReadonlySet<string> = new Set([
+  ...['text', 'function', 'message', 'tool_use', 'tool_result', 'tool-call', 'tool-result'],
+  ...['role', 'content', 'type', 'text', 'parts', 'message', 'messages', 'name', 'id', 'tool_calls', 'toolCalls', 'function'].map(
+    named,
+  ),
+  ...['tool_call_id', 'toolCallId', 'tool_use_id', 'toolName', 'arguments', 'args', 'input', 'output', 'finish_reason'].map(
+    named,
+  ),
+]);
 
-/** Texts, numbers and booleans in a value, also in JSON in it. */
+/** The name of a member, apart from texts. */
+function named(name: string): string {
+  return `name ${name}`;
+}
+
+/** Texts, numbers, booleans and names of members in a value, also in JSON in it. */
 function leavesOf(value: unknown, into = new Set<string>(), depth = 0): Set<string> {
   if (typeof value === 'string') {
     into.add(value);
@@ -185,11 +198,11 @@ function leavesOf(value: unknown, into = new Set<string>(), depth = 0): Set<stri
       into.delete(value);
       leavesOf(inner, into, depth + 1);
     }
-  } else if (value instanceof Map) for (const member of value.values()) leavesOf(member, into, depth + 1);
+  } else if (value instanceof Map) for (const [name, member] of value) leavesOf(member, into.add(named(String(name))), depth + 1);
   else if (Array.isArray(value)) for (const member of value) leavesOf(member, into, depth + 1);
   else if (value instanceof Uint8Array) into.add(`bytes ${Buffer.from(value).toString('base64')}`);
   else if (typeof value === 'object' && value !== null)
-    for (const member of Object.values(value)) leavesOf(member, into, depth + 1);
+    for (const [name, member] of Object.entries(value)) leavesOf(member, into.add(named(name)), depth + 1);
   else if (value !== undefined && value !== null) into.add(String(value));
   return into;
 }

@@ -212,6 +212,19 @@ test('what is there stays, whatever it says', async () => {
   expect(attributesOf(await pass(one(own)))).toMatchObject(own);
 });
 
+test('a member whose name nothing else says keeps its attribute', async () => {
+  const { pass } = await started({ drop_original: true });
+  const own = {
+    'openinference.span.kind': 'LLM',
+    'llm.model_name': 'm',
+    'input.value': '{"question":"Weather?"}',
+    'output.value': 'Rain.',
+  };
+  const after = attributesOf(await pass(one(own)));
+  expect(after).toHaveProperty(['input.value']);
+  expect(after).not.toHaveProperty(['output.value']);
+});
+
 test('messages in events become attributes, and the events stay', async () => {
   const { pass } = await started({ drop_original: true });
   const event = { name: 'gen_ai.user.message', attributes: [{ key: 'content', value: { stringValue: 'Hi' } }] };
