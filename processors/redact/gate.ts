@@ -124,7 +124,7 @@ function hexAt(bytes: Uint8Array, at: number, end: number): number {
 }
 
 /** Whether the first sign in [from, end) that is no space begins an object or a list. */
-export function opensJson(bytes: Uint8Array, from: number, end: number): boolean {
+function opensJson(bytes: Uint8Array, from: number, end: number): boolean {
   let at = from;
   while (at < end && SPACE[bytes[at] as number] === 1) at++;
   return at < end && (bytes[at] === 0x7b || bytes[at] === 0x5b);
