@@ -13,9 +13,17 @@ const ESCAPES = new Uint8Array(256);
 Buffer.from('"/\\bfnrt').forEach((letter, i) => {
   ESCAPES[letter] = [0x22, 0x2f, BACKSLASH, 8, 12, 10, 13, 9][i] as number;
 });
-/** Bytes that JSON has outside of strings. */
+/** Bytes that JSON has outside of strings, quotes apart. */
+const MARK = { none: 0, open: 1, close: 2, part: 3, space: 4, scalar: 5 } as const;
 const OUTSIDE = new Uint8Array(256);
-for (const byte of Buffer.from('{}[],:0123456789+-.eEtrufalsn \t\r\n')) OUTSIDE[byte] = 1;
+for (const [mark, signs] of [
+  [MARK.open, '{['],
+  [MARK.close, '}]'],
+  [MARK.part, ',:'],
+  [MARK.space, ' \t\r\n'],
+  [MARK.scalar, '0123456789+-.eEtrufalsn'],
+] as const)
+  for (const byte of Buffer.from(signs)) OUTSIDE[byte] = mark;
 const SPACE = new Uint8Array(256);
 for (const byte of Buffer.from(' \t\r\n')) SPACE[byte] = 1;
 
@@ -46,6 +54,11 @@ export class Gate {
     let state = automaton.start();
     let { table } = automaton;
     let inString = false;
+    let inScalar = false;
+    /** A value has ended, and nothing that parts it from the next has come: two in a row are no JSON. */
+    let ended = false;
+    /** It has its name: no second colon may come. */
+    let named = false;
     /** Nothing of the string but space has been read. */
     let fresh = false;
     let nested = false;
@@ -55,14 +68,44 @@ export class Gate {
       let byte = bytes[i++] as number;
       if (!inString) {
         if (byte === QUOTE) {
+          if (ended || inScalar) return undefined;
+          // Quotes part nothing: a name and its value are looked at together.
           inString = fresh = true;
-          nested = false;
-        } else if (OUTSIDE[byte] === 0) return undefined;
-        // However much space is between a name and its value.
-        else if (afterColon && SPACE[byte] === 1) continue;
+          nested = afterColon = false;
+          continue;
+        }
+        switch (OUTSIDE[byte]) {
+          case 0:
+            return undefined;
+          case MARK.space:
+            ended ||= inScalar;
+            inScalar = false;
+            // However much space is between a name and its value.
+            if (afterColon) continue;
+            break;
+          case MARK.open:
+            if (ended || inScalar) return undefined;
+            named = false;
+            break;
+          case MARK.close:
+            ended = named = true;
+            inScalar = false;
+            break;
+          case MARK.part:
+            if (byte === COLON && named) return undefined;
+            named = byte === COLON;
+            ended = inScalar = false;
+            break;
+          default:
+            if (ended) return undefined;
+            inScalar = true;
+        }
         afterColon = byte === COLON;
-      } else if (byte === QUOTE) inString = false;
-      else {
+      } else if (byte === QUOTE) {
+        inString = false;
+        ended = true;
+        continue;
+      } else {
         if (byte === BACKSLASH) {
           // Cut within an escape.
           if (i === end) return true;

@@ -11,6 +11,9 @@ export interface Masks {
 /** JSON in JSON in …: tools' arguments within messages within an attribute are 3. Deeper ones are text. */
 const MAX_DEPTH = 8;
 
+/** Cut within an escape; two backslashes before it are one that is whole. */
+const HALF_ESCAPE = /((?:^|[^\\])(?:\\\\)*)\\(?:u[\da-fA-F]{0,3})?$/;
+
 interface Container {
   readonly object: boolean;
   /** It stands under a blocked name. */
@@ -26,6 +29,7 @@ export function maskJson(text: string, masks: Masks, depth = 0): string | undefi
   let at = 0;
   let name: string | undefined;
   let nameNext = false;
+  let colonNext = false;
   /** A value has ended, and no sign that parts it from the next has come: two in a row are no JSON. */
   let ended = false;
   const put = (from: number, to: number, masked: string): void => {
@@ -52,14 +56,19 @@ export function maskJson(text: string, masks: Masks, depth = 0): string | undefi
       nameNext = stack.at(-1)?.object === true;
       name = undefined;
       ended = false;
-    } else if (sign === ':') ended = false;
-    else {
+    } else if (sign === ':') {
+      if (!colonNext) return undefined;
+      ended = colonNext = false;
+    } else {
       if (ended) return undefined;
-      const to = sign === '"' ? stringEnd(text, at) : scalarEnd(text, at);
-      if (to === at) return undefined;
+      const closing = sign === '"' ? stringEnd(text, at) : scalarEnd(text, at);
+      if (closing === at) return undefined;
+      const to = closing < 0 ? text.length : closing;
       const token = text.slice(at, to);
-      const said = sign === '"' ? decoded(token) : token;
+      // Of a string that was cut, as much as is whole.
+      const said = sign !== '"' ? token : decoded(closing < 0 ? `${token.replace(HALF_ESCAPE, '$1')}"` : token);
       if (said === undefined) return undefined;
+      colonNext = nameNext;
       if (nameNext) name = said;
       else {
         const masked = under()
@@ -84,11 +93,11 @@ function maskValue(said: string, name: string | undefined, isString: boolean, ma
   return (isString ? maskJson(said, masks, depth + 1) : undefined) ?? masks.value(said, name);
 }
 
-/** Behind the closing quote, or the end of a text that was cut. */
+/** Behind the closing quote; -1 if the text was cut before it. */
 function stringEnd(text: string, from: number): number {
   for (let at = from + 1; ; ) {
     const quote = text.indexOf('"', at);
-    if (quote < 0) return text.length;
+    if (quote < 0) return -1;
     let slashes = quote - 1;
     while (text[slashes] === '\\') slashes--;
     if ((quote - slashes) % 2 === 1) return quote + 1;
@@ -102,12 +111,9 @@ function scalarEnd(text: string, from: number): number {
   return from + (scalar.exec(text)?.[0].length ?? 0);
 }
 
-/** The string that a token says; of one that was cut, as much as is whole. */
+/** The string that a token says. */
 function decoded(token: string): string | undefined {
-  const closed = token.length > 1 && token.endsWith('"');
-  for (const one of closed
-    ? [token, escaped(token)]
-    : [`${token.replace(/\\(?:u[\da-fA-F]{0,3})?$/, '')}"`, escaped(`${token}"`)]) {
+  for (const one of [token, escaped(token)]) {
     try {
       return JSON.parse(one) as string;
     } catch {
@@ -120,5 +126,7 @@ function decoded(token: string): string | undefined {
 /** Some write line ends and tabs as they are. */
 function escaped(token: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what it is about.
-  return token.replace(/[\u0000-\u001f]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return token.replace(/\\[\s\S]|[\u0000-\u001f]/g, (sign) =>
+    sign.length > 1 ? sign : `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

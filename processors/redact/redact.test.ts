@@ -3,6 +3,10 @@ import { describe, expect, test } from 'vitest';
 import { type Batch, batchOf, bodyOf } from '../../src/batch/batch.ts';
 import type { Host } from '../../src/component/component.ts';
 import { documentToProtobuf, protobufToJson } from '../../src/otlp/json.ts';
+import { compileKeys } from '../../src/otlp/keys.ts';
+import { spanReader } from '../../src/otlp/span.ts';
+import { ascending, descending, encode, type Shape, seeded } from '../../src/otlp/testing/encode.ts';
+import { walkTraces } from '../../src/otlp/traces.ts';
 import { writeAttribute } from '../../src/otlp/write.ts';
 import { createRegistry } from '../../src/service/meter.ts';
 import { Masker } from './mask.ts';
@@ -378,9 +382,66 @@ test('the gate opens for everything that is masked', () => {
           if (masked !== text) expect(masker.text(bytes, 0, bytes.length)).toBe(masked);
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: 5_000, seed: 7 },
     );
   }
+});
+
+test('whatever the order and pieces of fields on the wire, the same is masked and unknown fields stay', async () => {
+  const { pass } = await started({ summary: 'info', blocked_key_patterns: ['^pass'] });
+  const holder = list({ a: `x ${KEY}`, pass: 'y', n: 1, list: [KEY, 'z'], json: `{"api_key":"hunter2hunter2"}` });
+  const whole = {
+    resourceSpans: [
+      {
+        resource: { attributes: holder },
+        scopeSpans: [
+          {
+            scope: { name: 's', attributes: holder },
+            spans: [
+              {
+                traceId: '1'.repeat(32),
+                spanId: '2'.repeat(16),
+                name: 'n',
+                attributes: holder,
+                events: [{ name: 'e', attributes: holder }],
+                status: { code: 2, message: KEY },
+              },
+            ],
+          },
+        ],
+      },
+    ],
+  };
+  const masked = async (shape: Shape) => {
+    const after = await pass(encode('ExportTraceServiceRequest', whole, shape));
+    const shown = spanReader().at(walkTraces(after, compileKeys([], [], [])), 0);
+    const events = shown.events().map(({ attributes: own }) => sorted(own));
+    return {
+      resource: sorted(shown.resource()),
+      scope: sorted(shown.scopeAttributes()),
+      own: sorted(shown.attributes()),
+      events,
+      status: shown.statusMessage(),
+    };
+  };
+  const sorted = (map: ReadonlyMap<string, unknown>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
+  const expected = await masked(ascending);
+  expect(JSON.stringify(expected)).not.toMatch(/sk-|hunter/);
+  expect(expected.own).toEqual([
+    ['a', 'x [key]'],
+    ['json', '{"api_key":"[secret]"}'],
+    ['list', ['[key]', 'z']],
+    ['n', 1],
+    ['pass', '****'],
+    ['redaction.masked.count', 5],
+  ]);
+  for (let seed = 1; seed <= 20; seed++) {
+    const shape: Shape = { order: 'shuffled', split: true, padding: 2, random: seeded(seed) };
+    const { own, events, status } = await masked(shape);
+    expect([own, events, status]).toEqual([expected.own, expected.events, expected.status]);
+  }
+  const { own, events, resource, scope } = await masked(descending);
+  expect([own, events, resource, scope]).toEqual([expected.own, expected.events, expected.resource, expected.scope]);
 });
 
 test('what holds nothing to mask is the same batch', async () => {
