@@ -108,12 +108,13 @@ export function needsBaseline(failOn: FailOn): boolean {
   return failOn.startsWith('new') || failOn === 'any-change';
 }
 
-/** Whether this one fails the run. `new-high`: it is high now, and was not there or less severe before. */
+/** Whether this one fails the run. `new-high`: it is at least high now, and was not there or less severe before. */
 export function fails(failOn: FailOn, { state, before, now }: Difference): boolean {
   if (failOn === 'never') return false;
   if (failOn === 'any-change') return state !== 'same';
   if (now === undefined) return false;
   const least = severityScore((failOn.replace(/^new-?/, '') || 'low') as Severity);
-  if (severityScore(now.worst.severity) < least) return false;
-  return !needsBaseline(failOn) || before === undefined || severityScore(before.worst.severity) < least;
+  const severity = severityScore(now.worst.severity);
+  if (severity < least) return false;
+  return !needsBaseline(failOn) || before === undefined || severityScore(before.worst.severity) < severity;
 }
