@@ -17,7 +17,9 @@ import { factory as healthCheck } from '../extensions/health_check/health_check.
 import { factory as settings } from '../extensions/settings/settings.ts';
 import { factory as batch } from '../processors/batch/batch.ts';
 import { detectFactory } from '../processors/detect/detect.ts';
+import { factory as genaiNormalizer } from '../processors/genai_normalizer/genai_normalizer.ts';
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
+import { factory as redact } from '../processors/redact/redact.ts';
 import { factory as fileReceiver } from '../receivers/file/file.ts';
 import { managedAgentsFactory } from '../receivers/managed_agents/managed_agents.ts';
 import { n8nFactory } from '../receivers/n8n/n8n.ts';
@@ -49,6 +51,8 @@ export const factories: readonly AnyFactory[] = [
   fileReceiver,
   webhookFactory(shippedDetectors),
   memoryLimiter,
+  redact,
+  genaiNormalizer,
   detect,
   batch,
   otlpHttp,

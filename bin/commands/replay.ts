@@ -6,9 +6,8 @@ import { parse as parseYaml } from 'yaml';
 import { readOwn, withOwn } from '../../processors/detect/own.ts';
 import { isEventStream, serverSentEvents } from '../../receivers/webhook/sse.ts';
 import { blame, blameRecord } from '../../src/detector/blame/blame.ts';
-import type { Severity } from '../../src/detector/detector.ts';
 import { detectionRecord } from '../../src/detector/emit.ts';
-import { severityScore } from '../../src/detector/finding.ts';
+import type { Finding } from '../../src/detector/finding.ts';
 import type { ActiveDetector } from '../../src/detector/fold.ts';
 import { activate, type DetectorConfig } from '../../src/detector/options.ts';
 import { stepRecord } from '../../src/dialects/record.ts';
@@ -18,19 +17,26 @@ import { redact } from '../../src/text/redact.ts';
 import { shippedDetectors } from '../detectors.ts';
 import { formats, streamOf, streams } from '../formats.ts';
 import { bodiesOf, MAX_BYTES, type PlayedBodies, payloadsOf, playBodies } from '../play.ts';
-import { embeddingTable } from '../shipped.ts';
+import { type Baseline, type RunRecord, readBaseline, runRecord, warnings } from '../replay/baseline.ts';
+import { type DetectIn, detectIn } from '../replay/detect-in.ts';
+import { type Detection, differences, type FailOn, fails, failures, mattersOf, needsBaseline } from '../replay/diff.ts';
+import { annotations, markdown, table, tellGithub } from '../replay/report.ts';
+import { embeddingTable, version } from '../shipped.ts';
 import { timeDetectors } from '../timing.ts';
 
 interface ReplayOptions {
   readonly format: string;
+  readonly config?: readonly string[];
   readonly detector?: readonly string[];
   readonly set?: readonly string[];
   readonly rules?: readonly string[];
   readonly detectorFile?: readonly string[];
   readonly embedding?: boolean;
   readonly blame?: boolean;
-  readonly failOn: Severity | 'never';
-  readonly output: 'pretty' | 'jsonl' | 'steps';
+  readonly diff?: string;
+  /** Default: `new` with `diff`, else `never`. */
+  readonly failOn?: FailOn;
+  readonly output: 'pretty' | 'jsonl' | 'steps' | 'markdown' | 'github';
   readonly timing?: boolean;
 }
 
@@ -42,38 +48,63 @@ export function register(program: Command): void {
     .description('Play recorded runs through the detectors and print what they find.')
     .argument('<file...>', 'OTLP/JSON documents or webhook bodies of frameworks, also as JSON lines, .gz too')
     .addOption(new Option('--format <name>', 'what the files hold').choices(['auto', ...Object.keys(formats)]).default('auto'))
+    .option('-c, --config <source>', 'as run takes it: the options of its detect processor, emit_above among them', collect)
     .option('--detector <id>', 'run only this detector (repeatable)', collect)
     .option('--set <path=value>', 'set a detector option, e.g. loop.min_repeats=5 (repeatable)', collect)
     .option('--rules <file>', 'also rules of your own (repeatable)', collect)
     .option('--detector-file <file>', 'also detectors of your own, in a module (repeatable)', collect)
     .option('--no-embedding', 'without the table of embeddings: words decide alone')
     .option('--blame', 'say for every trace which agent and step made it go wrong')
+    .option('--diff <baseline>', 'compare with what an earlier --output jsonl printed')
     .addOption(
-      new Option('--fail-on <severity>', 'exit 1 if a finding is at least this severe')
-        .choices(['low', 'medium', 'high', 'critical', 'never'])
-        .default('never'),
+      new Option(
+        '--fail-on <what>',
+        'exit 1 if a finding is at least this severe; with --diff new-<severity> = only what was not there or less severe, any-change = whatever differs (default: new with --diff, else never)',
+      ).choices(failures),
     )
-    .addOption(new Option('--output <kind>', 'what to print').choices(['pretty', 'jsonl', 'steps']).default('pretty'))
+    .addOption(
+      new Option(
+        '--output <kind>',
+        'what to print; github = annotations, and the summary and outputs of the step where GITHUB_STEP_SUMMARY and GITHUB_OUTPUT are set',
+      )
+        .choices(['pretty', 'jsonl', 'steps', 'markdown', 'github'])
+        .default('pretty'),
+    )
     .option('--timing', 'jsonl: what each detector cost, one line of kind timing a file')
     .addHelpText(
       'after',
-      '\nExamples:\n  misstep replay trace.json\n  misstep replay --output jsonl --blame runs/*.json.gz > findings.jsonl\n  misstep replay --detector loop --set loop.min_repeats=3 --fail-on high trace.json\n',
+      '\nExamples:\n  misstep replay trace.json\n  misstep replay --output jsonl --blame runs/*.json.gz > findings.jsonl\n  misstep replay --detector loop --set loop.min_repeats=3 --fail-on high trace.json\n  misstep replay --diff baseline.jsonl --fail-on new-high runs/*.json\n\nFindings of two runs are the same if detector, message and agent are; how often they come up is compared apart.\nExit codes: 0; 1 by --fail-on; 2 a file, the baseline or an option is wrong.\n',
     )
     .action(async (files: string[], options: ReplayOptions) => {
       process.exitCode = await replay(files, options);
     });
 }
 
-/** Exit code: 0, 1 if a finding reaches `--fail-on`, 2 if a file cannot be read or an option is wrong. */
+/** Exit code: 0, 1 by `--fail-on`, 2 if a file or the baseline cannot be read or an option is wrong. */
 export async function replay(files: readonly string[], options: ReplayOptions): Promise<number> {
-  const chosen = configured(options);
+  const base = options.config && (await detectIn(options.config));
+  for (const problem of base?.problems ?? []) notice(problem);
+  if (base !== undefined && base.found === undefined) return 2;
+  const chosen = configured(options, 'replay', base?.found);
   if (!chosen) return 2;
-  provideEmbedding(options.embedding === false ? undefined : embeddingTable);
+  const failOn = options.failOn ?? (options.diff === undefined ? 'never' : 'new');
+  if (options.diff === undefined && needsBaseline(failOn)) {
+    notice(`--fail-on ${failOn}: nothing to compare with. Give --diff <baseline>.`);
+    return 2;
+  }
+  const embedding = options.embedding !== false && base?.found?.embedding !== false;
+  const run = runRecord(version(), chosen, embedding, base?.found?.emit_above);
+  const baseline = options.diff === undefined ? undefined : await baselineFor(options.diff, run);
+  if (options.diff !== undefined && baseline === undefined) return 2;
+  provideEmbedding(embedding ? embeddingTable : undefined);
+  if (options.output === 'jsonl') line(run);
   let code = 0;
-  let worst = 0;
+  const found: Detection[] = [];
+  const blind = new Set<string>();
   for (const file of files) {
     const timed = options.timing ? timeDetectors(chosen) : undefined;
-    const played = await play(file, timed?.detectors ?? chosen, options.format);
+    const all = await play(file, timed?.detectors ?? chosen, options.format);
+    const played = base?.found === undefined ? all : { ...all, findings: all.findings.filter(handedOn(chosen, base.found)) };
     for (const told of played.told) notice(`${file}: ${told}`);
     for (const problem of played.problems) notice(`${file}: ${problem}`);
     if (played.broken) code = 2;
@@ -82,10 +113,39 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
       for (const [detector, us] of timed.microseconds())
         line({ kind: 'timing', source: file, detector, steps: played.steps.length, us: Math.round(us) });
     }
-    for (const { severity } of played.findings) worst = Math.max(worst, severityScore(severity));
+    for (const finding of played.findings) found.push(detectionRecord(finding, file) as unknown as Detection);
+    for (const { detector, outcome } of played.coverage) if (outcome === 'insufficient_data') blind.add(detector.meta.id);
   }
-  if (code === 0 && options.failOn !== 'never' && worst >= severityScore(options.failOn)) return 1;
-  return code;
+  const all = differences(baseline && mattersOf(baseline.detections), mattersOf(found), blind);
+  if (options.output === 'markdown') process.stdout.write(markdown(all));
+  else if (options.output === 'github') {
+    process.stdout.write(annotations(all));
+    tellGithub(all, process.env);
+  } else if (baseline !== undefined && options.output === 'pretty') {
+    process.stdout.write(table(all, process.stdout.isTTY && !process.env['NO_COLOR']));
+  } else if (baseline !== undefined && options.output === 'jsonl') {
+    for (const { state, fingerprint, before, now, blind: unseen } of all)
+      line({ kind: 'difference', state, fingerprint, before: before ?? null, now: now ?? null, blind: unseen });
+  }
+  return code === 0 && all.some((one) => fails(failOn, one)) ? 1 : code;
+}
+
+/** As `detect` does it. Without a configuration all findings are shown, whatever their confidence. */
+function handedOn(chosen: readonly ActiveDetector[], { emit_above }: DetectIn): (finding: Finding) => boolean {
+  const least = new Map(chosen.map(({ detector, emit }) => [detector.meta.id as string, emit?.above]));
+  return ({ detector, confidence }) => confidence >= (least.get(detector) ?? emit_above);
+}
+
+/** `undefined` when it cannot be read, which was said. */
+async function baselineFor(file: string, run: RunRecord): Promise<Baseline | undefined> {
+  try {
+    const baseline = await readBaseline(file);
+    for (const warning of warnings(baseline.run, run)) notice(`--diff ${file}: ${warning}`);
+    return baseline;
+  } catch (error) {
+    notice(`--diff ${file}: ${reason(error)}`);
+    return undefined;
+  }
 }
 
 export interface Played extends Omit<PlayedBodies, 'error'> {
@@ -117,8 +177,9 @@ function reason(error: unknown): string {
 export function configured(
   options: Pick<ReplayOptions, 'set' | 'detector' | 'rules' | 'detectorFile'>,
   command = 'replay',
+  base?: DetectIn,
 ): ReturnType<typeof activate>['active'] | undefined {
-  const config: Record<string, Record<string, unknown>> = {};
+  const config: Record<string, Readonly<Record<string, unknown>> | null> = { ...base?.detectors };
   const problems: string[] = [];
   for (const one of options.set ?? []) {
     // As `run` takes it, or short.
@@ -137,6 +198,7 @@ export function configured(
   );
   const { active, problems: wrong } = activate(withOwn(shippedDetectors, own), {
     ...(options.detector ? { only: options.detector } : {}),
+    ...(base ? { tiers: base.tiers } : {}),
     detectors: config as DetectorConfig,
   });
   for (const { path, message } of wrong)
@@ -207,6 +269,7 @@ function wholeDocument(file: string, text: string): unknown {
 }
 
 function print(file: string, options: ReplayOptions, { findings, coverage, steps }: Played): void {
+  if (options.output === 'markdown' || options.output === 'github') return;
   if (options.output === 'steps') {
     for (const step of steps) line(stepRecord(step, file));
     return;

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { fingerprintOf, type IncidentNote, stateOf } from './incidents.ts';
+import { fingerprintOf } from '../../src/detector/finding.ts';
+import { type IncidentNote, stateOf } from './incidents.ts';
 import { ranked } from './review.ts';
 
 test('a fingerprint is of detector, message and agent, and of nothing else', () => {

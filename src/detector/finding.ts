@@ -46,6 +46,20 @@ export function findingId(tenant: string, detector: string, message: string, win
   return hash.digest('hex').slice(0, 32);
 }
 
+/** What findings of one matter share: the same message about the same agent. */
+export interface Matter {
+  readonly detector: string;
+  readonly message: string;
+  readonly agent: string | null;
+}
+
+/** 16 hex digits: SHA-256 of detector, message and agent. The same in every sidecar, every run and after every restart. */
+export function fingerprintOf({ detector, message, agent }: Matter): string {
+  const hash = createHash('sha256');
+  for (const part of [detector, message, agent ?? '']) hash.update(`${part.length}:${part};`);
+  return hash.digest('hex').slice(0, 16);
+}
+
 /** Short hash of the options in force, so that findings of two configurations can be told apart. */
 export function configHash(meta: DetectorMeta, options: unknown): string {
   return createHash('sha256')

@@ -111,6 +111,24 @@ function decodeKeyValue(buffer: Buffer, from: number, end: number, depth: number
   return [key, pieces === 1 ? decodeValue(buffer, start, stop, depth) : decodeSplitValue(buffer, from, end, depth)];
 }
 
+/** The key of the KeyValue in [from, end), and in how many pieces its value comes. */
+export function keyOf(body: Buffer, from: number, end: number): { readonly key: string; readonly values: number } {
+  let key = '';
+  let values = 0;
+  let at = from;
+  while (at < end) {
+    const field = tag(body, at, end);
+    if (field === 10) {
+      at = lengthEnd(body, cursor.at, end);
+      key = textAt(body, cursor.at, at);
+    } else {
+      at = skip(body, cursor.at, end, field);
+      if (field === 18) values++;
+    }
+  }
+  return { key, values };
+}
+
 /** The value of a KeyValue in [from, end) whose AnyValue comes in several pieces: protobuf merges them. */
 export function decodeSplitValue(buffer: Buffer, from: number, end: number, depth: number): Value {
   const whole = gather(buffer, from, end, 18);

@@ -4,7 +4,8 @@
  * request and the next level in field 2 of each. A group's own fields (resource, scope, schema URL,
  * unknown ones) go byte for byte into every part that has an item of it, ahead of its items.
  */
-import { cursor, LENGTH, lengthEnd, putVarint, skip, tag, varintSize } from './wire.ts';
+import { Piece } from './piece.ts';
+import { cursor, lengthEnd, skip, tag } from './wire.ts';
 
 /** Offsets in wire order. Flat, because a request may have a million items. */
 export interface Layout {
@@ -89,47 +90,9 @@ function resourceOf({ scopes }: Layout, scope: number): number {
   return scopes.rows[scope * GROUP.width + GROUP.parent] as number;
 }
 
-/** Output in the making. The last range of the body is held back, so that ranges that touch become one chunk. */
-class Piece {
-  readonly chunks: Uint8Array[] = [];
-  length = 0;
-  private readonly body: Uint8Array;
-  private from = 0;
-  private to = 0;
-
-  constructor(body: Uint8Array) {
-    this.body = body;
-  }
-
-  add(from: number, to: number): void {
-    this.length += to - from;
-    if (this.to !== from) {
-      this.flush();
-      this.from = from;
-    }
-    this.to = to;
-  }
-
-  addOwn({ rows, own }: Groups, row: number): void {
-    const end = rows[(row + 1) * GROUP.width + GROUP.own] ?? own.length;
-    for (let i = rows[row * GROUP.width + GROUP.own] as number; i < end; i += 2) this.add(own[i] as number, own[i + 1] as number);
-  }
-
-  addFramed(field: number, content: Piece): void {
-    this.flush();
-    content.flush();
-    const head = new Uint8Array(1 + varintSize(content.length));
-    head[0] = (field << 3) | LENGTH;
-    putVarint(head, 1, content.length);
-    this.chunks.push(head);
-    for (const chunk of content.chunks) this.chunks.push(chunk);
-    this.length += head.length + content.length;
-  }
-
-  flush(): void {
-    if (this.to > this.from) this.chunks.push(this.body.subarray(this.from, this.to));
-    this.from = this.to = 0;
-  }
+function addOwn(piece: Piece, { rows, own }: Groups, row: number): void {
+  const end = rows[(row + 1) * GROUP.width + GROUP.own] ?? own.length;
+  for (let i = rows[row * GROUP.width + GROUP.own] as number; i < end; i += 2) piece.add(own[i] as number, own[i + 1] as number);
 }
 
 /**
@@ -152,14 +115,14 @@ export function project(layout: Layout, first: number, last: number, keep: (item
         if (!keep(item)) continue;
         if (!inScope) {
           inScope = new Piece(body);
-          inScope.addOwn(scopes, scope);
+          addOwn(inScope, scopes, scope);
         }
         inScope.add(items[item * ITEM.width + ITEM.tag] as number, items[item * ITEM.width + ITEM.end] as number);
       }
       if (!inScope) continue;
       if (!inResource) {
         inResource = new Piece(body);
-        inResource.addOwn(resources, resource);
+        addOwn(inResource, resources, resource);
       }
       inResource.addFramed(2, inScope);
     }

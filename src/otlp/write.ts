@@ -77,8 +77,12 @@ export function writeTraces(groups: readonly SpanGroup[]): Uint8Array {
 
 /** A tagged `Span.attributes` field, for `SpanEdit.append`. */
 export function writeSpanAttribute(key: string, value: Value | Double): Uint8Array {
+  return writeAttribute(74, key, value);
+}
+/** A KeyValue field with this tag. */
+export function writeAttribute(tag: number, key: string, value: Value | Double): Uint8Array {
   const writer = protobuf.Writer.create();
-  writeKeyValue(writer, 74, key, value);
+  writeKeyValue(writer, tag, key, value);
   return writer.finish();
 }
 /** A tagged `Span.events` field, for `SpanEdit.append`. */

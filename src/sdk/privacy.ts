@@ -4,51 +4,23 @@
  */
 import { createHmac, randomBytes } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import { replaceSecrets } from '../text/redact.ts';
+import { findPersonal, type PersonalMatch, replacePersonal } from '../text/personal.ts';
 
-/** What was found, and where: `text.slice(start, end)` is `value`. */
-export interface PIIMatch {
-  readonly kind: string;
-  readonly value: string;
-  readonly start: number;
-  readonly end: number;
-}
+export type PIIMatch = PersonalMatch;
 
 /** The longest text that is looked at; a longer one is refused, not cut: what is not looked at must not be handed on. */
 const MAX_CHARS = 100_000;
-/** E.164: a plus, then 8 to 15 digits in groups. Without the plus any number would be one. */
-const phonePattern = /(?<![\w+])\+[1-9](?:[ ().-]{0,2}\d){7,14}(?!\d)/g;
-/** Areas 000, 666 and 9xx, groups 00 and serials 0000 were never given out. */
-const ssnPattern = /(?<![\w-])(?!000|666|9\d\d)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])/g;
 
-function replaced(text: string, put: (kind: string, value: string) => string): string {
+function bounded(text: string): string {
   if (text.length > MAX_CHARS)
     throw new RangeError(`text: at most ${MAX_CHARS} characters, got ${text.length}. Give it in parts.`);
-  return replaceSecrets(text, put)
-    .replace(phonePattern, (match) => put('phone', match))
-    .replace(ssnPattern, (match) => put('ssn', match));
+  return text;
 }
-
-/** Marks a place while the text is searched: a private-use character within brackets, which no rule takes for a value. */
-const MARK = '\u{F8FF}';
-const markPattern = new RegExp(`\\[${MARK}(\\d+)\\]`, 'g');
 
 export class PIIDetector {
   /** In order. Throws a RangeError for more than 100,000 characters. Text that holds U+F8FF is searched as if it held none. */
   detect(text: string): readonly PIIMatch[] {
-    const found: { readonly kind: string; readonly value: string }[] = [];
-    const marked = replaced(text.replaceAll(MARK, '?'), (kind, value) => `[${MARK}${found.push({ kind, value }) - 1}]`);
-    const matches: PIIMatch[] = [];
-    let shift = 0;
-    for (const { 0: mark, 1: place, index } of marked.matchAll(markPattern)) {
-      const { kind, value } = found[Number(place)] as { kind: string; value: string };
-      // A value in which an earlier rule had found something, is found whole.
-      const whole = value.replace(markPattern, (_, inner: string) => (found[Number(inner)] as { value: string }).value);
-      const start = index + shift;
-      matches.push({ kind, value: whole, start, end: start + whole.length });
-      shift += whole.length - mark.length;
-    }
-    return matches;
+    return findPersonal(bounded(text));
   }
 
   has(text: string): boolean {
@@ -57,7 +29,7 @@ export class PIIDetector {
 
   /** The text with `[kind]` in the place of each. */
   redact(text: string): string {
-    return replaced(text, (kind) => `[${kind}]`);
+    return replacePersonal(bounded(text), (kind) => `[${kind}]`);
   }
 }
 
@@ -111,7 +83,7 @@ export class Tokenizer {
   }
 
   tokenize(text: string): string {
-    return replaced(text, (kind, found) => {
+    return replacePersonal(bounded(text), (kind, found) => {
       // A value in which an earlier rule had found something.
       const value = this.detokenize(found);
       const token = `[${kind}:${letters(createHmac('sha256', this.key).update(value).digest('hex').slice(0, 16))}]`;

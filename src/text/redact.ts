@@ -98,6 +98,9 @@ const rules: readonly Rule[] = [
 const cardPattern = /(?<![\d.])\d(?:[ -]?\d){12,18}(?![\d.]\d|\d)/g;
 const ibanPattern = /(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Za-z0-9])/g;
 
+/** What is tried, for who must know beforehand whether a text could hold any. */
+export const secretPatterns: readonly RegExp[] = [...rules.map(({ pattern }) => pattern), cardPattern, ibanPattern];
+
 /** The text without what it should not show. */
 export function redact(text: string): string {
   return replaceSecrets(text, (what) => `[${what}]`);

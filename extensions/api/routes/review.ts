@@ -1,8 +1,9 @@
 /** Incidents, and the queue of detections that need a person. */
 import { z } from 'zod';
 import type { IncidentRow, TenantRecords } from '../../../src/component/records.ts';
+import { fingerprintOf } from '../../../src/detector/finding.ts';
 import { inForce } from '../in-force.ts';
-import { fingerprintOf, type IncidentNote, incidentNote, STATES, stateOf } from '../incidents.ts';
+import { type IncidentNote, incidentNote, STATES, stateOf } from '../incidents.ts';
 import { allOf, judge, labelsOf } from '../labels.ts';
 import { notFound } from '../problem.ts';
 import { ranked } from '../review.ts';
