@@ -480,6 +480,7 @@ class Detect implements Component, Consumer {
           detectors: options.detectors as DetectorConfig,
           windows: windowsOf(options, options.workers),
           cooldownMs: options.cooldown,
+          sampled: options.sampled,
           overrunMs: options.overrun,
           embedding: options.embedding,
         },
@@ -531,7 +532,7 @@ class Detect implements Component, Consumer {
     }: DetectOptions) =>
       JSON.stringify([
         ...[workers, deadline, tiers, detectors, idle, grace, lateness, max_age, max_windows, max_bytes],
-        ...[rest.cooldown, rest.overrun, rest.embedding, rest.storage],
+        ...[rest.cooldown, rest.sampled, rest.overrun, rest.embedding, rest.storage],
       ]);
     return of(before) === of(this.options);
   }
@@ -545,6 +546,7 @@ class Detect implements Component, Consumer {
       choice: this.choices,
       windows: windowsOf(options, 1),
       cooldownMs: options.cooldown,
+      sampled: options.sampled,
       now: () => this.steadyNow(),
       monotonic: () => host.clock.monotonic(),
       watch: new Watch({ overrunMs: options.overrun, monotonic: () => host.clock.monotonic() }),
