@@ -71,7 +71,7 @@ const rates = [1_000, 10_000, 100_000, 1_000_000];
 const tiers: Readonly<Record<Tier, string>> = { forward: 'forwarding only', structural: 'tiers 1 and 2', all: 'all tiers' };
 
 function shown(value: number): string {
-  return value.toLocaleString('en-US', { maximumFractionDigits: value < 10 ? 1 : 0 });
+  return value.toLocaleString('en-US', { maximumFractionDigits: value < 1 ? 2 : value < 10 ? 1 : 0 });
 }
 
 export function tables(given: Assumptions): string {
