@@ -165,8 +165,9 @@ describe.runIf(otelcol)('three sidecars behind load_balancing', () => {
     const all = sessions(240, Date.now());
     const { app, kill, spans } = await startSidecars(collectorConfig);
     await send(app, all, 0);
+    const sending = send(app, all, 1);
     const again = await kill(0);
-    await send(app, all, 1);
+    await sending;
     await again();
     const ids = (): Set<string> => new Set(original(spans()).map(({ spanId }) => spanId));
     await until('all spans', () => ids().size >= spansOf(all), 60_000);
