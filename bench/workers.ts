@@ -116,9 +116,10 @@ function poolOf(workers: number, active: readonly ActiveDetector[], storage: Sto
       setup: {
         tiers: [1, 2, 3],
         detectors: {},
-        own: { rules: [], files: [] },
         windows: {},
         cooldownMs: 60_000,
+        own: { rules: [], files: [] },
+        sampled: 'auto',
         overrunMs: 60_000,
         embedding: false,
       },

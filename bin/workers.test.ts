@@ -29,9 +29,10 @@ function poolOf(workers: number, store: WorkerStore | undefined): WorkerPool {
       setup: {
         tiers: [1, 2, 3],
         detectors: {},
-        own: { rules: [], files: [] },
         windows: {},
         cooldownMs: 0,
+        own: { rules: [], files: [] },
+        sampled: 'auto',
         overrunMs: 60_000,
         embedding: false,
       },

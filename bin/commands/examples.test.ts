@@ -34,6 +34,13 @@ describe.skipIf(!existsSync(built))('examples', () => {
     expect([status, stderr]).toEqual([2, expect.stringContaining('api_key')]);
   });
 
+  test.each([1, 2, 3])('load-balancing: sidecar %i is valid, and an address that is none is named', (n) => {
+    const config = file(`examples/load-balancing/misstep-${n}.yaml`);
+    expect(run(['validate', '--config', config]).status).toBe(0);
+    const { status, stderr } = run(['validate', '--config', config], { [`MISSTEP_${n}`]: 'nowhere' });
+    expect([status, stderr]).toEqual([2, expect.stringContaining('must be host:port')]);
+  });
+
   test('cursor: what connect says', () => {
     const { paste } = JSON.parse(run(['connect', 'cursor', '--json']).stdout) as { readonly paste: string };
     expect(JSON.parse(paste)).toEqual(JSON.parse(readFileSync(file('examples/cursor/hooks.json'), 'utf8')));

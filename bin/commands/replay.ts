@@ -191,7 +191,10 @@ export function configured(
     const [, id = '', option = '', text = ''] = match;
     config[id] = { ...config[id], [option]: parsed(text) };
   }
-  const files = { rules: options.rules ?? [], detector_files: options.detectorFile ?? [] };
+  const files = {
+    rules: [...(base?.rules ?? []), ...(options.rules ?? [])],
+    detector_files: [...(base?.detector_files ?? []), ...(options.detectorFile ?? [])],
+  };
   const { own, problems: ownProblems } = readOwn(files, shippedDetectors);
   problems.push(
     ...ownProblems.map(({ path: [kind], message }) => `${kind === 'rules' ? '--rules' : '--detector-file'}: ${message}`),

@@ -3,7 +3,7 @@ import type { DetectOptions } from '../../processors/detect/options.ts';
 import type { DetectorConfig } from '../../src/detector/options.ts';
 import { configure, sourcesOf } from '../configure.ts';
 
-export interface DetectIn extends Pick<DetectOptions, 'tiers' | 'emit_above' | 'embedding'> {
+export interface DetectIn extends Pick<DetectOptions, 'tiers' | 'emit_above' | 'embedding' | 'rules' | 'detector_files'> {
   readonly detectors: DetectorConfig;
 }
 

@@ -493,6 +493,7 @@ class Detect implements Component, Consumer {
           own: this.own,
           windows: windowsOf(options, options.workers),
           cooldownMs: options.cooldown,
+          sampled: options.sampled,
           overrunMs: options.overrun,
           embedding: options.embedding,
         },
@@ -544,7 +545,7 @@ class Detect implements Component, Consumer {
     }: DetectOptions) =>
       JSON.stringify([
         ...[workers, deadline, tiers, detectors, idle, grace, lateness, max_age, max_windows, max_bytes],
-        ...[rest.cooldown, rest.overrun, rest.embedding, rest.storage],
+        ...[rest.cooldown, rest.sampled, rest.overrun, rest.embedding, rest.storage],
       ]);
     return of(before) === of(this.options) && JSON.stringify(own) === JSON.stringify(this.own);
   }
@@ -558,6 +559,7 @@ class Detect implements Component, Consumer {
       choice: this.choices,
       windows: windowsOf(options, 1),
       cooldownMs: options.cooldown,
+      sampled: options.sampled,
       now: () => this.steadyNow(),
       monotonic: () => host.clock.monotonic(),
       watch: new Watch({ overrunMs: options.overrun, monotonic: () => host.clock.monotonic() }),

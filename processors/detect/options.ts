@@ -58,6 +58,12 @@ export function detectOptions(builtIn: readonly ShippedDetector[], threads: bool
         .min(1_048_576)
         .default(defaultWindowOptions.maxTailBytes)
         .describe('Bytes of steps kept for late facts, all windows together.'),
+      sampled: z
+        .enum(['auto', 'no', 'traces', 'spans'])
+        .default('auto')
+        .describe(
+          "What a sampler before misstep leaves out: `traces` whole ones, `spans` single ones, `no` nothing that belongs together. `auto` asks the spans (tracestate `ot=th`, a sampler's attributes). What is not found in a window of which parts may be missing is `insufficient_data: sampled`.",
+        ),
       cooldown: duration('60s').describe('A growing finding is said again after this long at the soonest.'),
       mark_error: z.array(z.string()).default([]).describe('Detectors whose findings set the status of the span to ERROR.'),
       suppress: z.array(suppression).default([]).describe('Findings not to hand on until a date; they are counted.'),
@@ -174,6 +180,7 @@ export interface DetectOptions {
   readonly max_age: number;
   readonly max_windows: number;
   readonly max_bytes: number;
+  readonly sampled: 'auto' | 'no' | 'traces' | 'spans';
   readonly cooldown: number;
   readonly mark_error: readonly string[];
   readonly suppress: readonly Suppression[];

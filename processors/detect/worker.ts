@@ -3,7 +3,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { Choices } from '../../src/detector/choice.ts';
 import type { EndReason, Tier } from '../../src/detector/detector.ts';
 import type { Timing } from '../../src/detector/fold.ts';
-import { type BoundTrace, DetectorHost, type Emission, type HostCounts, noCounts } from '../../src/detector/host.ts';
+import {
+  type BoundTrace,
+  DetectorHost,
+  type Emission,
+  type HostCounts,
+  type HostOptions,
+  noCounts,
+} from '../../src/detector/host.ts';
 import { Journal, type Numbers } from '../../src/detector/journal.ts';
 import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
 import type { Overrides } from '../../src/detector/overrides.ts';
@@ -29,6 +36,7 @@ export interface WorkerSetup {
   readonly own: Own;
   readonly windows: Partial<WindowOptions>;
   readonly cooldownMs: number;
+  readonly sampled: NonNullable<HostOptions['sampled']>;
   readonly overrunMs: number;
   readonly embedding: boolean;
 }
@@ -154,6 +162,7 @@ class Inside {
       choice: this.choice,
       windows: setup.windows,
       cooldownMs: setup.cooldownMs,
+      sampled: setup.sampled,
       now: () => this.nowMs,
       monotonic: () => performance.now(),
       watch: this.watch,

@@ -37,7 +37,8 @@ export function note(line: string): void {
 }
 
 export function absent(name: string): string {
-  return `skipped: no ${name} in ${join(cache, 'bin')}; ../shared/bench/peer/install-peer.sh builds it`;
+  const script = name === 'otelcol-misstep' ? 'scripts/peers/collector/install.sh' : '../shared/bench/peer/install-peer.sh';
+  return `skipped: no ${name} in ${join(cache, 'bin')}; ${script} builds it`;
 }
 
 /** A kept folder for a client's packages; `install` runs if `mark` (its pinned versions) differs from the last time's. */
@@ -80,6 +81,8 @@ export function runAside(
 export interface Running {
   readonly output: () => string;
   stop(): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
 }
 
 /** Starts a process and waits until every port listens. */
@@ -93,7 +96,7 @@ export async function start(
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   child.stderr.on('data', (chunk) => (output += chunk));
-  const running = { output: () => output, stop: () => stop(child) };
+  const running = { output: () => output, stop: () => stop(child), kill: () => stop(child, 'SIGKILL') };
   try {
     await until(`${command} to listen on ${ports.join(', ')}`, async () => {
       if (child.exitCode !== null) throw new Error(`${command} ${args.join(' ')} ended with ${child.exitCode}:\n${output}`);
@@ -122,10 +125,10 @@ export function file(name: string, text: string): string {
   return path;
 }
 
-async function stop(child: ChildProcess): Promise<void> {
+async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  child.kill('SIGTERM');
+  child.kill(signal);
   const hard = setTimeout(() => child.kill('SIGKILL'), 10_000);
   await ended;
   clearTimeout(hard);

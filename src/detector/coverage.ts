@@ -19,7 +19,7 @@ export interface Coverage {
 
 /** `shed`: spans that may have been its own were passed on unread. Of at most `limit` windows. */
 export function* coverageOf(
-  { fold, detectors, missed }: Run,
+  { fold, detectors, missed, sampled, sessionId: runSession }: Run,
   shed: boolean,
   limit = Number.POSITIVE_INFINITY,
 ): Generator<Coverage> {
@@ -32,10 +32,12 @@ export function* coverageOf(
       const active = detectors[i] as ActiveDetector;
       const { detector } = active;
       if (detector.meta.scope !== window.scope) continue;
+      // What keeps or drops whole traces leaves a trace whole, and a run that is one.
+      const parts = sampled === 'spans' || (sampled === 'traces' && window.scope !== 'trace' && runSession !== undefined);
       const { key: windowKey, traceId, sessionId, agent } = window;
       const [outcome, reason]: [Outcome, string?] = failed.has(`${window.key} ${detector.meta.id}`)
         ? ['fail']
-        : outcomeOf(active, window, fold.whyOff(window, i), shed ? 'shed' : missed);
+        : outcomeOf(active, window, fold.whyOff(window, i), shed ? 'shed' : missed, parts);
       yield { detector, outcome, reason, windowKey, traceId, sessionId, agent };
     }
   }
@@ -46,12 +48,14 @@ function outcomeOf(
   window: Window,
   off: ReturnType<Run['fold']['whyOff']>,
   missed: Missed | undefined,
+  sampled: boolean,
 ): [Outcome, string?] {
   if (off === 'failed') return ['error', 'detector failed'];
   if (off === 'overran') return ['error', 'overran'];
   if (off === 'restarted') return ['insufficient_data', 'restarted'];
   if (missed !== undefined) return ['insufficient_data', missed];
   if ((window.seen & WITHOUT_TEXT) !== 0 && readsOnlyText(active)) return ['insufficient_data', 'shed'];
+  if (sampled) return ['insufficient_data', 'sampled'];
   const missing = active.needs & ~window.seen;
   return missing === 0 ? ['pass'] : ['insufficient_data', `no ${factNames(missing).join(', no ')}`];
 }

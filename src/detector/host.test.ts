@@ -51,6 +51,7 @@ interface Span {
   readonly parent?: number;
   readonly at: number;
   readonly trace?: number;
+  readonly traceState?: string;
   readonly attributes: Readonly<Record<string, string>>;
 }
 
@@ -63,10 +64,11 @@ function body(spans: readonly Span[], scope = 'test'): Uint8Array {
         scopeSpans: [
           {
             scope: { name: scope },
-            spans: spans.map(({ id, parent, at, trace = 1, attributes }) => ({
+            spans: spans.map(({ id, parent, at, trace = 1, traceState = '', attributes }) => ({
               traceId: hex(trace, 32),
               spanId: hex(id, 16),
               parentSpanId: parent === undefined ? '' : hex(parent, 16),
+              traceState,
               name: 'x',
               startTimeUnixNano: `${T0 + at}000000`,
               endTimeUnixNano: `${T0 + at + 1}000000`,
@@ -180,6 +182,49 @@ describe('windows', () => {
     expect(coverage.map(({ outcome, reason, agent: name }) => [outcome, reason, name])).toEqual([
       ['insufficient_data', 'no tool.name', 'silent'],
     ]);
+  });
+
+  const whole = activate(
+    [{ detector: defineDetector({ ...thrice, meta: { ...thrice.meta, id: 'whole', scope: 'trace' } }) }],
+    {},
+  ).active;
+  const session = { 'gen_ai.conversation.id': 's' };
+  const th = 'ot=th:c;rv:d29d6a7215ced0';
+  test.each([
+    ['auto', 'ot=th:0', session, ['agent pass', 'trace pass']],
+    ['auto', th, session, ['agent sampled', 'trace pass']],
+    // Nothing says that the trace belongs to others.
+    ['auto', th, {}, ['agent pass', 'trace pass']],
+    ['no', th, session, ['agent pass', 'trace pass']],
+    ['traces', '', session, ['agent sampled', 'trace pass']],
+    ['traces', '', {}, ['agent pass', 'trace pass']],
+    ['spans', '', {}, ['agent sampled', 'trace sampled']],
+  ] as const)('sampled: %s, tracestate %j, attributes %j', (sampled, traceState, attributes, expected) => {
+    const seen: string[] = [];
+    const onCoverage = ({ detector, outcome, reason }: Coverage): void => {
+      seen.push(`${detector.meta.scope} ${reason ?? outcome}`);
+    };
+    const detectors = [...active, ...whole];
+    play([body([{ ...tool(1, 10, attributes), traceState }])], { detectors, sampled, onCoverage });
+    expect(seen.sort()).toEqual(expected);
+    seen.length = 0;
+    // What is found stands.
+    const failing = [tool(1, 10, attributes), { ...tool(2, 20, attributes), traceState }, tool(3, 30, attributes)];
+    expect(play([body(failing)], { detectors, sampled, onCoverage })).toHaveLength(2);
+    expect(seen.sort()).toEqual(['agent fail', 'trace fail']);
+  });
+
+  test('a run that is packed remembers that it was sampled', () => {
+    const seen: (string | undefined)[] = [];
+    let now = T0;
+    const one = host({ now: () => now, windows: { maxUnpacked: 0 }, onCoverage: ({ reason }) => seen.push(reason) });
+    one.process(walkTraces(body([{ ...tool(1, 10, session), traceState: th }]), dialectKeys), 'default');
+    now += 60_000;
+    one.tick(now);
+    one.work(() => false);
+    expect(one.packedRuns).toBe(1);
+    one.end('shutdown');
+    expect(seen).toEqual(['sampled']);
   });
 
   test('claim 9: a detector that takes too long is off for its window, the others go on, and coverage says so', () => {

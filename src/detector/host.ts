@@ -38,6 +38,7 @@ import {
   originOf,
   Run,
   type Said,
+  type Sampled,
   type SavedSaid,
   sessionKey,
   sessionOfKey,
@@ -94,6 +95,8 @@ export interface HostOptions {
   readonly monotonic?: () => number;
   /** Absent: no detector is switched off for the time that it takes; so a replay is the same on any machine. */
   readonly watch?: Watch;
+  /** What a sampler before this process leaves out. `auto`, the default: whole traces, of runs with a span that says so. */
+  readonly sampled?: Sampled | 'auto' | 'no';
   /** A growing finding is said again when it is this much later, or its severity or confidence tier rose, or its window closes. */
   readonly cooldownMs?: number;
   /** Where runs outlive the process. Then whoever takes emissions must call `handed` and `answered`. */
@@ -596,6 +599,7 @@ export class DetectorHost {
   private add(run: Run, step: NormalisedSpan, target: Target): void {
     if (run.seen.size >= this.limits.maxSeen) run.seen.delete(run.seen.values().next().value as string);
     run.seen.add(step.spanId);
+    if (step.sampled && this.options.sampled !== 'no') run.sampled ??= 'traces';
     run.targets.set(step.traceId, target);
     this.note(run, run.resolver.add(step));
     if (step.endMs < run.finalMs) this.counts.late++;
@@ -682,6 +686,7 @@ export class DetectorHost {
     for (const step of old.rows) this.add(run, step, old.targets.get(step.traceId) ?? noTarget);
     for (const link of old.resolver.links()) this.note(run, run.resolver.addLink(...link));
     run.missed ??= old.missed;
+    run.sampled ??= old.sampled;
     for (const id of old.seen) run.seen.add(id);
     if (old.said !== undefined) run.said = new Map([...(run.said ?? []), ...old.said]);
     run.traces.add(traceId);
@@ -711,6 +716,7 @@ export class DetectorHost {
       this.runs.get(key);
       return found;
     }
+    const { sampled } = this.options;
     const id = this.replay?.run ?? this.options.journal?.number() ?? 0;
     const framework = this.options.choice?.frameworkOf(tenant, step);
     const run = new Run(
@@ -721,6 +727,7 @@ export class DetectorHost {
       this.wall() ?? step.startMs,
     );
     run.missed = this.missed.get(key);
+    if (sampled === 'traces' || sampled === 'spans') run.sampled = sampled;
     this.missed.delete(key);
     this.counts.opened++;
     this.runs.set(key, run);

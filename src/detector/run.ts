@@ -47,6 +47,9 @@ export interface Said {
   readonly former: Said | undefined;
 }
 
+/** What a sampler before this process left out: whole traces, or spans one by one. */
+export type Sampled = 'traces' | 'spans';
+
 /** `shed`: the steps did not fit the queue of a worker. `restarted`: they were with a worker that is gone. */
 export type Missed = 'shed' | 'restarted';
 
@@ -140,6 +143,7 @@ export class Run implements RunIdentity, Times, Ledger {
   closed = false;
   /** Why some of its steps were never seen here. */
   missed: Missed | undefined;
+  sampled: Sampled | undefined;
   /** The run of the session that a trace turned out to belong to. */
   movedTo: Run | undefined;
 
@@ -201,6 +205,7 @@ export interface SavedRun {
   readonly touchedMs: number;
   readonly rootMs?: number | undefined;
   readonly missed?: Missed | undefined;
+  readonly sampled?: Sampled | undefined;
 }
 
 /** The run as it stands between two requests. Its kept steps are named by their place in `run.rows`. */
@@ -237,6 +242,7 @@ export function saveRun(run: Run): SavedRun {
     touchedMs,
     rootMs,
     missed: run.missed,
+    sampled: run.sampled,
   };
 }
 
@@ -269,6 +275,7 @@ export function loadRun(
   run.touchedMs = saved.touchedMs;
   run.rootMs = saved.rootMs;
   run.missed = saved.missed;
+  run.sampled = saved.sampled;
   return run;
 }
 

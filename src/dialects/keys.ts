@@ -24,6 +24,9 @@ const setAside = ['gen_ai.prompt.name', 'gen_ai.prompt.version', 'gen_ai.prompt.
 /** What findings write; a span that carries them back is not an agent's for that alone. */
 const findingKeys = ['misstep.detections'];
 
+/** What samplers write: Jaeger's SDKs, Datadog's tracers, Honeycomb's, and programs by hand. */
+const samplingKeys = ['sampler.type', 'sampler.param', '_dd.rule_psr', '_dd.agent_psr', 'SampleRate', 'sampling.probability'];
+
 export const fieldNames = Object.keys(fields) as readonly Field[];
 
 const guardNames = Object.keys(guards);
@@ -41,6 +44,7 @@ const named = [
   ...callKeys,
   ...setAside,
   ...findingKeys,
+  ...samplingKeys,
 ];
 
 export const dialectKeys: KeyTable = compileKeys(
@@ -116,9 +120,16 @@ export const strong: Uint8Array = (() => {
   const marks = new Uint8Array(rows).fill(1);
   for (const { key, guard } of aliases) if (guard !== undefined) marks[rowId(key)] = 0;
   for (const key of weakKeys) marks[rowId(key)] = 0;
-  for (const key of [...setAside, ...findingKeys, 'sdk_span_type']) marks[rowId(key)] = 0;
+  for (const key of [...setAside, ...findingKeys, ...samplingKeys, 'sdk_span_type']) marks[rowId(key)] = 0;
   // A bare name that is guarded in one field and open in another counts where it is open.
   for (const { key, guard } of aliases) if (guard === undefined && !weakKeys.includes(key)) marks[rowId(key)] = 1;
+  return marks;
+})();
+
+/** 1 for rows that a sampler writes. */
+export const samplingMark: Uint8Array = (() => {
+  const marks = new Uint8Array(rows);
+  for (const key of samplingKeys) marks[rowId(key)] = 1;
   return marks;
 })();
 

@@ -6,6 +6,7 @@ import { type Json, member, read } from './json.ts';
 import { fieldIndex as at, exclusiveRow, modelMark, rowId, strong } from './keys.ts';
 import type { KindValue } from './kinds.ts';
 import { bestRow, factsOf, namedKind, type Pass, pass, pick, present, statedKind, vocabulariesOf } from './pass.ts';
+import { saysSampled } from './sampling.ts';
 import { bit, type LightFacts, type NormalisedSpan as Normalised, SpanStep } from './span.ts';
 import { amount, amountIn, finishReasons, label, providerName, toolName, unquoted } from './values.ts';
 
@@ -121,6 +122,7 @@ function lightFacts(reader: SpanReader, seen: Pass, kind: StepKind, name: string
     callId: kind === 'tool' || present(at.callId) ? pick(reader, at.callId, guards, label) : undefined,
     // ADK adds a span that merges the answers of parallel calls.
     rollup: kind === 'tool' && name.endsWith('(merged)'),
+    sampled: saysSampled(reader),
   };
 }
 

@@ -68,10 +68,13 @@ export interface LightFacts {
   readonly reportedTool: string | undefined;
   readonly callId: string | undefined;
   readonly rollup: boolean;
+  readonly sampled: boolean;
 }
 
 /** A step with what only the window's bookkeeping may touch. */
 export interface NormalisedSpan extends Step {
+  /** Its span says that others like it were not kept. */
+  readonly sampled: boolean;
   /** Copies what lazy getters need, so that the request body is not pinned: call when the step outlives the request. */
   detach(): void;
   /** The step is final and will not be folded again: only its light facts stay, heavy ones read as absent. */
@@ -277,6 +280,10 @@ export class SpanStep implements NormalisedSpan {
   get sessionId(): string | undefined {
     return this.light.sessionId ?? this.traceSession;
   }
+  get sampled(): boolean {
+    return this.light.sampled;
+  }
+
   get rollup(): boolean {
     return this.light.rollup || this.wraps;
   }
