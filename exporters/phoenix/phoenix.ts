@@ -41,7 +41,7 @@ type Options = z.output<typeof options>;
 export const factory: ExporterFactory<typeof options> = {
   kind: 'exporter',
   type: 'phoenix',
-  stability: 'development',
+  stability: 'alpha',
   summary: 'Puts findings into Phoenix as annotations of the span they are about.',
   signals: ['logs'],
   options,
