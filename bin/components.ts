@@ -2,11 +2,14 @@
 import { factory as agentEvents } from '../connectors/agent_events/agent_events.ts';
 import { factory as detections } from '../connectors/detections/detections.ts';
 import { factory as forward } from '../connectors/forward/forward.ts';
+import { factory as datadog } from '../exporters/datadog/datadog.ts';
 import { factory as debug } from '../exporters/debug/debug.ts';
 import { factory as fileExporter } from '../exporters/file/file.ts';
+import { factory as langfuse } from '../exporters/langfuse/langfuse.ts';
 import { factory as nop } from '../exporters/nop/nop.ts';
 import { factory as otlpGrpc } from '../exporters/otlp_grpc/otlp_grpc.ts';
 import { factory as otlpHttp } from '../exporters/otlp_http/otlp_http.ts';
+import { factory as phoenix } from '../exporters/phoenix/phoenix.ts';
 import { factory as store } from '../exporters/store/store.ts';
 import { apiFactory } from '../extensions/api/api.ts';
 import { factory as basicAuth } from '../extensions/basicauth/basicauth.ts';
@@ -61,6 +64,9 @@ export const factories: readonly AnyFactory[] = [
   fileExporter,
   nop,
   store,
+  datadog,
+  langfuse,
+  phoenix,
   forward,
   agentEvents,
   detections,

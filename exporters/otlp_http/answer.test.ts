@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
+import { retryAfterMs } from '../../src/component/retry.ts';
 import { writeResponse, writeStatus } from '../../src/otlp/requests.ts';
-import { type Answer, outcomeOf, retryAfterMs } from './answer.ts';
+import { type Answer, outcomeOf } from './answer.ts';
 
 const now = Date.UTC(2026, 10, 24, 12, 0, 0);
 const answer = (status: number, more: Partial<Answer> = {}): Answer => ({

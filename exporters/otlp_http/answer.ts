@@ -1,6 +1,6 @@
 /** What an HTTP answer means for the request (OTLP specification, "OTLP/HTTP Response"). */
 import type { Signal } from '../../src/batch/batch.ts';
-import type { Outcome } from '../../src/component/retry.ts';
+import { type Outcome, retryAfterMs } from '../../src/component/retry.ts';
 import { type PartialSuccess, readResponse, readStatus } from '../../src/otlp/requests.ts';
 
 export interface Answer {
@@ -34,17 +34,6 @@ export function outcomeOf(signal: Signal, answer: Answer, now: number): Outcome 
     default:
       return { kind: 'permanent', message, status: codes[status] ?? 13 };
   }
-}
-
-/** Longest wait that a backend may ask for: an hour. A date far off would hold the queue for ever. */
-const MAX_RETRY_AFTER_MS = 3_600_000;
-
-/** Retry-After: seconds or an HTTP date. 0 if absent, past or unreadable. */
-export function retryAfterMs(header: string | undefined, now: number): number {
-  if (header === undefined) return 0;
-  const seconds = Number(header);
-  const ms = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(header) - now;
-  return ms > 0 ? Math.min(ms, MAX_RETRY_AFTER_MS) : 0;
 }
 
 function isJson(answer: Answer): boolean {

@@ -5,26 +5,25 @@
 import { z } from 'zod';
 import { retryOnFailure, sendingQueue } from '../../config/queue.ts';
 import type { Batch } from '../../src/batch/batch.ts';
-import type { Component, Consumer, Counter, ExporterFactory, ExporterHints, Host } from '../../src/component/component.ts';
-import { Permanent, Refused } from '../../src/component/component.ts';
+import { type ExporterFactory, Permanent } from '../../src/component/component.ts';
 import type { Transport } from '../../src/component/delivery.ts';
 import { type Records, recordsOf } from '../../src/component/records.ts';
 import type { Outcome } from '../../src/component/retry.ts';
 import { createSender } from '../../src/component/sender.ts';
+import { sparing, whenFull } from '../../src/component/spare.ts';
 
 const options = z.strictObject({
   database: z.string().min(1).default('database').describe('The extension that keeps the records.'),
-  when_full: z
-    .enum(['drop', 'refuse'])
-    .default('drop')
-    .describe(
-      'What becomes of spans while the queue is full: `drop` forwards them elsewhere without keeping them here, counted; `refuse` makes the sender wait.',
-    ),
+  when_full: whenFull('spans'),
   // One writer: requests of one database wait for each other anyway, and larger transactions are cheaper.
   sending_queue: sendingQueue().prefault({ num_consumers: 1, batch: { min_size: 1_000, flush_timeout: '200ms' } }),
   retry_on_failure: retryOnFailure(),
 });
-type Options = z.output<typeof options>;
+
+const NOT_KEPT = {
+  name: 'misstep_store_not_kept_spans',
+  help: 'Spans that found the queue full: forwarded elsewhere, not in the database.',
+};
 
 export const factory: ExporterFactory<typeof options> = {
   kind: 'exporter',
@@ -33,43 +32,14 @@ export const factory: ExporterFactory<typeof options> = {
   summary: 'Keeps steps, traces and detections in a database, for the API.',
   signals: ['traces'],
   options,
-  create: (id, value, hints) => new Store(id, value, hints),
+  create: (id, value, hints) =>
+    sparing(
+      id,
+      value.when_full,
+      NOT_KEPT,
+      createSender(id, value, hints, (host) => toDatabase(recordsOf(value.database, host.extension(value.database)))),
+    ),
 };
-
-class Store implements Component, Consumer {
-  private readonly id: string;
-  private readonly options: Options;
-  private readonly sender: Component & Consumer;
-  private notKept: Counter | undefined;
-
-  constructor(id: string, value: Options, hints: ExporterHints) {
-    this.id = id;
-    this.options = value;
-    this.sender = createSender(id, value, hints, (host) => toDatabase(recordsOf(value.database, host.extension(value.database))));
-  }
-
-  async start(host: Host): Promise<void> {
-    await this.sender.start(host);
-    this.notKept = host.meter.counter(
-      'misstep_store_not_kept_spans',
-      { exporter: this.id },
-      'Spans that found the queue full: forwarded elsewhere, not in the database.',
-    );
-  }
-
-  consume(batch: Batch): Promise<void> | undefined {
-    const answer = this.sender.consume(batch);
-    if (this.options.when_full === 'refuse') return answer;
-    return answer?.catch((error: unknown) => {
-      if (!(error instanceof Refused) || error.reason === 'shutdown') throw error;
-      this.notKept?.add(batch.items);
-    });
-  }
-
-  shutdown(signal: AbortSignal): Promise<void> {
-    return this.sender.shutdown(signal);
-  }
-}
 
 function toDatabase(records: Records): Transport {
   const underWay = new Set<(outcome: Outcome) => void>();

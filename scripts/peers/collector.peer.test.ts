@@ -241,6 +241,45 @@ service:
   );
 });
 
+describe.runIf(otelcol)('docs/backends/collector.md', () => {
+  test('a tail sampler behind misstep keeps the trace with findings and lets the other go', async () => {
+    const [app, , sampler, , backGrpc, backHttp] = await six();
+    const spans = await startCollectorBackend(backGrpc, backHttp);
+    const page = readFileSync(join(root, 'docs/backends/collector.md'), 'utf8');
+    // As on the page, but for the addresses, the wait and the share of the others.
+    const collector = (/^```yml\n(.*?)^```$/ms.exec(page)?.[1] ?? '')
+      .replace('127.0.0.1:4337', `127.0.0.1:${sampler}`)
+      .replace('127.0.0.1:14317', `127.0.0.1:${backGrpc}`)
+      .replace('decision_wait: 30s', 'decision_wait: 1s')
+      .replace('sampling_percentage: 10', 'sampling_percentage: 0')
+      .concat('  telemetry: {metrics: {level: none}}\n');
+    running.push(await start(otelcol as string, ['--config', file('sampler.yaml', collector)], [sampler]));
+    const own = `
+receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:${app}"}}}}
+processors: {detect: }
+exporters: {otlp_grpc: {endpoint: "127.0.0.1:${sampler}", tls: {insecure: true}}}
+service:
+  pipelines: {traces: {receivers: [otlp], processors: [detect], exporters: [otlp_grpc]}}
+  telemetry: {metrics: {level: none}}
+`;
+    running.push(await startMisstep(file('misstep.yaml', own), [app]));
+    const healthy = demoRun(5);
+    // The first spans of the run: nothing has gone wrong yet.
+    for (const request of healthy.perSpan.slice(0, 2)) await post(app, request);
+    const failing = demoRun(6);
+    await post(app, failing.whole);
+    const last = demoRun(7);
+    await until(
+      'the trace with findings',
+      () => spans().filter(({ traceId }) => traceId === failing.traceId).length >= failing.names.length,
+    );
+    // Decided after both others, so the healthy one is decided too.
+    await post(app, last.whole);
+    await until('a later trace', () => spans().some(({ traceId }) => traceId === last.traceId));
+    expect(spans().filter(({ traceId }) => traceId === healthy.traceId)).toEqual([]);
+  });
+});
+
 const telemetrygen = peer('telemetrygen');
 if (!telemetrygen) note(absent('telemetrygen'));
 

@@ -66,6 +66,14 @@ service:
     return data?.[0]?.spans ?? [];
   }
 
+  /** Ids of traces that a search finds; `tags` as docs/backends/jaeger.md writes them. */
+  async function found(tags: Readonly<Record<string, string>>, more = ''): Promise<readonly string[]> {
+    const search = new URLSearchParams({ service: 'market-brief', tags: JSON.stringify(tags), limit: '100' });
+    const response = await fetch(`http://127.0.0.1:${query}/api/traces?${search}${more}`);
+    const { data } = (await response.json()) as { readonly data?: readonly { readonly traceID: string }[] };
+    return (data ?? []).map(({ traceID }) => traceID);
+  }
+
   test('a detection in the same request is an event and attributes of the offending span', async () => {
     const played = demoRun(0x11);
     await post(http, played.whole);
@@ -102,5 +110,20 @@ service:
     expect(target?.operationName).toBe('execute_tool web_search');
     expect(value(carrier?.tags ?? [], 'misstep.detection.target.span_id')).toBe(target?.spanID);
     expect(value(carrier?.tags ?? [], 'misstep.detection.late')).toBe(true);
+  });
+
+  // In place fields of the event or attributes of the span are hit; late, attributes of the carrier.
+  test.each([
+    ['in place', 0x13, { 'gen_ai.evaluation.name': 'loop' }, ''],
+    ['in place', 0x14, { 'misstep.detection.severity': 'high' }, ''],
+    ['in place', 0x15, { 'misstep.detections': '["loop"]' }, ''],
+    ['late', 0x16, { 'gen_ai.evaluation.name': 'loop' }, ''],
+    ['late', 0x17, { 'misstep.detection.severity': 'high' }, ''],
+    ['late', 0x18, { 'misstep.detection.confidence.tier': 'HIGH' }, '&operation=evaluate%20loop'],
+  ] as const)('docs/backends/jaeger.md: a finding %s is found (%i) by %j%s', async (how, seed, tags, operation) => {
+    const played = demoRun(seed);
+    for (const request of how === 'late' ? played.perSpan : [played.whole]) await post(http, request);
+    await until('the search to find the trace', async () => (await found(tags, operation)).includes(played.traceId));
+    expect(await found({ 'gen_ai.evaluation.name': 'nothing_of_this_name' })).toEqual([]);
   });
 });

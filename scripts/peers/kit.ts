@@ -91,6 +91,7 @@ export async function start(
   args: readonly string[],
   ports: readonly number[],
   env: Readonly<Record<string, string>> = {},
+  timeoutMs?: number,
 ): Promise<Running> {
   const child = spawn(command, args, { cwd: root, env: { ...process.env, ...env } });
   let output = '';
@@ -98,10 +99,11 @@ export async function start(
   child.stderr.on('data', (chunk) => (output += chunk));
   const running = { output: () => output, stop: () => stop(child), kill: () => stop(child, 'SIGKILL') };
   try {
-    await until(`${command} to listen on ${ports.join(', ')}`, async () => {
+    const listening = async (): Promise<boolean> => {
       if (child.exitCode !== null) throw new Error(`${command} ${args.join(' ')} ended with ${child.exitCode}:\n${output}`);
       return (await Promise.all(ports.map(listens))).every(Boolean);
-    });
+    };
+    await until(`${command} to listen on ${ports.join(', ')}`, listening, timeoutMs);
   } catch (error) {
     await running.stop();
     throw new Error(`${(error as Error).message}\n${output}`);
@@ -120,9 +122,14 @@ export function startMisstep(
 
 /** A file with `text` in a fresh temporary folder. */
 export function file(name: string, text: string): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'misstep-peer-')), name);
+  const path = join(folder('file'), name);
   writeFileSync(path, text);
   return path;
+}
+
+/** A fresh temporary folder. */
+export function folder(name: string): string {
+  return mkdtempSync(join(tmpdir(), `misstep-peer-${name}-`));
 }
 
 async function stop(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {

@@ -30,6 +30,17 @@ export interface GivenUp {
 /** A backend that refuses at once must not spin a core, whatever `initial_interval` and `multiplier` say. */
 const MIN_DELAY_MS = 10;
 
+/** Longest wait that a backend may ask for: an hour. A date far off would hold the queue for ever. */
+const MAX_RETRY_AFTER_MS = 3_600_000;
+
+/** Retry-After: seconds or an HTTP date. 0 if absent, past or unreadable. */
+export function retryAfterMs(header: string | undefined, now: number): number {
+  if (header === undefined) return 0;
+  const seconds = Number(header);
+  const ms = Number.isFinite(seconds) ? seconds * 1_000 : Date.parse(header) - now;
+  return ms > 0 ? Math.min(ms, MAX_RETRY_AFTER_MS) : 0;
+}
+
 /** Delays before retry 1, 2, …: interval ± randomization_factor, the interval growing by `multiplier` up to `max_interval`. */
 export function backoff(options: RetryOnFailure, random: () => number = Math.random): () => number {
   let interval = options.initial_interval;

@@ -106,7 +106,7 @@ export function lookupOutside(zones: readonly Zone[], lookup: LookupFunction = r
 }
 
 export interface GuardedRequest {
-  readonly method?: 'GET' | 'POST' | 'PUT';
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
   /** `host:port` or host that may be asked whatever its address is. */
@@ -117,6 +117,8 @@ export interface GuardedRequest {
   readonly maxRedirects?: number;
   /** Most of an answer that is read. */
   readonly maxBytes?: number;
+  /** Ends the request early. */
+  readonly signal?: AbortSignal;
   /** For tests. */
   readonly lookup?: LookupFunction;
 }
@@ -136,7 +138,8 @@ const NOT_SECRET = ['accept', 'accept-encoding', 'content-type', 'user-agent'];
 
 /** One request and its redirects; rejects with `Blocked` where it must not go. */
 export async function requestGuarded(url: string, request: GuardedRequest = {}): Promise<GuardedAnswer> {
-  const signal = AbortSignal.timeout(request.timeoutMs ?? TIMEOUT_MS);
+  const late = AbortSignal.timeout(request.timeoutMs ?? TIMEOUT_MS);
+  const signal = request.signal === undefined ? late : AbortSignal.any([late, request.signal]);
   let target = checkedUrl(url);
   let { headers = {}, body, method = 'GET' } = request;
   for (let redirects = 0; ; redirects++) {
