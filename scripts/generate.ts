@@ -8,6 +8,7 @@ import { configJsonSchema } from '../config/json-schema.ts';
 import type { AnyDetector } from '../src/detector/detector.ts';
 import { attributes } from '../src/step/attributes.ts';
 import { detectorPage, detectorTable } from './detector-page.ts';
+import { withTables } from './instrumentation-tables.ts';
 import { withTable } from './thresholds-table.ts';
 
 interface Found {
@@ -30,6 +31,13 @@ const wanted = new Map<string, string>([
     'docs/thresholds.md',
     withTable(
       readFileSync(join(root, 'docs/thresholds.md'), 'utf8'),
+      detectors.map(({ detector }) => detector),
+    ),
+  ],
+  [
+    'docs/instrumentation.md',
+    withTables(
+      readFileSync(join(root, 'docs/instrumentation.md'), 'utf8'),
       detectors.map(({ detector }) => detector),
     ),
   ],
