@@ -5,48 +5,44 @@
  * Law:
  * - What is not there (`step.args.id` of a step without arguments) makes an expression false, not wrong; `has(step.args.id)` asks.
  * - All numbers are doubles, so `1 / 2` is 0.5. A value of a type that an operator does not take makes the expression false.
- * - Regular expressions are RE2's, written out in the rule, and take time in proportion to the text.
+ * - Regular expressions have the syntax of RE2, are written out in the rule, and take time in proportion to the text (src/text/linear).
  */
 import { createRequire } from 'node:module';
 import type { ASTNode, Environment } from '@marcbachmann/cel-js';
-import type { RE2JS } from 're2js';
 import { didYouMean } from '../../config/problem.ts';
+import { Automaton } from '../text/linear/automaton.ts';
+import { parsePattern } from '../text/linear/syntax.ts';
+import {
+  absent,
+  asText,
+  BUDGET,
+  literal,
+  type Meter,
+  made,
+  member,
+  number,
+  numeric,
+  type Operator,
+  OverBudget,
+  operators,
+  present,
+  size,
+  spend,
+  textOf,
+  truth,
+  type Value,
+} from './values.ts';
 
-/**
- * Operations of one expression on one step. A node of the expression is one, and so are 64 characters that are compared; 0.1 µs each on the
- * machine of docs/performance.md, so that the longest takes some 20 ms, less than a tenth of what switches a detector off (`overrun`).
- */
-export const BUDGET = 200_000;
 /** Nodes of one expression; the longest of the examples has 30. */
 const MOST_NODES = 200;
 const MOST_DEPTH = 20;
-/** Instructions of a compiled pattern; a list of thirty words has 250. */
-const MOST_INSTRUCTIONS = 500;
-/** One instruction and character took 12 ns at the worst: eight are one operation. */
-const PER_OPERATION = 8;
-/** Characters and elements of what an expression makes. */
-const MOST_MADE = 65_536;
-
-export type Value = null | boolean | number | string | readonly Value[] | { readonly [key: string]: Value };
-
-/** A map whose members are computed when an expression reads them. */
-export abstract class Lazy {
-  /** `undefined` is what is not there. */
-  abstract member(name: string): unknown;
-}
-
+/** Of a character in which a pattern is sought: one look-up as a rule; a text made to thrash the automaton takes 25. */
+const PER_BYTE = 4;
 /** What an expression speaks about: plain values and `Lazy` ones. */
 export type Scope = Readonly<Record<string, unknown>>;
 
 /** The value, or `undefined` where something was not there or was of another type. Throws `OverBudget`. */
 export type Expression = (scope: Scope) => Value | undefined;
-
-export class OverBudget extends Error {
-  constructor() {
-    super(`an expression took more than ${BUDGET} operations on one step`);
-    this.name = 'OverBudget';
-  }
-}
 
 /** Types by name, as CEL has them: `string`, `double`, `dyn`; a record is a map with just these members. */
 export type Types = { readonly [name: string]: string | Types };
@@ -129,7 +125,7 @@ interface Locals {
 interface At {
   readonly scope: Scope;
   readonly locals: Locals | undefined;
-  readonly meter: { left: number };
+  readonly meter: Meter;
 }
 
 type Run = (at: At) => Value;
@@ -137,14 +133,6 @@ type Run = (at: At) => Value;
 interface Known {
   readonly names: ReadonlySet<string>;
   readonly reads: Set<string>;
-}
-
-/** Thrown for what is not there, or of a type that nothing is defined for: one object, so that it costs no trace. */
-const absent = Object.freeze({ what: 'absent' });
-
-function spend(at: At, operations: number): void {
-  at.meter.left -= operations;
-  if (at.meter.left < 0) throw new OverBudget();
 }
 
 function compiled(node: ASTNode, known: Known): Run {
@@ -208,7 +196,7 @@ function body(node: ASTNode, known: Known, of: (inner: ASTNode) => Run): Run {
     default: {
       const [left, right] = node.args.map(of) as [Run, Run];
       const operator = operators[node.op] as Operator;
-      return (at) => operator(left(at), right(at), at);
+      return (at) => operator(left(at), right(at), at.meter);
     }
   }
 }
@@ -268,7 +256,7 @@ function called(name: string, args: readonly ASTNode[], of: (inner: ASTNode) => 
     case 'size':
       return (at) => size(operand(at));
     case 'string':
-      return (at) => made(asText(operand(at)), at);
+      return (at) => made(asText(operand(at)), at.meter);
     case 'double':
       return (at) => numeric(operand(at));
     case 'int':
@@ -310,7 +298,7 @@ function method(name: string, receiver: ASTNode, args: readonly ASTNode[], known
     const part = argument as Run;
     return (at) => {
       const value = textOf(on(at));
-      spend(at, value.length >> 6);
+      spend(at.meter, value.length >> 6);
       return use(value, textOf(part(at)));
     };
   };
@@ -327,37 +315,33 @@ function method(name: string, receiver: ASTNode, args: readonly ASTNode[], known
       return (at) =>
         made(
           textOf(on(at)).replace(/[A-Z]+/g, (run) => run.toLowerCase()),
-          at,
+          at.meter,
         );
     case 'upperAscii':
       return (at) =>
         made(
           textOf(on(at)).replace(/[a-z]+/g, (run) => run.toUpperCase()),
-          at,
+          at.meter,
         );
     case 'trim':
-      return (at) => made(textOf(on(at)).trim(), at);
+      return (at) => made(textOf(on(at)).trim(), at.meter);
     default:
       throw new Error(`the function '${name}' is not taken in rules. There are: ${FUNCTIONS.join(', ')}`);
   }
 }
 
 function matches(on: Run, pattern: string): Run {
-  const { RE2JS: Re2 } = require('re2js') as typeof import('re2js');
-  let compiledPattern: RE2JS;
+  let automaton: Automaton;
   try {
-    compiledPattern = Re2.compile(pattern);
+    automaton = new Automaton([parsePattern(pattern)]);
   } catch (error) {
-    throw new Error(`the pattern is none of RE2: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-  const instructions = compiledPattern.programSize();
-  if (instructions > MOST_INSTRUCTIONS) {
-    throw new Error(`the pattern has ${instructions} instructions, of at most ${MOST_INSTRUCTIONS}. Repeat less of it`);
+    throw new Error(`the pattern is none: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
   return (at) => {
     const text = textOf(on(at));
-    spend(at, Math.ceil((text.length * instructions) / PER_OPERATION));
-    return compiledPattern.matcher(text).find();
+    spend(at.meter, text.length * PER_BYTE);
+    const bytes = Buffer.from(text);
+    return automaton.test(bytes, 0, bytes.length);
   };
 }
 
@@ -395,122 +379,4 @@ function loop(name: string, on: Run, args: readonly ASTNode[], known: Known): Ru
       }
     }
   };
-}
-
-type Operator = (left: Value, right: Value, at: At) => Value;
-
-const operators: Readonly<Record<string, Operator>> = {
-  '==': (left, right, at) => same(left, right, at),
-  '!=': (left, right, at) => !same(left, right, at),
-  '<': (left, right) => order(left, right) < 0,
-  '<=': (left, right) => order(left, right) <= 0,
-  '>': (left, right) => order(left, right) > 0,
-  '>=': (left, right) => order(left, right) >= 0,
-  '+': plus,
-  '-': (left, right) => number(left) - number(right),
-  '*': (left, right) => number(left) * number(right),
-  '/': (left, right) => finite(number(left) / number(right)),
-  '%': (left, right) => finite(number(left) % number(right)),
-  in: (left, right, at) => {
-    if (Array.isArray(right)) return right.some((one) => same(left, one, at));
-    if (typeof right === 'object' && right !== null && typeof left === 'string') return Object.hasOwn(right, left);
-    throw absent;
-  },
-};
-
-function plus(left: Value, right: Value, at: At): Value {
-  if (typeof left === 'string' && typeof right === 'string') return made(left + right, at);
-  if (Array.isArray(left) && Array.isArray(right)) {
-    const all = [...left, ...right];
-    if (all.length > MOST_MADE) throw new OverBudget();
-    spend(at, all.length);
-    return all;
-  }
-  return number(left) + number(right);
-}
-
-/** Numbers by value, lists and maps by what they hold. */
-function same(left: Value, right: Value, at: At): boolean {
-  spend(at, 1 + (typeof left === 'string' ? left.length >> 6 : 0));
-  if (left === right) return true;
-  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false;
-  if (Array.isArray(left) || Array.isArray(right)) {
-    if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
-    return left.every((one, i) => same(one, right[i] as Value, at));
-  }
-  const [one, other] = [left as Readonly<Record<string, Value>>, right as Readonly<Record<string, Value>>];
-  const keys = Object.keys(one);
-  if (keys.length !== Object.keys(other).length) return false;
-  return keys.every((key) => Object.hasOwn(other, key) && same(one[key] as Value, other[key] as Value, at));
-}
-
-function order(left: Value, right: Value): number {
-  if (typeof left === 'number' && typeof right === 'number') return left - right;
-  if (typeof left === 'string' && typeof right === 'string') return left < right ? -1 : left > right ? 1 : 0;
-  throw absent;
-}
-
-function member(object: Value | Lazy, key: Value): Value {
-  if (object instanceof Lazy) return typeof key === 'string' ? present(object.member(key)) : present(undefined);
-  if (Array.isArray(object)) {
-    if (typeof key !== 'number' || !(key in object)) throw absent;
-    return present(object[key]);
-  }
-  if (typeof object !== 'object' || object === null || typeof key !== 'string' || !Object.hasOwn(object, key)) throw absent;
-  return present((object as Readonly<Record<string, unknown>>)[key]);
-}
-
-function present(value: unknown): Value {
-  if (value === undefined || (typeof value === 'number' && !Number.isFinite(value))) throw absent;
-  return value as Value;
-}
-
-function literal(value: unknown): Value {
-  if (typeof value === 'bigint') return Number(value);
-  if (value === null || ['string', 'number', 'boolean'].includes(typeof value)) return value as Value;
-  throw new Error('bytes and unsigned numbers are not taken in rules');
-}
-
-function truth(value: Value): boolean {
-  if (typeof value !== 'boolean') throw absent;
-  return value;
-}
-
-function number(value: Value): number {
-  if (typeof value !== 'number') throw absent;
-  return value;
-}
-
-function finite(value: number): number {
-  if (!Number.isFinite(value)) throw absent;
-  return value;
-}
-
-function numeric(value: Value): number {
-  if (typeof value === 'number') return value;
-  if (typeof value !== 'string' || value.trim() === '') throw absent;
-  return finite(Number(value));
-}
-
-function textOf(value: Value): string {
-  if (typeof value !== 'string') throw absent;
-  return value;
-}
-
-function asText(value: Value): string {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  throw absent;
-}
-
-function size(value: Value): number {
-  if (typeof value === 'string' || Array.isArray(value)) return value.length;
-  if (typeof value === 'object' && value !== null) return Object.keys(value).length;
-  throw absent;
-}
-
-function made(text: string, at: At): string {
-  if (text.length > MOST_MADE) throw new OverBudget();
-  spend(at, text.length >> 6);
-  return text;
 }

@@ -20,10 +20,11 @@ import {
   type Tier,
 } from '../detector/detector.ts';
 import type { Step } from '../step/step.ts';
-import { OverBudget } from './cel.ts';
+
 import { Facts, stateful, textual } from './facts.ts';
 import { type Captured, type Matcher, matcherOf, valuesOf } from './match.ts';
 import { type Bound, boundOf, type Rule, type StageSpec } from './rule.ts';
+import { OverBudget } from './values.ts';
 
 /** Sequences under way in a window; the oldest goes. With what each keeps they stay below the limit of a state (64 KiB). */
 const MOST_OPEN = 16;

@@ -1,6 +1,7 @@
 /** What rules may ask of a step, by the names that they use. Computed when it is asked, and bounded. */
 import type { Fact, Message, Step } from '../step/step.ts';
-import { Lazy, type Types, type Value } from './cel.ts';
+import type { Types } from './cel.ts';
+import { Lazy, type Value } from './values.ts';
 
 /** Characters of one text; the budget of expressions is made for it. */
 const MOST_CHARACTERS = 16_384;

@@ -1,8 +1,9 @@
 /** Whether a step matches, and what is captured of it. What costs nothing is asked first. */
 import type { Fact, Step } from '../step/step.ts';
-import { type Compiled, compile, type Scope, type Value } from './cel.ts';
+import { type Compiled, compile, type Scope } from './cel.ts';
 import { factOf } from './facts.ts';
 import { type MatcherSpec, typesOf } from './rule.ts';
+import type { Value } from './values.ts';
 
 /** Characters of a captured value as JSON. */
 const MOST_CAPTURED = 120;
