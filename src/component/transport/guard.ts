@@ -117,7 +117,9 @@ export interface GuardedRequest {
   readonly maxRedirects?: number;
   /** Most of an answer that is read. */
   readonly maxBytes?: number;
-  /** For tests. */
+  /** Ends it before its time. */
+  readonly signal?: AbortSignal;
+  /** Instead of the system's; answers are judged all the same. */
   readonly lookup?: LookupFunction;
 }
 
@@ -136,7 +138,8 @@ const NOT_SECRET = ['accept', 'accept-encoding', 'content-type', 'user-agent'];
 
 /** One request and its redirects; rejects with `Blocked` where it must not go. */
 export async function requestGuarded(url: string, request: GuardedRequest = {}): Promise<GuardedAnswer> {
-  const signal = AbortSignal.timeout(request.timeoutMs ?? TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(request.timeoutMs ?? TIMEOUT_MS);
+  const signal = request.signal === undefined ? timeout : AbortSignal.any([timeout, request.signal]);
   let target = checkedUrl(url);
   let { headers = {}, body, method = 'GET' } = request;
   for (let redirects = 0; ; redirects++) {
