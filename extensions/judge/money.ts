@@ -84,7 +84,7 @@ export function mostCost(price: Price, promptBytes: number, maxTokens: number): 
   return cost(price, { input: promptBytes + FRAMING_TOKENS, output: maxTokens });
 }
 
-export function cost({ input, output }: Price, usage: Usage): number {
+function cost({ input, output }: Price, usage: Usage): number {
   return (usage.input * input + usage.output * output) / 1e6;
 }
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Finding } from '../../src/detector/finding.ts';
 import type { Milestone } from '../../src/detector/judge.ts';
 
-export const TRACE = '0af7651916cd43dd8448eb211c80319c';
+const TRACE = '0af7651916cd43dd8448eb211c80319c';
 
 export function milestone(n: number, more: Partial<Milestone> = {}): Milestone {
   return {
