@@ -3,13 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { type Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
+import { readRecorded, verdictOf } from '../../extensions/judge/record.ts';
 import { readOwn, withOwn } from '../../processors/detect/own.ts';
 import { isEventStream, serverSentEvents } from '../../receivers/webhook/sse.ts';
 import { blame, blameRecord } from '../../src/detector/blame/blame.ts';
 import type { Severity } from '../../src/detector/detector.ts';
 import { detectionRecord } from '../../src/detector/emit.ts';
-import { severityScore } from '../../src/detector/finding.ts';
+import { type Finding, severityScore } from '../../src/detector/finding.ts';
 import type { ActiveDetector } from '../../src/detector/fold.ts';
+import { judged, judgedRevision, type Verdict } from '../../src/detector/judge.ts';
 import { activate, type DetectorConfig } from '../../src/detector/options.ts';
 import { stepRecord } from '../../src/dialects/record.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
@@ -28,10 +30,14 @@ interface ReplayOptions {
   readonly rules?: readonly string[];
   readonly embedding?: boolean;
   readonly blame?: boolean;
+  readonly verdicts?: string;
   readonly failOn: Severity | 'never';
   readonly output: 'pretty' | 'jsonl' | 'steps';
   readonly timing?: boolean;
 }
+
+/** Of a file of verdicts, on the terminal. */
+const MAX_PROBLEMS = 10;
 
 const collect = (value: string, former: readonly string[] = []): readonly string[] => [...former, value];
 
@@ -46,6 +52,7 @@ export function register(program: Command): void {
     .option('--rules <file>', 'also rules of your own (repeatable)', collect)
     .option('--no-embedding', 'without the table of embeddings: words decide alone')
     .option('--blame', 'say for every trace which agent and step made it go wrong')
+    .option('--verdicts <file>', 'what a judge said of these findings, as recorded by the extension judge')
     .addOption(
       new Option('--fail-on <severity>', 'exit 1 if a finding is at least this severe')
         .choices(['low', 'medium', 'high', 'critical', 'never'])
@@ -65,13 +72,15 @@ export function register(program: Command): void {
 /** Exit code: 0, 1 if a finding reaches `--fail-on`, 2 if a file cannot be read or an option is wrong. */
 export async function replay(files: readonly string[], options: ReplayOptions): Promise<number> {
   const chosen = configured(options);
-  if (!chosen) return 2;
+  const said = options.verdicts === undefined ? undefined : await verdictsOf(options.verdicts);
+  if (!chosen || said === null) return 2;
   provideEmbedding(options.embedding === false ? undefined : embeddingTable);
   let code = 0;
   let worst = 0;
   for (const file of files) {
     const timed = options.timing ? timeDetectors(chosen) : undefined;
-    const played = await play(file, timed?.detectors ?? chosen, options.format);
+    const heard = await play(file, timed?.detectors ?? chosen, options.format);
+    const played = said === undefined ? heard : { ...heard, findings: heard.findings.map((one) => withVerdict(one, said)) };
     for (const told of played.told) notice(`${file}: ${told}`);
     for (const problem of played.problems) notice(`${file}: ${problem}`);
     if (played.broken) code = 2;
@@ -84,6 +93,32 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
   }
   if (code === 0 && options.failOn !== 'never' && worst >= severityScore(options.failOn)) return 1;
   return code;
+}
+
+/** By id of the finding, the last of each. `null` when the file is none, which was said on stderr. */
+async function verdictsOf(path: string): Promise<ReadonlyMap<string, Verdict> | null> {
+  const wrong: string[] = [];
+  const said = new Map<string, Verdict>();
+  try {
+    const records = await readRecorded(path, (line) =>
+      wrong.push(`line ${line}: not a verdict. Give the file that the judge wrote.`),
+    );
+    for (const record of records) {
+      const verdict = verdictOf(record);
+      if (verdict !== undefined) said.set(record.finding, verdict);
+    }
+  } catch (error) {
+    wrong.push(reason(error));
+  }
+  for (const problem of wrong.slice(0, MAX_PROBLEMS)) notice(`--verdicts: ${path}: ${problem}`);
+  return wrong.length > 0 ? null : said;
+}
+
+/** As `detect` would hand it on. */
+function withVerdict(finding: Finding, said: ReadonlyMap<string, Verdict>): Finding {
+  const verdict = said.get(finding.id);
+  const told = verdict === undefined ? finding : judged(finding, verdict);
+  return { ...told, revision: judgedRevision(told, 'fail') };
 }
 
 export interface Played extends Omit<PlayedBodies, 'error'> {
@@ -233,6 +268,10 @@ function print(file: string, options: ReplayOptions, { findings, coverage, steps
     process.stdout.write(
       `  ${finding.severity.toUpperCase().padEnd(8)} ${finding.detector} (${percent} %) ${shown(finding.agent)}: ${shown(finding.explanation)}\n`,
     );
+    if (finding.judged !== undefined) {
+      const { verdict, reason: why, model, before } = finding.judged;
+      process.stdout.write(`           ${shown(model)} says ${verdict} (${why}); ${Math.round(before * 100)} % without it.\n`);
+    }
     process.stdout.write(`           span ${finding.at.spanId} of trace ${finding.at.traceId}. ${finding.action}\n`);
   }
   for (const one of blamed)
