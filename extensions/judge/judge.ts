@@ -45,6 +45,7 @@ type Ended =
   | { readonly kind: 'failed'; readonly why: string; readonly free: boolean; readonly retryMs?: number };
 
 class ModelJudge implements Component, Judge {
+  readonly detectors: readonly string[];
   readonly excerpts: number;
   readonly #id: string;
   readonly #options: Options;
@@ -66,6 +67,7 @@ class ModelJudge implements Component, Judge {
   constructor(id: string, value: Options) {
     this.#id = id;
     this.#options = value;
+    this.detectors = [...value.detectors, ...value.always];
     this.excerpts = value.excerpts;
     this.#api = apis[value.provider];
     this.#url = new URL(`${(value.endpoint ?? this.#api.endpoint).replace(/\/+$/, '')}${this.#api.path}`);

@@ -34,6 +34,7 @@ export function promptOf({ finding, about, milestones }: Question, excerpts: num
   const first = steps[0]?.startMs ?? 0;
   const document = {
     finding: text(finding.explanation, EXPLANATION_CHARS),
+    agent: text(finding.agent, NAME_CHARS),
     severity: finding.severity,
     steps: steps.map((step, i) => ({ id: `s${i + 1}`, ...facts(step, finding.at.spanId, first, excerpts) })),
   };

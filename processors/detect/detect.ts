@@ -13,6 +13,7 @@
  * handed on is found again at the next start and goes as carriers, with the same span ids.
  */
 import { type Observable, Subject } from 'rxjs';
+import { didYouMean } from '../../config/problem.ts';
 import type { Batch } from '../../src/batch/batch.ts';
 import type { Component, Consumer, Counter, Host, ProcessorFactory, Settings } from '../../src/component/component.ts';
 import { Permanent, type Pressure, Refused, type Status } from '../../src/component/component.ts';
@@ -178,14 +179,7 @@ class Detect implements Component, Consumer {
       openinference: options.openinference,
       judging: options.judge !== undefined,
     };
-    if (options.judge !== undefined) {
-      const judge = judgeOf(options.judge, host.extension(options.judge));
-      this.asking = new Asking(
-        judge,
-        this.shipped.map(({ detector }) => detector),
-        (emission) => this.tell(emission),
-      );
-    }
+    if (options.judge !== undefined) this.asking = this.askingOf(options.judge, host);
     this.source = options.overrides === undefined ? undefined : overridesOf(options.overrides, host.extension(options.overrides));
     this.storage = options.storage === undefined ? undefined : storageOf(options.storage, host.extension(options.storage));
     const mine = this.storage !== undefined && this.claim(this.storage);
@@ -220,6 +214,20 @@ class Detect implements Component, Consumer {
     if (first !== undefined) throw new Error(first.message);
     this.rules = rules;
     this.shipped = withOwn(this.shipped, rules);
+  }
+
+  private askingOf(id: string, host: Host): Asking {
+    const judge = judgeOf(id, host.extension(id));
+    const ids = this.shipped.map(({ detector }) => detector.meta.id as string);
+    for (const unknown of judge.detectors.filter((name) => !ids.includes(name))) {
+      const message = 'The judge names a detector that is not here.';
+      host.logger.log('warn', message, { judge: id, detector: unknown, do: didYouMean(unknown, ids) });
+    }
+    return new Asking(
+      judge,
+      this.shipped.map(({ detector }) => detector),
+      (emission) => this.tell(emission),
+    );
   }
 
   private holdOf(host: Host, storage: Storage | undefined): Hold {

@@ -7,6 +7,7 @@ import { defineDetector } from '../../src/detector/detector.ts';
 import type { Judge, Question, Verdict } from '../../src/detector/judge.ts';
 import { documentToProtobuf, protobufToDocument } from '../../src/otlp/json.ts';
 import { detectFactory } from './detect.ts';
+import { here, killed, sent, start as startStored } from './testing/rig.ts';
 
 /** Speaks at a call, as sure as the tool's name says: `p60` is 0.60, of tier 3; `c60` of tier 1. The same tool again makes the finding grow, `u60` takes it back. */
 const calls = defineDetector({
@@ -91,6 +92,7 @@ class Scripted implements Component, Judge {
   readonly asked: Question[] = [];
   readonly answers: ((verdict: Verdict | undefined) => void)[] = [];
   excerpts = 0;
+  detectors: readonly string[] = [];
   async start(): Promise<void> {}
   async shutdown(): Promise<void> {}
   wants({ confidence }: Question['finding']): boolean {
@@ -193,6 +195,47 @@ test('what is taken back is taken back above its verdict; an answer that comes a
     'p70 r1 70% t3 carrier withdrawn',
   ]);
   await stop();
+});
+
+test('an answer that comes after a reload is told by the successor', async () => {
+  const judge = new Scripted();
+  const old = await started(judge);
+  await old.send('p50', 'p70');
+  const heir = await started(judge);
+  heir.detect.adopt?.(old.detect);
+  await old.stop();
+  await judge.say(0, 'confirmed');
+  await judge.say(1, 'rejected');
+  expect(old.seen()).toEqual(['p70 r0 70% t3 event']);
+  expect(heir.seen()).toEqual(['p50 r1 75% t4 carrier', 'p70 r1 44% t3 carrier']);
+  await heir.stop();
+});
+
+test('a detector that the judge names and that is not here is said', async () => {
+  const judge = new Scripted();
+  judge.detectors = ['calls', 'cals'];
+  const { host, stop } = await started(judge);
+  expect(host.logs).toMatchObject([
+    { level: 'warn', fields: { judge: 'judge', detector: 'cals', do: expect.stringContaining('calls') } },
+  ]);
+  await stop();
+});
+
+test('with a storage: a verdict goes like any finding, and no order of revisions is lost over a restart', async () => {
+  const judge = new Scripted();
+  const shipped = [{ detector: calls }];
+  const first = await startStored(here(), { judge: 'judge', cooldown: '0s' }, undefined, shipped, undefined, judge);
+  span = 0;
+  await first.detect.consume(request('p70'));
+  await judge.say(0, 'confirmed');
+  await first.detect.consume(request('p70'));
+  await sent(first);
+  expect(first.got.flatMap(read)).toEqual(['p70 r0 70% t3 event', 'p70 r1 88% t4 carrier', 'p70 r3 88% t4 event']);
+  const next = await startStored(killed(), { judge: 'judge', cooldown: '0s' }, undefined, shipped, undefined, judge);
+  await next.detect.consume(request('p70'));
+  await sent(next);
+  // What went with a verdict was never answered for by itself and is said again, below that verdict in revision.
+  expect(next.got.flatMap(read).sort()).toEqual(['p70 r2 70% t3 carrier', 'p70 r4 70% t3 event']);
 });
 
 test('an answer after the end is nobody’s; a judge that is away stops the start', async () => {

@@ -60,6 +60,8 @@ export interface Question {
 export interface Judge {
   /** Whether it wants to be asked about such a finding. Cheap. */
   wants(finding: Finding): boolean;
+  /** Ids of detectors that its options name: for whoever knows which there are. */
+  readonly detectors: readonly string[];
   /** Characters of each text of a step that it wants; 0 for none. */
   readonly excerpts: number;
   ask(question: Question): Promise<Verdict | undefined>;
