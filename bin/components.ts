@@ -17,6 +17,7 @@ import { factory as bearerTokenAuth } from '../extensions/bearertokenauth/bearer
 import { databaseFactory } from '../extensions/database/database.ts';
 import { factory as fileStorage } from '../extensions/file_storage/file_storage.ts';
 import { factory as healthCheck } from '../extensions/health_check/health_check.ts';
+import { factory as judge } from '../extensions/judge/judge.ts';
 import { factory as settings } from '../extensions/settings/settings.ts';
 import { factory as batch } from '../processors/batch/batch.ts';
 import { detectFactory } from '../processors/detect/detect.ts';
@@ -74,6 +75,7 @@ export const factories: readonly AnyFactory[] = [
   fileStorage,
   databaseFactory(embeddingFile),
   settings,
+  judge,
   apiFactory(catalogued, analysisIn(), analyser),
   bearerTokenAuth,
   basicAuth,

@@ -3,12 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { type Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
+import { readRecorded, verdictOf } from '../../extensions/judge/record.ts';
 import { readOwn, withOwn } from '../../processors/detect/own.ts';
 import { isEventStream, serverSentEvents } from '../../receivers/webhook/sse.ts';
 import { blame, blameRecord } from '../../src/detector/blame/blame.ts';
 import { detectionRecord } from '../../src/detector/emit.ts';
 import type { Finding } from '../../src/detector/finding.ts';
 import type { ActiveDetector } from '../../src/detector/fold.ts';
+import { judged, judgedRevision, type Verdict } from '../../src/detector/judge.ts';
 import { activate, type DetectorConfig } from '../../src/detector/options.ts';
 import { stepRecord } from '../../src/dialects/record.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
@@ -33,12 +35,16 @@ interface ReplayOptions {
   readonly detectorFile?: readonly string[];
   readonly embedding?: boolean;
   readonly blame?: boolean;
+  readonly verdicts?: string;
   readonly diff?: string;
   /** Default: `new` with `diff`, else `never`. */
   readonly failOn?: FailOn;
   readonly output: 'pretty' | 'jsonl' | 'steps' | 'markdown' | 'github';
   readonly timing?: boolean;
 }
+
+/** Of a file of verdicts, on the terminal. */
+const MAX_PROBLEMS = 10;
 
 const collect = (value: string, former: readonly string[] = []): readonly string[] => [...former, value];
 
@@ -56,6 +62,7 @@ export function register(program: Command): void {
     .option('--no-embedding', 'without the table of embeddings: words decide alone')
     .option('--blame', 'say for every trace which agent and step made it go wrong')
     .option('--diff <baseline>', 'compare with what an earlier --output jsonl printed')
+    .option('--verdicts <file>', 'what a judge said of these findings, as recorded by the extension judge')
     .addOption(
       new Option(
         '--fail-on <what>',
@@ -87,6 +94,8 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
   if (base !== undefined && base.found === undefined) return 2;
   const chosen = configured(options, 'replay', base?.found);
   if (!chosen) return 2;
+  const said = options.verdicts === undefined ? undefined : await verdictsOf(options.verdicts);
+  if (said === null) return 2;
   const failOn = options.failOn ?? (options.diff === undefined ? 'never' : 'new');
   if (options.diff === undefined && needsBaseline(failOn)) {
     notice(`--fail-on ${failOn}: nothing to compare with. Give --diff <baseline>.`);
@@ -103,7 +112,8 @@ export async function replay(files: readonly string[], options: ReplayOptions): 
   const blind = new Set<string>();
   for (const file of files) {
     const timed = options.timing ? timeDetectors(chosen) : undefined;
-    const all = await play(file, timed?.detectors ?? chosen, options.format);
+    const heard = await play(file, timed?.detectors ?? chosen, options.format);
+    const all = said === undefined ? heard : { ...heard, findings: heard.findings.map((one) => withVerdict(one, said)) };
     const played = base?.found === undefined ? all : { ...all, findings: all.findings.filter(handedOn(chosen, base.found)) };
     for (const told of played.told) notice(`${file}: ${told}`);
     for (const problem of played.problems) notice(`${file}: ${problem}`);
@@ -146,6 +156,32 @@ async function baselineFor(file: string, run: RunRecord): Promise<Baseline | und
     notice(`--diff ${file}: ${reason(error)}`);
     return undefined;
   }
+}
+
+/** By id of the finding, the last of each. `null` when the file is none, which was said on stderr. */
+async function verdictsOf(path: string): Promise<ReadonlyMap<string, Verdict> | null> {
+  const wrong: string[] = [];
+  const said = new Map<string, Verdict>();
+  try {
+    const records = await readRecorded(path, (line) =>
+      wrong.push(`line ${line}: not a verdict. Give the file that the judge wrote.`),
+    );
+    for (const record of records) {
+      const verdict = verdictOf(record);
+      if (verdict !== undefined) said.set(record.finding, verdict);
+    }
+  } catch (error) {
+    wrong.push(reason(error));
+  }
+  for (const problem of wrong.slice(0, MAX_PROBLEMS)) notice(`--verdicts: ${path}: ${problem}`);
+  return wrong.length > 0 ? null : said;
+}
+
+/** As `detect` would hand it on. */
+function withVerdict(finding: Finding, said: ReadonlyMap<string, Verdict>): Finding {
+  const verdict = said.get(finding.id);
+  const told = verdict === undefined ? finding : judged(finding, verdict);
+  return { ...told, revision: judgedRevision(told, 'fail') };
 }
 
 export interface Played extends Omit<PlayedBodies, 'error'> {
@@ -304,6 +340,10 @@ function print(file: string, options: ReplayOptions, { findings, coverage, steps
     process.stdout.write(
       `  ${finding.severity.toUpperCase().padEnd(8)} ${finding.detector} (${percent} %) ${shown(finding.agent)}: ${shown(finding.explanation)}\n`,
     );
+    if (finding.judged !== undefined) {
+      const { verdict, reason: why, model, before } = finding.judged;
+      process.stdout.write(`           ${shown(model)} says ${verdict} (${why}); ${Math.round(before * 100)} % without it.\n`);
+    }
     process.stdout.write(`           span ${finding.at.spanId} of trace ${finding.at.traceId}. ${finding.action}\n`);
   }
   for (const one of blamed)

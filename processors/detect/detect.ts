@@ -13,6 +13,7 @@
  * handed on is found again at the next start and goes as carriers, with the same span ids.
  */
 import { type Observable, Subject } from 'rxjs';
+import { didYouMean } from '../../config/problem.ts';
 import type { Batch } from '../../src/batch/batch.ts';
 import type { Component, Consumer, Counter, Host, ProcessorFactory, Settings } from '../../src/component/component.ts';
 import { Permanent, type Pressure, Refused, type Status } from '../../src/component/component.ts';
@@ -22,6 +23,7 @@ import { annotate, carriers, detectionRecord, type EmitOptions } from '../../src
 import type { Finding } from '../../src/detector/finding.ts';
 import { DetectorHost, type Emission, type HostOptions } from '../../src/detector/host.ts';
 import { Journal } from '../../src/detector/journal.ts';
+import { judgedRevision, judgeOf } from '../../src/detector/judge.ts';
 import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
 import { isSuppressed, type Overrides, type OverridesSource, overridesOf } from '../../src/detector/overrides.ts';
 import { Watch } from '../../src/detector/watch.ts';
@@ -32,6 +34,7 @@ import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import type { WindowOptions } from '../../src/window/options.ts';
 import { Account, type Ended, type Seen, seenOf } from './account.ts';
+import { Asking } from './asking.ts';
 import { atEndOfTurn, Hold } from './hold.ts';
 import { type Counters, countersOf, observeDetect } from './meters.ts';
 import { type DetectOptions, detectOptions } from './options.ts';
@@ -123,6 +126,7 @@ class Detect implements Component, Consumer {
   private emit: EmitOptions | undefined;
   private timer: NodeJS.Timeout | undefined;
   private source: OverridesSource | undefined;
+  private asking: Asking | undefined;
   /** Those that windows which open now have. */
   private overrides: Overrides = new Map();
   private choices: Choices | undefined;
@@ -167,7 +171,13 @@ class Detect implements Component, Consumer {
     this.embeddings.want(this, options.embedding);
     const wallMs = host.clock.now() - host.clock.monotonic();
     this.steadyNow = () => wallMs + host.clock.monotonic();
-    this.emit = { version: host.buildVersion, markError: new Set(options.mark_error), openinference: options.openinference };
+    this.emit = {
+      version: host.buildVersion,
+      markError: new Set(options.mark_error),
+      openinference: options.openinference,
+      judging: options.judge !== undefined,
+    };
+    if (options.judge !== undefined) this.asking = this.askingOf(options.judge, host);
     this.source = options.overrides === undefined ? undefined : overridesOf(options.overrides, host.extension(options.overrides));
     this.storage = options.storage === undefined ? undefined : storageOf(options.storage, host.extension(options.storage));
     const mine = this.storage !== undefined && this.claim(this.storage);
@@ -202,6 +212,20 @@ class Detect implements Component, Consumer {
     if (first !== undefined) throw new Error(first.message);
     this.own = own;
     this.shipped = withOwn(this.shipped, own);
+  }
+
+  private askingOf(id: string, host: Host): Asking {
+    const judge = judgeOf(id, host.extension(id));
+    const ids = this.shipped.map(({ detector }) => detector.meta.id as string);
+    for (const unknown of judge.detectors.filter((name) => !ids.includes(name))) {
+      const message = 'The judge names a detector that is not here.';
+      host.logger.log('warn', message, { judge: id, detector: unknown, do: didYouMean(unknown, ids) });
+    }
+    return new Asking(
+      judge,
+      this.shipped.map(({ detector }) => detector),
+      (emission) => this.tell(emission),
+    );
   }
 
   private holdOf(host: Host, storage: Storage | undefined): Hold {
@@ -323,6 +347,7 @@ class Detect implements Component, Consumer {
     const hold = this.options.hold > 0 ? this.hold : undefined;
     if (hold?.room(batch.bytes) === false) return Promise.reject(held(hold.bytes));
     const index = this.walk(batch);
+    if (pressure === 0) this.asking?.note(index, batch.tenant);
     const emissions = [...this.outbox, ...this.above(detectors.process(index, batch.tenant))];
     this.outbox = [];
     if (detectors.counts.own > 0) this.reportOwn(this.host);
@@ -347,6 +372,7 @@ class Detect implements Component, Consumer {
     const hold = this.options.hold > 0 ? this.hold : undefined;
     if (hold?.room(batch.bytes) === false) return Promise.reject(held(hold.bytes));
     const index = this.walk(batch);
+    if (this.pressure === 0) this.asking?.note(index, batch.tenant);
     if (pool.ownSpans > 0) this.reportOwn(host);
     const wanted = hold?.wants(index) === true;
     const go = (found: readonly Emission[]): Promise<void> | undefined => {
@@ -631,32 +657,63 @@ class Detect implements Component, Consumer {
     );
   }
 
-  private above(emissions: readonly Emission[], findings = this.findingsOf()): readonly Emission[] {
+  private above(given: readonly Emission[], findings = this.findingsOf()): readonly Emission[] {
     const nowMs = this.host?.clock.now() ?? 0;
-    const kept = emissions.filter(({ finding, emit }) => {
-      if (finding.confidence * (emit?.scaling ?? 1) < (emit?.above ?? this.options.emit_above)) {
+    const { asking } = this;
+    const emissions = asking === undefined ? given : given.map((one) => asking.known(one));
+    const kept = emissions.filter((emission) => {
+      const { finding } = emission;
+      if (!this.sure(emission)) {
         this.account.below(finding);
         this.counters?.below.add(1);
         return false;
       }
-      const own = this.overrides.get(finding.tenant)?.suppress ?? [];
-      if (!isSuppressed(this.options.suppress, finding, nowMs) && !isSuppressed(own, finding, nowMs)) return true;
+      if (!this.isSilenced(finding, nowMs)) return true;
       this.account.suppressed(finding);
       this.counters?.suppressed.add(1);
       return false;
     });
-    if (kept.length < emissions.length)
+    // What goes with a verdict is another emission; a storage knows the given one only.
+    if (asking !== undefined || kept.length < given.length)
       findings.answered(
-        emissions.filter((one) => !kept.includes(one)),
+        given.filter((one) => !kept.includes(one)),
         true,
       );
     for (const { finding, label } of kept) this.show(finding, label, nowMs);
+    if (asking !== undefined) for (const one of emissions) if (!this.isSilenced(one.finding, nowMs)) asking.ask(one);
     return kept;
+  }
+
+  private sure({ finding, emit }: Emission): boolean {
+    return finding.confidence * (emit?.scaling ?? 1) >= (emit?.above ?? this.options.emit_above);
+  }
+
+  private isSilenced(finding: Finding, nowMs: number): boolean {
+    const own = this.overrides.get(finding.tenant)?.suppress ?? [];
+    return isSuppressed(this.options.suppress, finding, nowMs) || isSuppressed(own, finding, nowMs);
+  }
+
+  /** A finding with its verdict. One that was handed on before goes again, however unsure it is now. */
+  private tell(emission: Emission): void {
+    if (this.heir !== undefined) {
+      this.heir.tell(emission);
+      return;
+    }
+    const nowMs = this.host?.clock.now() ?? 0;
+    const { finding } = emission;
+    const before = finding.judged?.before ?? 0;
+    const said = this.sure({ ...emission, finding: { ...finding, confidence: before } });
+    if (this.timer === undefined || finding.confidence === before || !(said || this.sure(emission))) return;
+    if (this.isSilenced(finding, nowMs)) return;
+    this.show(finding, 'fail', nowMs);
+    const found = this.hold?.claim([emission]) ?? [emission];
+    if (found.length > 0) void this.carry(found, this.findingsOf());
   }
 
   private show(finding: Finding, label: Emission['label'], nowMs: number): void {
     const { tenant, impact, action } = finding;
-    const record = () => ({ ...detectionRecord(finding, 'live'), tenant, impact, action, time_unix_ms: nowMs });
+    const revision = this.asking === undefined ? finding.revision : judgedRevision(finding, label);
+    const record = () => ({ ...detectionRecord(finding, 'live'), revision, tenant, impact, action, time_unix_ms: nowMs });
     if (label === 'withdrawn') {
       this.host?.announce(() => ({ ...record(), kind: 'withdrawal' }));
       return;

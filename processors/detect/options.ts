@@ -73,6 +73,12 @@ export function detectOptions(builtIn: readonly ShippedDetector[], threads: bool
         .describe(
           'An extension `settings`: what tenants have set by the API stands before `detectors`, in windows that open later.',
         ),
+      judge: z
+        .string()
+        .optional()
+        .describe(
+          'An extension `judge`: it is asked about findings of which the detectors are not sure; what it says goes as a later revision.',
+        ),
       storage: z
         .string()
         .optional()
@@ -185,6 +191,7 @@ export interface DetectOptions {
   readonly mark_error: readonly string[];
   readonly suppress: readonly Suppression[];
   readonly overrides?: string | undefined;
+  readonly judge?: string | undefined;
   readonly storage?: string | undefined;
   readonly overrun: number;
   readonly workers: number;

@@ -26,6 +26,7 @@ import { cleanResource, cleanTraceState } from './clean.ts';
 import type { Severity } from './detector.ts';
 import { type Finding, severityScore } from './finding.ts';
 import type { Emission } from './host.ts';
+import { judgedRevision } from './judge.ts';
 
 /** Instrumentation scope of everything misstep makes. Spans of it are never examined. */
 export const SCOPE_NAME = 'misstep';
@@ -40,11 +41,13 @@ export interface EmitOptions {
   /** Detectors whose findings set the span's status to ERROR. */
   readonly markError: ReadonlySet<string>;
   readonly openinference: boolean;
+  /** A judge is asked: see `judgedRevision`. */
+  readonly judging?: boolean;
 }
 
 /** Attributes of a finding on an event, a carrier or a log record. */
-function findingAttributes({ finding, configHash, label }: Emission, late: boolean): Attributes {
-  const { taxonomy } = finding;
+function findingAttributes({ finding, configHash, label }: Emission, late: boolean, { judging }: EmitOptions): Attributes {
+  const { taxonomy, judged } = finding;
   const attributes: Record<string, Value | Double> = {
     'gen_ai.evaluation.name': finding.detector,
     'gen_ai.evaluation.score.value': new Double(finding.confidence),
@@ -53,12 +56,12 @@ function findingAttributes({ finding, configHash, label }: Emission, late: boole
     'gen_ai.agent.name': searchable(finding.agent),
     'gen_ai.conversation.id': searchable(finding.sessionId),
     'misstep.detection.id': finding.id,
-    'misstep.detection.revision': finding.revision,
+    'misstep.detection.revision': judging === true ? judgedRevision(finding, label) : finding.revision,
     'misstep.detection.message': finding.message,
     'misstep.detection.category': finding.category,
     'misstep.detection.severity': finding.severity,
     'misstep.detection.confidence.tier': confidenceTier(finding.confidence),
-    'misstep.detection.tier': finding.tier,
+    'misstep.detection.tier': judged !== undefined && finding.confidence > judged.before ? 4 : finding.tier,
     'misstep.detection.scope': finding.scope,
     'misstep.detection.late': late,
     'misstep.detection.target.trace_id': finding.at.traceId,
@@ -71,6 +74,12 @@ function findingAttributes({ finding, configHash, label }: Emission, late: boole
     'misstep.taxonomy.trail': taxonomy.trail,
     'misstep.taxonomy.owasp': taxonomy.owasp,
     'misstep.taxonomy.modes': taxonomy.modes,
+    'misstep.judge.verdict': judged?.verdict,
+    'misstep.judge.reason': judged?.reason,
+    'misstep.judge.provider': judged?.provider,
+    'misstep.judge.model': judged?.model,
+    'misstep.judge.confidence_before': judged === undefined ? undefined : new Double(judged.before),
+    'misstep.judge.span_ids': judged?.spanIds,
   };
   for (const [key, value] of Object.entries(finding.data)) {
     attributes[`misstep.detection.data.${key}`] = typeof value === 'string' ? cut(value, SEARCHABLE_BYTES) : value;
@@ -141,13 +150,17 @@ export function carriers(emissions: readonly Emission[], nowMs: number, options:
 
 function carrier(emission: Emission, nowMs: number, options: EmitOptions): NewSpan {
   const { finding } = emission;
-  const attributes: Record<string, Value | Double> = { ...findingAttributes(emission, true) };
+  const attributes: Record<string, Value | Double> = { ...findingAttributes(emission, true, options) };
   if (options.openinference) Object.assign(attributes, openinferenceAttributes(finding, emission.label));
   const timeNs = nanoseconds(nowMs);
   const error = emission.label === 'fail' && options.markError.has(finding.detector);
   return {
     traceId: finding.at.traceId,
-    spanId: carrierSpanId(finding.id, finding.revision, emission.label),
+    spanId: carrierSpanId(
+      finding.id,
+      options.judging === true ? judgedRevision(finding, emission.label) : finding.revision,
+      emission.label,
+    ),
     parentId: finding.at.spanId,
     traceState: cleanTraceState(emission.traceState),
     flags: emission.flags,
@@ -156,7 +169,7 @@ function carrier(emission: Emission, nowMs: number, options: EmitOptions): NewSp
     startNs: timeNs,
     endNs: timeNs,
     attributes,
-    events: [{ name: EVENT_NAME, timeNs, attributes: findingAttributes(emission, true) }],
+    events: [{ name: EVENT_NAME, timeNs, attributes: findingAttributes(emission, true, options) }],
     links: [
       { ...finding.at, attributes: { 'misstep.link.type': 'target' } },
       ...finding.evidence.map((span) => ({ ...span, attributes: { 'misstep.link.type': 'evidence' } })),
@@ -181,7 +194,11 @@ function spanAnnotation(emissions: readonly Emission[], nowMs: number, options: 
     writeSpanAttribute('misstep.detection.confidence.tier', confidenceTier(strongest.finding.confidence)),
   ];
   for (const emission of emissions) {
-    const event: NewEvent = { name: EVENT_NAME, timeNs: nanoseconds(nowMs), attributes: findingAttributes(emission, false) };
+    const event: NewEvent = {
+      name: EVENT_NAME,
+      timeNs: nanoseconds(nowMs),
+      attributes: findingAttributes(emission, false, options),
+    };
     parts.push(writeSpanEvent(event));
   }
   const marked = emissions.find(({ finding }) => options.markError.has(finding.detector));
@@ -197,7 +214,7 @@ function openinferenceAttributes(finding: Finding, label: string): Record<string
     'annotations.0.annotation.score': new Double(finding.confidence),
     'annotations.0.annotation.label': label,
     'annotations.0.annotation.explanation': cut(finding.explanation, TEXT_BYTES),
-    'annotations.0.annotation.annotator_kind': 'CODE',
+    'annotations.0.annotation.annotator_kind': finding.judged === undefined ? 'CODE' : 'LLM',
     'annotations.0.annotation.identifier': finding.id,
   };
 }
@@ -231,7 +248,7 @@ export function findingLog(attributes: ReadonlyMap<string, Value>, timeNs: bigin
 
 /** The `detection` record of `replay --output jsonl` (fields are fixed; unknown values are null). */
 export function detectionRecord(finding: Finding, source: string): Readonly<Record<string, unknown>> {
-  const { taxonomy } = finding;
+  const { taxonomy, judged } = finding;
   return {
     kind: 'detection',
     source,
@@ -260,7 +277,12 @@ export function detectionRecord(finding: Finding, source: string): Readonly<Reco
     tier: finding.tier,
     revision: finding.revision,
     data: finding.data,
+    ...(judged === undefined ? {} : { judge: judgedRecord(judged) }),
   };
+}
+
+function judgedRecord({ verdict, reason, provider, model, before, spanIds }: NonNullable<Finding['judged']>) {
+  return { verdict, reason, provider, model, confidence_before: Math.round(before * 10_000) / 10_000, span_ids: spanIds };
 }
 
 function nanoseconds(ms: number): bigint {

@@ -1,6 +1,7 @@
 /** What a detector found, as the host keeps and hands it on. Immutable: a finding that grows is a new object of the same id. */
 import { createHash } from 'node:crypto';
 import type { DetectorMeta, Scope, Severity, SpanRef, Taxonomy, Tier } from './detector.ts';
+import type { Verdict } from './judge.ts';
 
 export interface Finding {
   /** 32 hex digits: SHA-256(tenant, detector, message, window key, key), first 16 bytes. */
@@ -31,6 +32,8 @@ export interface Finding {
   readonly data: Readonly<Record<string, string | number>>;
   /** Event time of the step that made the detector speak. Unix ms. */
   readonly atMs: number;
+  /** What a judge said of it, and the confidence before that. A detector's own finding has none. */
+  readonly judged?: Verdict & { readonly before: number };
 }
 
 const severityRank: Readonly<Record<Severity, number>> = { low: 25, medium: 50, high: 75, critical: 100 };

@@ -105,6 +105,7 @@ export async function start(
   next?: Consumer,
   shipped: readonly ShippedDetector[] = [{ detector: counts }],
   workerEntry = new URL('./counts-worker.mjs', import.meta.url),
+  judge?: Component,
 ): Promise<Running> {
   const quiet = { damaged() {}, missing() {}, failed() {}, working() {} };
   const storage = await openStorage(
@@ -114,7 +115,10 @@ export async function start(
   const backend = { away: false };
   const got: Batch[] = [];
   const extension = { start: async () => {}, shutdown: async () => {}, storage };
-  const host = { ...testHost({ now: () => T0, monotonic: () => performance.now() }), extension: () => extension } as TestHost;
+  const host = {
+    ...testHost({ now: () => T0, monotonic: () => performance.now() }),
+    extension: (id: string) => (id === 'judge' ? judge : extension),
+  } as TestHost;
   const queue = {
     sending_queue: sendingQueue().parse({ storage: 'file_storage' }),
     retry_on_failure: retryOnFailure().parse({ initial_interval: '5ms', max_interval: '5ms' }),
