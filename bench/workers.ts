@@ -113,7 +113,7 @@ function poolOf(workers: number, active: readonly ActiveDetector[], storage: Sto
     {
       workers,
       entry: new URL('../bin/detect-worker.js', import.meta.url),
-      setup: { tiers: [1, 2, 3], detectors: {}, windows: {}, cooldownMs: 60_000, overrunMs: 60_000, embedding: false },
+      setup: { tiers: [1, 2, 3], detectors: {}, rules: [], windows: {}, cooldownMs: 60_000, overrunMs: 60_000, embedding: false },
       detectors: active,
       deadlineMs: 60_000,
       now: () => Date.now(),

@@ -30,6 +30,7 @@ const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): 
   tune: () => import('./commands/tune.ts'),
   suppress: () => import('./commands/suppress.ts'),
   mcp: () => import('./commands/mcp.ts'),
+  'test-rules': () => import('./commands/test-rules.ts'),
 };
 
 const program = new Command('misstep')

@@ -26,7 +26,15 @@ function poolOf(workers: number, store: WorkerStore | undefined): WorkerPool {
     {
       workers,
       entry: new URL('../processors/detect/testing/shipped-worker.mjs', import.meta.url),
-      setup: { tiers: [1, 2, 3], detectors: {}, windows: {}, cooldownMs: 0, overrunMs: 60_000, embedding: false },
+      setup: {
+        tiers: [1, 2, 3],
+        detectors: {},
+        rules: [],
+        windows: {},
+        cooldownMs: 0,
+        overrunMs: 60_000,
+        embedding: false,
+      },
       detectors: active,
       deadlineMs: 60_000,
       now: () => T0,

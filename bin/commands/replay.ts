@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { type Command, Option } from 'commander';
 import { parse as parseYaml } from 'yaml';
+import { readOwn, withOwn } from '../../processors/detect/own.ts';
 import { isEventStream, serverSentEvents } from '../../receivers/webhook/sse.ts';
 import { blame, blameRecord } from '../../src/detector/blame/blame.ts';
 import type { Severity } from '../../src/detector/detector.ts';
@@ -24,6 +25,7 @@ interface ReplayOptions {
   readonly format: string;
   readonly detector?: readonly string[];
   readonly set?: readonly string[];
+  readonly rules?: readonly string[];
   readonly embedding?: boolean;
   readonly blame?: boolean;
   readonly failOn: Severity | 'never';
@@ -41,6 +43,7 @@ export function register(program: Command): void {
     .addOption(new Option('--format <name>', 'what the files hold').choices(['auto', ...Object.keys(formats)]).default('auto'))
     .option('--detector <id>', 'run only this detector (repeatable)', collect)
     .option('--set <path=value>', 'set a detector option, e.g. loop.min_repeats=5 (repeatable)', collect)
+    .option('--rules <file>', 'also rules of your own (repeatable)', collect)
     .option('--no-embedding', 'without the table of embeddings: words decide alone')
     .option('--blame', 'say for every trace which agent and step made it go wrong')
     .addOption(
@@ -110,7 +113,7 @@ function reason(error: unknown): string {
 
 /** The chosen detectors with their options; `undefined` when one is wrong, which was said on stderr by `command`. */
 export function configured(
-  options: Pick<ReplayOptions, 'set' | 'detector'>,
+  options: Pick<ReplayOptions, 'set' | 'detector' | 'rules'>,
   command = 'replay',
 ): ReturnType<typeof activate>['active'] | undefined {
   const config: Record<string, Record<string, unknown>> = {};
@@ -125,7 +128,9 @@ export function configured(
     const [, id = '', option = '', text = ''] = match;
     config[id] = { ...config[id], [option]: parsed(text) };
   }
-  const { active, problems: wrong } = activate(shippedDetectors, {
+  const own = readOwn(options.rules ?? [], shippedDetectors);
+  problems.push(...own.problems.map(({ message }) => `--rules: ${message}`));
+  const { active, problems: wrong } = activate(withOwn(shippedDetectors, own.rules), {
     ...(options.detector ? { only: options.detector } : {}),
     detectors: config as DetectorConfig,
   });

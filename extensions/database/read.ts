@@ -289,19 +289,27 @@ export class TenantReader implements TenantRecords {
     return this.page(window, where, { table: 'misstep_documents', columns: '*', time: 'created_ms', id: 'id', read: document });
   }
 
-  put(kind: string, id: string, body: unknown, version?: number): Promise<DocumentRow | undefined> {
-    return this.driver.transaction(async () => {
-      const before = await this.document(kind, id);
-      if (version !== undefined && version !== (before?.version ?? 0)) return undefined;
-      const now = this.now();
-      const row = { kind, id, version: (before?.version ?? 0) + 1, body, created_ms: before?.created_ms ?? now, updated_ms: now };
-      await this.driver.run(
-        `INSERT INTO misstep_documents (tenant, kind, id, version, body, created_ms, updated_ms) VALUES (?, ?, ?, ?, ?, ?, ?)
-        ON CONFLICT (tenant, kind, id) DO UPDATE SET version = excluded.version, body = excluded.body, updated_ms = excluded.updated_ms`,
-        [this.tenant, kind, id, row.version, JSON.stringify(body), row.created_ms, row.updated_ms],
-      );
-      return row;
-    });
+  /** One statement: of two that name the same version, also in two processes, one writes. */
+  async put(kind: string, id: string, body: unknown, version?: number): Promise<DocumentRow | undefined> {
+    const now = this.now();
+    const text = JSON.stringify(body);
+    const where = new Where(this.tenant).and('kind = ?', kind).and('id = ?', id).and('version = ?', version);
+    const [row] =
+      version !== undefined && version > 0
+        ? await this.driver.all(
+            `UPDATE misstep_documents SET version = version + 1, body = ?, updated_ms = ? WHERE ${where} RETURNING *`,
+            [text, now, ...where.values],
+          )
+        : await this.driver.all(
+            `INSERT INTO misstep_documents (tenant, kind, id, version, body, created_ms, updated_ms) VALUES (?, ?, ?, 1, ?, ?, ?)
+            ON CONFLICT (tenant, kind, id) DO ${
+              version === 0
+                ? 'NOTHING'
+                : 'UPDATE SET version = misstep_documents.version + 1, body = excluded.body, updated_ms = excluded.updated_ms'
+            } RETURNING *`,
+            [this.tenant, kind, id, text, now, now],
+          );
+    return row === undefined ? undefined : document(row);
   }
 
   async remove(kind: string, id: string): Promise<boolean> {

@@ -19,6 +19,7 @@ const DAY_MS = 86_400_000;
 export async function retain(driver: Driver, { maxAgeMs, maxBytes, nowMs }: Limits): Promise<number> {
   // Answers to requests that may be sent again are kept for a day.
   await driver.run("DELETE FROM misstep_documents WHERE kind = 'idempotency' AND created_ms < ?", [nowMs - DAY_MS]);
+  await unattached(driver, nowMs - maxAgeMs);
   let gone = 0;
   for (let round = 0; round < ROUNDS; round++) {
     const old = await oldest(driver, nowMs - maxAgeMs);
@@ -36,6 +37,19 @@ export async function retain(driver: Driver, { maxAgeMs, maxBytes, nowMs }: Limi
     }
   }
   return gone;
+}
+
+/** Detections without a trace: said after it was taken out, or of one that was never kept. */
+async function unattached(driver: Driver, beforeMs: number): Promise<void> {
+  const old = `updated_ms < ? AND NOT EXISTS (SELECT 1 FROM misstep_traces t
+    WHERE t.tenant = misstep_detections.tenant AND t.trace_id = misstep_detections.trace_id)`;
+  await driver.transaction(async () => {
+    await driver.run(
+      `DELETE FROM misstep_vectors WHERE (tenant, id) IN (SELECT tenant, id FROM misstep_detections WHERE ${old})`,
+      [beforeMs],
+    );
+    await driver.run(`DELETE FROM misstep_detections WHERE ${old}`, [beforeMs]);
+  });
 }
 
 async function oldest(driver: Driver, beforeMs: number): Promise<(readonly [tenant: string, traceId: string])[]> {

@@ -28,6 +28,7 @@ import { Watch } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import { WireError } from '../../src/otlp/error.ts';
 import { type TraceIndex, walkTraces } from '../../src/otlp/traces.ts';
+import type { Rule } from '../../src/rules/rule.ts';
 import { type Storage, StorageError } from '../../src/storage/storage.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import type { WindowOptions } from '../../src/window/options.ts';
@@ -35,6 +36,7 @@ import { Account, type Ended, type Seen, seenOf } from './account.ts';
 import { atEndOfTurn, Hold } from './hold.ts';
 import { type Counters, countersOf, observeDetect } from './meters.ts';
 import { type DetectOptions, detectOptions } from './options.ts';
+import { readOwn, withOwn } from './own.ts';
 import { isSuppressed } from './suppress.ts';
 import { WorkerStore } from './worker-store.ts';
 import { type Lost, type PoolOwner, WorkerPool } from './workers.ts';
@@ -108,7 +110,9 @@ class Detect implements Component, Consumer {
   private readonly settings: Settings;
   private readonly options: DetectOptions;
   private readonly next: Consumer;
-  private readonly shipped: readonly ShippedDetector[];
+  private shipped: readonly ShippedDetector[];
+  /** Of the files, as they were at the start. */
+  private rules: readonly Rule[] = [];
   private readonly live: Subject<Finding>;
   private readonly embeddings: Embeddings;
   private readonly workerEntry: URL | undefined;
@@ -161,6 +165,7 @@ class Detect implements Component, Consumer {
   async start(host: Host): Promise<void> {
     const { options } = this;
     this.host = host;
+    this.readOwn();
     this.embeddings.want(this, options.embedding);
     const wallMs = host.clock.now() - host.clock.monotonic();
     this.steadyNow = () => wallMs + host.clock.monotonic();
@@ -190,6 +195,15 @@ class Detect implements Component, Consumer {
     this.timer.unref();
     void this.resume(host);
     host.status({ state: 'ok' });
+  }
+
+  /** Throws if a file is no longer as it was when the configuration was read. */
+  private readOwn(): void {
+    const { rules, problems } = readOwn(this.options.rules, this.shipped);
+    const [first] = problems;
+    if (first !== undefined) throw new Error(first.message);
+    this.rules = rules;
+    this.shipped = withOwn(this.shipped, rules);
   }
 
   private holdOf(host: Host, storage: Storage | undefined): Hold {
@@ -274,8 +288,8 @@ class Detect implements Component, Consumer {
     // Windows of an earlier time in which this storage was used.
     if (mine.openRuns > 0) this.outbox.push(...this.above(mine.end('shutdown')));
     const journal = this.storage !== undefined && this.storage === old.storage ? taken.journal : mine.journal;
-    const same =
-      JSON.stringify([old.options.tiers, old.options.detectors]) === JSON.stringify([this.options.tiers, this.options.detectors]);
+    const of = ({ options, rules }: Detect) => JSON.stringify([options.tiers, options.detectors, rules]);
+    const same = of(old) === of(this);
     taken.reconfigure(this.hostOptions(this.host, same ? taken.detectors : mine.detectors, journal));
     this.detectors = taken;
     this.own();
@@ -478,6 +492,7 @@ class Detect implements Component, Consumer {
         setup: {
           tiers: options.tiers,
           detectors: options.detectors as DetectorConfig,
+          rules: this.rules,
           windows: windowsOf(options, options.workers),
           cooldownMs: options.cooldown,
           overrunMs: options.overrun,
@@ -515,7 +530,7 @@ class Detect implements Component, Consumer {
   }
 
   /** Then the windows of its workers can go on in this one's stead. */
-  private sameWorkers({ options: before }: Detect): boolean {
+  private sameWorkers({ options: before, rules }: Detect): boolean {
     const of = ({
       workers,
       deadline,
@@ -533,7 +548,7 @@ class Detect implements Component, Consumer {
         ...[workers, deadline, tiers, detectors, idle, grace, lateness, max_age, max_windows, max_bytes],
         ...[rest.cooldown, rest.overrun, rest.embedding, rest.storage],
       ]);
-    return of(before) === of(this.options);
+    return of(before) === of(this.options) && JSON.stringify(rules) === JSON.stringify(this.rules);
   }
 
   private hostOptions(host: Host, detectors: HostOptions['detectors'], journal: Journal | undefined): HostOptions {

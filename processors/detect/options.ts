@@ -6,10 +6,11 @@ import type { Tier } from '../../src/detector/detector.ts';
 import { activate, type DetectorConfig, type ShippedDetector } from '../../src/detector/options.ts';
 import { OVERRUN_MS } from '../../src/detector/watch.ts';
 import { defaultWindowOptions } from '../../src/window/options.ts';
+import { readOwn, withOwn } from './own.ts';
 import { type Suppression, suppression } from './suppress.ts';
 
 /** `threads`: whether there is a module for workers. */
-export function detectOptions(shipped: readonly ShippedDetector[], threads: boolean) {
+export function detectOptions(builtIn: readonly ShippedDetector[], threads: boolean) {
   return z
     .strictObject({
       tiers: z
@@ -21,6 +22,10 @@ export function detectOptions(shipped: readonly ShippedDetector[], threads: bool
         .record(z.string(), z.union([z.record(z.string(), z.unknown()), z.null()]))
         .default({})
         .describe('Options by detector id; `enabled: false` switches one off, `emit_above` stands before that of `detect`.'),
+      rules: z
+        .array(z.string().min(1))
+        .default([])
+        .describe('Files of rules of your own (docs/rules.md); each rule is a detector.'),
       embedding: z
         .boolean()
         .default(true)
@@ -97,6 +102,9 @@ export function detectOptions(shipped: readonly ShippedDetector[], threads: bool
         .describe('Write OpenInference annotations on carrier spans, so that Phoenix types them.'),
     })
     .superRefine((value, context) => {
+      const own = readOwn(value.rules, builtIn);
+      for (const { file, message } of own.problems) context.addIssue({ code: 'custom', path: ['rules', file], message });
+      const shipped = withOwn(builtIn, own.rules);
       if (value.workers > 0 && !threads) {
         context.addIssue({ code: 'custom', path: ['workers'], message: 'must be 0 here: no module for workers was given.' });
       }
@@ -147,6 +155,7 @@ export interface DetectOptions {
   readonly hold_at_risk: boolean;
   readonly tiers: readonly Tier[];
   readonly detectors: unknown;
+  readonly rules: readonly string[];
   readonly embedding: boolean;
   readonly emit_above: number;
   readonly output: 'all' | 'detections';

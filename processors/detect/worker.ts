@@ -13,9 +13,11 @@ import { type OffIn, Watch } from '../../src/detector/watch.ts';
 import { dialectKeys } from '../../src/dialects/keys.ts';
 import type { Link } from '../../src/dialects/resolve.ts';
 import { walkTraces } from '../../src/otlp/traces.ts';
+import type { Rule } from '../../src/rules/rule.ts';
 import { provideEmbedding } from '../../src/text/embedding.ts';
 import type { WindowOptions } from '../../src/window/options.ts';
 import { type Ended, openOf, Tally } from './account.ts';
+import { withOwn } from './own.ts';
 import { type Changes, Recorder, type StoredRecord } from './recorder.ts';
 
 /** Of one turn, for packing: messages that come meanwhile wait no longer. */
@@ -25,6 +27,7 @@ const SLICE_MS = 2;
 export interface WorkerSetup {
   readonly tiers: readonly Tier[];
   readonly detectors: DetectorConfig;
+  readonly rules: readonly Rule[];
   readonly windows: Partial<WindowOptions>;
   readonly cooldownMs: number;
   readonly overrunMs: number;
@@ -137,7 +140,7 @@ class Inside {
     embeddingTable: (() => Uint8Array) | undefined,
   ) {
     this.table = setup.embedding ? embeddingTable : undefined;
-    const { active } = activate(shipped, { tiers: setup.tiers, detectors: setup.detectors });
+    const { active } = activate(withOwn(shipped, setup.rules), { tiers: setup.tiers, detectors: setup.detectors });
     const ids = active.map(({ detector }) => detector.meta.id);
     this.watch = new Watch({ overrunMs: setup.overrunMs, monotonic: () => performance.now(), cell, ids });
     for (const detector of off) this.watch.turnOff(detector);

@@ -48,6 +48,24 @@ test('two sidecars write the same rows at once, and both read them', async () =>
   for (const driver of both) await driver.close();
 });
 
+test('of two sidecars that write a document of the same version, one does', async () => {
+  const at = await empty();
+  const both = [await openPostgres(at), await openPostgres(at)] as const;
+  await migrate(both[0]);
+  const readers = both.map((driver) => new TenantReader(driver, 'default', Date.now));
+  for (let version = 0; version < 50; version++) {
+    const rows = await Promise.all(readers.map((reader, i) => reader.put('lease', 'one', i, version)));
+    expect(rows.filter((row) => row !== undefined)).toMatchObject([{ version: version + 1 }]);
+  }
+  await Promise.all(
+    readers.map(async (reader) => {
+      for (let times = 0; times < 25; times++) await reader.put('lease', 'one', 'anyone');
+    }),
+  );
+  expect(await readers[0]?.document('lease', 'one')).toMatchObject({ version: 100 });
+  for (const driver of both) await driver.close();
+});
+
 test('a connection that breaks is opened again', async () => {
   const at = await empty();
   const driver = await openPostgres(at);

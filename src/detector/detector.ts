@@ -32,7 +32,8 @@ export type Family =
   | 'n8n'
   | 'dify'
   | 'openclaw'
-  | 'langgraph';
+  | 'langgraph'
+  | 'rules';
 
 export interface Taxonomy {
   readonly mast?: readonly string[];

@@ -427,6 +427,14 @@ export function driverSuite(name: string, open: () => Promise<Driver>): void {
       expect(await of().detection(hex(7, 32))).toBeUndefined();
     });
 
+    test('what is said of a trace that is gone, or was never kept, goes in its time too', async () => {
+      await put(request([{ span: 9, events: [finding(7)] }], 'misstep'));
+      nowMs += 1_000;
+      await put(request([{ span: 9, events: [finding(8)] }], 'misstep'));
+      expect(await retain(driver, { maxAgeMs: 500, maxBytes: 0, nowMs })).toBe(0);
+      expect((await of().detections({}, { limit: 9 })).items.map(({ id }) => id)).toEqual([hex(8, 32)]);
+    });
+
     test('what is too much goes, the oldest first, until the rest fits', async () => {
       const long = 'x'.repeat(4_000);
       const attributes = { 'gen_ai.tool.name': 'cat', 'gen_ai.tool.call.arguments': long, 'gen_ai.tool.call.result': long };

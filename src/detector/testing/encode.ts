@@ -16,7 +16,7 @@ export function playScenario(scenario: Scenario, dialect: Dialect): unknown[] {
   return encodeSteps(scenario.steps, dialect);
 }
 
-function encodeSteps(steps: readonly StepLike[], dialect: Dialect): unknown[] {
+export function encodeSteps(steps: readonly StepLike[], dialect: Dialect): unknown[] {
   const clock = timesOf(steps);
   const order = steps.map((_, i) => i).sort((a, b) => (clock[a]?.endMs ?? 0) - (clock[b]?.endMs ?? 0));
   return order.map((i) => {
@@ -77,6 +77,7 @@ const operations: Readonly<Partial<Record<StepLike['kind'], string>>> = {
   retriever: 'retrieval',
   workflow: 'invoke_workflow',
   embedding: 'embeddings',
+  handoff: 'handoff',
 };
 
 function genAiCommon(like: StepLike): Attributes {
