@@ -1,4 +1,4 @@
-// The manifests of Kubernetes, without a cluster: their configurations are sound, their figures fit each other.
+// The manifests of Kubernetes and the compose files, without a cluster: their configurations are sound, their figures fit each other.
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -6,6 +6,7 @@ import { parse, parseAllDocuments } from 'yaml';
 import { configure } from '../bin/configure.ts';
 import { parseDuration } from '../config/units.ts';
 
+const root = fileURLToPath(new URL('..', import.meta.url));
 const read = (path: string): string => readFileSync(new URL(`../${path}`, import.meta.url), 'utf8');
 
 // biome-ignore lint/suspicious/noExplicitAny: manifests as parsed; the peer test holds them against the schemas.
@@ -21,8 +22,7 @@ const manifests = readdirSync(new URL('../deploy/kubernetes', import.meta.url)).
 });
 
 test.each(manifests)('$name: misstep validate', async ({ config, env }) => {
-  const cwd = fileURLToPath(new URL('..', import.meta.url));
-  const { errors } = await configure({ files: [`yaml:${config}`], sets: [], env, cwd });
+  const { errors } = await configure({ files: [`yaml:${config}`], sets: [], env, cwd: root });
   expect(errors).toEqual([]);
 });
 
@@ -56,8 +56,28 @@ test.each(manifests)('$name: what the Pod Security Standard "restricted" asks', 
   });
 });
 
+const compose = ['jaeger', 'grafana'].map((name) => ({ name, services: parse(read(`deploy/compose/${name}.yaml`)).services }));
+
+test.each(compose)(
+  'compose, $name: stopped later than the drain, with more memory than the limiter lets it have',
+  ({ services }) => {
+    const { volumes, stop_grace_period, mem_limit } = services.misstep;
+    const file = volumes === undefined ? 'config/container.yaml' : 'deploy/compose/misstep.yaml';
+    const limit = parse(read(file)).processors.memory_limiter.limit_mib;
+    expect(mem_limit).toBe(`${limit * 1.25}m`);
+    const drain = /^const SHUTDOWN_GRACE = '(\w+)';$/m.exec(read('bin/commands/run.ts'))?.[1] ?? '';
+    expect(parseDuration(stop_grace_period)).toBeGreaterThan(parseDuration(drain) ?? Number.NaN);
+  },
+);
+
+test('compose: misstep validate', async () => {
+  const { errors } = await configure({ files: ['deploy/compose/misstep.yaml'], sets: [], env: {}, cwd: root });
+  expect(errors).toEqual([]);
+});
+
 test('chart and images have the version of the package', () => {
   const { version } = JSON.parse(read('package.json'));
   expect(parse(read('deploy/helm/misstep/Chart.yaml'))).toMatchObject({ version, appVersion: version });
   for (const { container } of manifests) expect(container.image).toBe(`misstep:${version}`);
+  for (const { services } of compose) expect(services.misstep.image).toBe(`misstep:${version}`);
 });

@@ -1,12 +1,15 @@
-// The Helm chart and the manifests against the tools and schemas of Kubernetes. The tools are built by `go install` once.
+// Chart, manifests, compose files and workflows against the tools and schemas of their makers. The tools are built by `go install` once.
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import { file, installed, note, root, run } from './kit.ts';
 import { writeKubernetesSchemas } from './kubernetes-schemas.ts';
 
 const KUBERNETES = '1.37.2';
+const COMPOSE = 'github.com/compose-spec/compose-go/v2@v2.16.2';
 const TOOLS = {
   helm: 'helm.sh/helm/v3/cmd/helm@v3.22.0',
   kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
@@ -24,12 +27,14 @@ function tool(name: keyof typeof TOOLS): string {
   return join(folder, name);
 }
 
+/** Where Go keeps a module's files. */
+function moduleFolder(module: string): string {
+  return (JSON.parse(run('go', ['mod', 'download', '-json', module], root)) as { Dir: string }).Dir;
+}
+
 function schemas(): string {
   return installed('kubernetes-schemas', KUBERNETES, (at) => {
-    const { Dir } = JSON.parse(run('go', ['mod', 'download', '-json', `k8s.io/kubernetes@v${KUBERNETES}`], at)) as {
-      Dir: string;
-    };
-    writeKubernetesSchemas(join(Dir, 'api/openapi-spec/swagger.json'), at);
+    writeKubernetesSchemas(join(moduleFolder(`k8s.io/kubernetes@v${KUBERNETES}`), 'api/openapi-spec/swagger.json'), at);
   });
 }
 
@@ -96,5 +101,18 @@ describe.runIf(go)('deployment', () => {
   test('kubeconform sees a member that Kubernetes does not know', () => {
     const wrong = readFileSync(join(manifests, 'sidecar.yaml'), 'utf8').replace('terminationGracePeriodSeconds', 'gracePeriod');
     expect(conform(file('wrong.yaml', wrong))).toMatchObject({ status: 1, said: expect.stringContaining('gracePeriod') });
+  });
+
+  test('compose files conform', () => {
+    const schema = JSON.parse(readFileSync(join(moduleFolder(COMPOSE), 'schema/compose-spec.json'), 'utf8'));
+    const valid = new Ajv2020({ strict: false, formats: { duration: true } }).compile(schema);
+    const compose = (name: string) => parse(readFileSync(join(root, 'deploy/compose', name), 'utf8'));
+    for (const name of ['jaeger.yaml', 'grafana.yaml']) {
+      valid(compose(name));
+      expect([name, valid.errors]).toEqual([name, null]);
+    }
+    const wrong = compose('jaeger.yaml');
+    wrong.services.misstep.memory = '640m';
+    expect(valid(wrong)).toBe(false);
   });
 });
