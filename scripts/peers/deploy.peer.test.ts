@@ -11,12 +11,13 @@ import { writeKubernetesSchemas } from './kubernetes-schemas.ts';
 const KUBERNETES = '1.37.2';
 const COMPOSE = 'github.com/compose-spec/compose-go/v2@v2.16.2';
 const TOOLS = {
+  actionlint: 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12',
   helm: 'helm.sh/helm/v3/cmd/helm@v3.22.0',
   kubeconform: 'github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0',
 };
 
 const go = spawnSync('go', ['version']).status === 0;
-if (!go) note('skipped: Helm chart and manifests; no go on the path');
+if (!go) note('skipped: chart, manifests, compose files and workflows; no go on the path');
 
 const chart = join(root, 'deploy/helm/misstep');
 const manifests = join(root, 'deploy/kubernetes');
@@ -114,5 +115,11 @@ describe.runIf(go)('deployment', () => {
     const wrong = compose('jaeger.yaml');
     wrong.services.misstep.memory = '640m';
     expect(valid(wrong)).toBe(false);
+  });
+
+  test('actionlint', () => {
+    run(tool('actionlint'), ['-shellcheck=', '-pyflakes='], root);
+    const wrong = readFileSync(join(root, '.github/workflows/ci.yml'), 'utf8').replace('matrix.node', 'matrix.nod');
+    expect(() => run(tool('actionlint'), [file('ci.yml', wrong)], root)).toThrow('property "nod" is not defined');
   });
 });
