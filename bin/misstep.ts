@@ -20,6 +20,7 @@ const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): 
   top: () => import('./commands/top.ts'),
   tail: () => import('./commands/tail.ts'),
   doctor: () => import('./commands/doctor.ts'),
+  health: () => import('./commands/health.ts'),
   hook: () => import('./commands/hook.ts'),
   hooks: () => import('./commands/hooks.ts'),
   explain: () => import('./commands/explain.ts'),

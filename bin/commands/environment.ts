@@ -2,13 +2,12 @@
 import { constants } from 'node:fs';
 import { access, stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { MIB } from '../../config/units.ts';
-import { limits } from '../../processors/memory_limiter/memory_limiter.ts';
 import { isLoopback, listen, parseEndpoint } from '../../src/component/transport/endpoint.ts';
 import type { ServiceSpec } from '../../src/service/spec.ts';
 import { lockDirectory } from '../../src/storage/lock.ts';
+import { checkMemory, memoryAtHand } from './memory.ts';
 
 export interface Check {
   readonly state: 'ok' | 'warn' | 'fail';
@@ -16,9 +15,6 @@ export interface Check {
   /** What was seen and, if not ok, what to do. */
   readonly said: string;
 }
-
-/** Above this share of the memory the kernel kills before the limiter refuses: buffers and the code itself come on top. */
-const MEMORY_SHARE = 0.9;
 
 export async function checkEnvironment(spec: ServiceSpec): Promise<Check[]> {
   const used = new Set(
@@ -39,11 +35,7 @@ export async function checkEnvironment(spec: ServiceSpec): Promise<Check[]> {
   }
   const { metrics } = spec.telemetry;
   if (metrics) checks.push(await port('service.telemetry.metrics', `${metrics.host}:${metrics.port}`));
-  for (const { id, type, options } of spec.processors.values()) {
-    if (type === 'memory_limiter' && used.has(id))
-      checks.push(memory(`processors.${id}`, options as Parameters<typeof limits>[0]));
-  }
-  return checks;
+  return [...checks, ...checkMemory(spec, memoryAtHand())];
 }
 
 /** Every `endpoint: host:port` below the options, with its path. Exporters' endpoints are other people's and are not asked for. */
@@ -102,17 +94,6 @@ async function room(path: string, directory: string, maxBytes: number): Promise<
     path,
     said: `${said}. Lower it: else the disk is full before the storage is, and requests are refused then.`,
   };
-}
-
-function memory(path: string, options: Parameters<typeof limits>[0]): Check {
-  const constrained = process.constrainedMemory();
-  const total = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
-  const { hard } = limits(options, total);
-  const whose = constrained > 0 && constrained < totalmem() ? 'its cgroup allows' : 'this machine has';
-  const said = `the limit is ${mib(hard)} MiB, ${whose} ${mib(total)} MiB`;
-  if (hard <= total * MEMORY_SHARE) return { state: 'ok', path, said: `${said}.` };
-  const todo = `Lower limit_mib to ${mib(total * MEMORY_SHARE)} or less: above, the kernel ends the process before it refuses.`;
-  return { state: 'warn', path, said: `${said}. ${todo}` };
 }
 
 async function existing(directory: string): Promise<string> {

@@ -4,8 +4,10 @@ import { setFlagsFromString } from 'node:v8';
 import type { Command } from 'commander';
 import { WatchedFiles } from '../../src/component/watched.ts';
 import type { Service } from '../../src/service/service.ts';
+import type { ServiceSpec } from '../../src/service/spec.ts';
 import { type ConfigOptions, configOptions, configure, type Sources, sourcesOf } from '../configure.ts';
 import { version } from '../shipped.ts';
+import { checkMemory, memoryAtHand, oldSpace, restartWithOldSpace } from './memory.ts';
 
 interface RunOptions extends ConfigOptions {
   readonly shutdownGrace: string;
@@ -55,11 +57,22 @@ function collectOnOneThread(): void {
   setFlagsFromString('--no-parallel-scavenge');
 }
 
+/** What does not fit, as warnings. Starts the process again where only its heap is of the wrong size. */
+function fitMemory(spec: ServiceSpec): string[] {
+  const given = memoryAtHand();
+  const size = oldSpace(spec, given);
+  const heap = size === undefined ? [] : [restartWithOldSpace(size)];
+  const tooHigh = checkMemory(spec, given).filter(({ state }) => state !== 'ok');
+  return [...tooHigh.map(({ path, said }) => `misstep: ${path}: ${said}`), ...heap.map((said) => `misstep: ${said}`)];
+}
+
 /** Resolves when the process was asked to stop and has: 0, 1 when the drain lost something or the start failed, 2 when the configuration has problems. */
 export async function run(sources: Sources, graceMs: number, watch = false): Promise<number> {
   collectOnOneThread();
   const { spec, problems } = await configure(sources);
-  for (const problem of problems) process.stderr.write(`${problem}\n`);
+  // Before anything is said: the process may start again, and would say it twice.
+  const misfits = spec === undefined ? [] : fitMemory(spec);
+  for (const problem of [...problems, ...misfits]) process.stderr.write(`${problem}\n`);
   if (spec === undefined) return 2;
   const { startService } = await import('../../src/service/service.ts');
   const { supervise } = await import('../../src/service/supervise.ts');
