@@ -1,6 +1,7 @@
 // The documentation page of a detector, from its metadata alone.
 import { readinessOf } from '../config/readiness.ts';
 import type { DetectorMeta, MessageSpec, OptionSpec } from '../src/detector/detector.ts';
+import { whereToSee } from './dashboards/queries.ts';
 
 export function detectorPage(meta: DetectorMeta): string {
   const needs = meta.needs.map((need) => (typeof need === 'string' ? `\`${need}\`` : `\`${need.fact}\` (waited for)`)).join(', ');
@@ -33,6 +34,10 @@ ${meta.docs.limits.trim()}
 ## Measured
 
 ${measured(meta.id)}
+
+## Where to see it
+
+${whereToSee(meta.id)} [Dashboards and alerts](../dashboards.md).
 
 ## Messages
 

@@ -1,4 +1,5 @@
-// Writes what follows from the code: the list of detectors, a page for each, the attribute registry, the JSON Schema of the configuration.
+// Writes what follows from the code: the list of detectors, a page for each, the attribute registry, dashboards and alerts, the JSON Schema of
+// the configuration.
 // Runs from dist, on what was just built. `--check` writes nothing and fails if a file is not what it would write.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -7,6 +8,7 @@ import { factories } from '../bin/components.ts';
 import { configJsonSchema } from '../config/json-schema.ts';
 import type { AnyDetector } from '../src/detector/detector.ts';
 import { attributes } from '../src/step/attributes.ts';
+import { dashboardFiles } from './dashboards/files.ts';
 import { detectorPage, detectorTable } from './detector-page.ts';
 import { withTables } from './instrumentation-tables.ts';
 import { withTable } from './thresholds-table.ts';
@@ -41,6 +43,10 @@ const wanted = new Map<string, string>([
       detectors.map(({ detector }) => detector),
     ),
   ],
+  ...dashboardFiles(
+    detectors.map(({ detector }) => detector.meta),
+    readFileSync(join(root, 'docs/dashboards.md'), 'utf8'),
+  ),
   ['config/schema.json', `${JSON.stringify(configJsonSchema(factories), null, 2)}\n`],
 ]);
 const orphans = listed('docs/detectors').filter((path) => !wanted.has(path));

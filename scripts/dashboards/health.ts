@@ -1,0 +1,245 @@
+/** Alerts on the sidecar itself. */
+import { type Alert, LABELS } from './alert.ts';
+import { grown, sumBy } from './promql.ts';
+
+const queue = (size: string): Readonly<Record<string, string>> => ({
+  [`otelcol_exporter_queue_size{${LABELS},exporter="otlp_http",data_type="traces"}`]: size,
+  [`otelcol_exporter_queue_capacity{${LABELS},exporter="otlp_http",data_type="traces"}`]: '1000x60',
+});
+const exporter = `${LABELS},exporter="otlp_http",signal="traces"`;
+const door = `${LABELS},receiver="otlp",transport="http"`;
+
+export const health: readonly Alert[] = [
+  {
+    name: 'MisstepDown',
+    expr: 'up{job="misstep"} == 0',
+    for: '2m',
+    severity: 'critical',
+    by: ['job', 'instance'],
+    summary: '{{ $labels.instance }} does not answer.',
+    action: 'Inline, traces wait in the senders’ queues; as a tee, nothing is examined. See docs/operations.md.',
+    reason: 'Two minutes: it listens again 300 ms after a start (docs/bars.md), so a restart is long over.',
+    fires: { why: 'three minutes', series: { [`up{${LABELS}}`]: '1x5 0x10' }, at: '9m' },
+    quiet: { why: 'a restart', series: { [`up{${LABELS}}`]: '1x5 0 1x10' }, at: '9m' },
+  },
+  {
+    name: 'MisstepAbsent',
+    expr: 'absent(up{job="misstep"})',
+    for: '5m',
+    severity: 'critical',
+    by: ['job'],
+    summary: 'Prometheus knows no sidecar.',
+    action: 'Is the job called misstep, and does service discovery find it?',
+    reason: 'Five minutes: longer than service discovery takes to come round.',
+    fires: { why: 'no target', series: { 'up{job="other"}': '1x20' }, at: '10m' },
+    quiet: { why: 'a target that is down is not absent', series: { [`up{${LABELS}}`]: '0x20' }, at: '10m' },
+  },
+  {
+    name: 'MisstepRefusesSpans',
+    expr: `${sumBy(['job', 'instance'], 'rate(otelcol_receiver_refused_spans[5m])')} / (${sumBy(['job', 'instance'], 'rate(otelcol_receiver_accepted_spans[5m]) + rate(otelcol_receiver_refused_spans[5m])')} > 0) > 0.01`,
+    for: '5m',
+    severity: 'critical',
+    by: ['job', 'instance'],
+    summary: '{{ $labels.instance }} refuses {{ $value | humanizePercentage }} of the spans.',
+    action:
+      'The senders try again until their queues are full. Look at memory limit, queues and exporters on the health dashboard.',
+    reason: 'Refusals during a burst are how senders are slowed. One in a hundred for five minutes is no burst.',
+    fires: {
+      why: 'one in ten',
+      series: { [`otelcol_receiver_accepted_spans{${door}}`]: '0+90x30', [`otelcol_receiver_refused_spans{${door}}`]: '0+10x30' },
+      at: '15m',
+    },
+    quiet: {
+      why: 'one in two hundred',
+      series: {
+        [`otelcol_receiver_accepted_spans{${door}}`]: '0+1990x30',
+        [`otelcol_receiver_refused_spans{${door}}`]: '0+10x30',
+      },
+      at: '15m',
+    },
+  },
+  {
+    name: 'MisstepRefusesRequests',
+    expr: `${sumBy(['job', 'instance', 'reason'], grown('misstep_receiver_refused_requests', '5m'))} > 0`,
+    for: '5m',
+    severity: 'warning',
+    by: ['job', 'instance', 'reason'],
+    summary: '{{ $labels.instance }} refused {{ $value | humanize }} requests as {{ $labels.reason }}.',
+    action:
+      'malformed, too_large, unauthenticated: the sender is at fault and does not try again. admission, timeout: too much at once.',
+    reason: 'A scanner’s single request is no matter; for five minutes on it is a sender whose data is lost.',
+    fires: {
+      why: 'it goes on',
+      series: { [`misstep_receiver_refused_requests{${door},reason="malformed"}`]: '_x3 1+1x20' },
+      at: '15m',
+    },
+    quiet: { why: 'once', series: { [`misstep_receiver_refused_requests{${door},reason="malformed"}`]: '_x3 1x30' }, at: '10m' },
+  },
+  {
+    name: 'MisstepLosesData',
+    expr: `${sumBy(['job', 'instance', 'exporter', 'reason'], grown('misstep_ledger_dropped', '5m'))} > 0`,
+    for: '0m',
+    severity: 'critical',
+    by: ['job', 'instance', 'exporter', 'reason'],
+    summary: '{{ $labels.exporter }} of {{ $labels.instance }} lost {{ $value | humanize }} items: {{ $labels.reason }}.',
+    action:
+      'queue_full: a larger queue or a quicker backend; unavailable: the backend; abandoned: a storage would have kept them.',
+    reason: 'It promises to lose nothing silently. One lost item is a loss.',
+    fires: {
+      why: 'the first, by which the series begins',
+      series: { [`misstep_ledger_dropped{${exporter},reason="queue_full"}`]: '_x5 21x20' },
+      at: '7m',
+    },
+    quiet: { why: 'long ago', series: { [`misstep_ledger_dropped{${exporter},reason="queue_full"}`]: '21x30' }, at: '20m' },
+  },
+  {
+    name: 'MisstepLosesFindings',
+    expr: `${sumBy(['job', 'instance'], grown('misstep_detect_outbox_dropped', '5m'))} > 0`,
+    for: '0m',
+    severity: 'critical',
+    by: ['job', 'instance'],
+    summary: '{{ $value | humanize }} findings no longer fitted the outbox of {{ $labels.instance }}.',
+    action: 'Downstream refuses. Mend the exporter; `detect: {storage: …}` outlives a restart.',
+    reason: 'As for data: one is a loss.',
+    fires: { why: 'one', series: { [`misstep_detect_outbox_dropped{${LABELS},processor="detect"}`]: '0x5 1x20' }, at: '8m' },
+    quiet: { why: 'none', series: { [`misstep_detect_outbox_dropped{${LABELS},processor="detect"}`]: '0x25' }, at: '8m' },
+  },
+  {
+    name: 'MisstepFindingsWait',
+    expr: 'misstep_detect_outbox_size > 0',
+    for: '5m',
+    severity: 'warning',
+    by: ['job', 'instance', 'processor'],
+    summary: '{{ $value | humanize }} findings of {{ $labels.instance }} wait for downstream.',
+    action: 'What follows `detect` refuses: memory limit, or a full queue.',
+    reason: 'They go with the next batch that downstream takes; five minutes without one is no pause of a busy pipeline.',
+    fires: {
+      why: 'ten minutes',
+      series: { [`misstep_detect_outbox_size{${LABELS},processor="detect"}`]: '0x5 3x20' },
+      at: '16m',
+    },
+    quiet: {
+      why: 'gone in between',
+      series: { [`misstep_detect_outbox_size{${LABELS},processor="detect"}`]: '0x5 3 3 3 0 3 3 3 0x10' },
+      at: '12m',
+    },
+  },
+  {
+    name: 'MisstepQueueFilling',
+    expr: 'otelcol_exporter_queue_size / (otelcol_exporter_queue_capacity > 0) > 0.8',
+    for: '5m',
+    severity: 'warning',
+    by: ['job', 'instance', 'exporter', 'data_type'],
+    summary: 'The queue of {{ $labels.exporter }} at {{ $labels.instance }} is {{ $value | humanizePercentage }} full.',
+    action: 'The backend is slower than what comes. When it is full, senders are refused or items dropped.',
+    reason: '/ready turns to 503 at 0.9 (src/service/host.ts); 0.8 leaves an eighth of the filling time before that.',
+    fires: { why: '85 %', series: queue('850x60'), at: '10m' },
+    quiet: { why: '75 %', series: queue('750x60'), at: '10m' },
+  },
+  {
+    name: 'MisstepExportStuck',
+    expr: `${sumBy(['job', 'instance', 'exporter', 'signal'], 'misstep_ledger_queued + misstep_ledger_in_flight')} > 0 and ${sumBy(['job', 'instance', 'exporter', 'signal'], 'increase(misstep_ledger_sent[2m])')} == 0`,
+    for: '1m',
+    severity: 'critical',
+    by: ['job', 'instance', 'exporter', 'signal'],
+    summary:
+      '{{ $labels.exporter }} of {{ $labels.instance }} holds {{ $value | humanize }} {{ $labels.signal }} items and gets none off.',
+    action: 'Its log line `is degraded` has the backend’s answer.',
+    reason: 'Retries end after five minutes by default and what waits is dropped: three minutes leave two to act.',
+    fires: {
+      why: 'nothing sent',
+      series: {
+        [`misstep_ledger_queued{${exporter}}`]: '0x5 40x20',
+        [`misstep_ledger_in_flight{${exporter}}`]: '0x5 1x20',
+        [`misstep_ledger_sent{${exporter}}`]: '90x30',
+      },
+      at: '12m',
+    },
+    quiet: {
+      why: 'slow, but it goes',
+      series: {
+        [`misstep_ledger_queued{${exporter}}`]: '40x30',
+        [`misstep_ledger_in_flight{${exporter}}`]: '1x30',
+        [`misstep_ledger_sent{${exporter}}`]: '0+1x30',
+      },
+      at: '12m',
+    },
+  },
+  {
+    name: 'MisstepBackendRejects',
+    expr: `${sumBy(['job', 'instance', 'exporter', 'signal'], grown('misstep_ledger_rejected_by_backend', '5m'))} > 0`,
+    for: '0m',
+    severity: 'critical',
+    by: ['job', 'instance', 'exporter', 'signal'],
+    summary: 'The backend of {{ $labels.exporter }} refused {{ $value | humanize }} {{ $labels.signal }} items for good.',
+    action: 'Key, tenant, size or an attribute it does not take: the log has its answer.',
+    reason: 'What is refused for good is lost. One is a loss.',
+    fires: { why: 'one', series: { [`misstep_ledger_rejected_by_backend{${exporter}}`]: '0x5 1x20' }, at: '8m' },
+    quiet: { why: 'none', series: { [`misstep_ledger_rejected_by_backend{${exporter}}`]: '0x25' }, at: '8m' },
+  },
+  {
+    name: 'MisstepBooksDiffer',
+    expr: 'misstep_ledger_difference != 0',
+    for: '5m',
+    severity: 'warning',
+    by: ['job', 'instance', 'exporter', 'signal'],
+    summary: 'The ledger of {{ $labels.exporter }} does not explain {{ $value }} {{ $labels.signal }} items.',
+    action: 'That is a bug of misstep. Keep /status and the log.',
+    reason: 'The books balance at every moment. Five minutes: a scrape reads series one after the other.',
+    fires: { why: 'two items', series: { [`misstep_ledger_difference{${exporter}}`]: '2x20' }, at: '10m' },
+    quiet: { why: 'balanced', series: { [`misstep_ledger_difference{${exporter}}`]: '0x20' }, at: '10m' },
+  },
+  {
+    name: 'MisstepStorageFilling',
+    expr: 'misstep_storage_bytes / (misstep_storage_bytes_limit > 0) > 0.8',
+    for: '10m',
+    severity: 'warning',
+    by: ['job', 'instance', 'extension'],
+    summary:
+      'The files of {{ $labels.extension }} at {{ $labels.instance }} have {{ $value | humanizePercentage }} of their bytes.',
+    action: 'The backend is slower than what comes, or `max_bytes` is too small.',
+    reason: '0.8 as for queues; ten minutes, since segments are freed as a whole.',
+    fires: {
+      why: '90 %',
+      series: {
+        [`misstep_storage_bytes{${LABELS},extension="file_storage"}`]: '900x30',
+        [`misstep_storage_bytes_limit{${LABELS},extension="file_storage"}`]: '1000x30',
+      },
+      at: '15m',
+    },
+    quiet: {
+      why: '70 %',
+      series: {
+        [`misstep_storage_bytes{${LABELS},extension="file_storage"}`]: '700x30',
+        [`misstep_storage_bytes_limit{${LABELS},extension="file_storage"}`]: '1000x30',
+      },
+      at: '15m',
+    },
+  },
+  {
+    name: 'MisstepStorageFails',
+    expr: `${sumBy(['job', 'instance', 'extension'], `${grown('misstep_storage_failures', '15m')} + ${grown('misstep_storage_damaged_records', '15m')}`)} > 0`,
+    for: '0m',
+    severity: 'critical',
+    by: ['job', 'instance', 'extension'],
+    summary: '{{ $labels.extension }} of {{ $labels.instance }} could not write, or skipped damage.',
+    action: 'Disk full, or failing. What is not stored is lost with the process.',
+    reason: 'Either is a fault of the disk or a kill; both lose data.',
+    fires: {
+      why: 'writing began to fail',
+      series: {
+        [`misstep_storage_failures{${LABELS},extension="file_storage"}`]: '0x5 1x20',
+        [`misstep_storage_damaged_records{${LABELS},extension="file_storage"}`]: '0x25',
+      },
+      at: '8m',
+    },
+    quiet: {
+      why: 'nothing',
+      series: {
+        [`misstep_storage_failures{${LABELS},extension="file_storage"}`]: '0x25',
+        [`misstep_storage_damaged_records{${LABELS},extension="file_storage"}`]: '0x25',
+      },
+      at: '8m',
+    },
+  },
+];
