@@ -15,6 +15,7 @@ import { databaseFactory } from '../extensions/database/database.ts';
 import { factory as fileStorage } from '../extensions/file_storage/file_storage.ts';
 import { factory as healthCheck } from '../extensions/health_check/health_check.ts';
 import { factory as settings } from '../extensions/settings/settings.ts';
+import { factory as zpages } from '../extensions/zpages/zpages.ts';
 import { factory as batch } from '../processors/batch/batch.ts';
 import { detectFactory } from '../processors/detect/detect.ts';
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
@@ -61,6 +62,7 @@ export const factories: readonly AnyFactory[] = [
   agentEvents,
   detections,
   healthCheck,
+  zpages,
   fileStorage,
   databaseFactory(embeddingFile),
   settings,
