@@ -143,6 +143,7 @@ function choose(key) {
   showList();
   showOne();
   at('one').focus();
+  if (detections.get(key).trace_id.length < 100) void fetchSteps(key);
 }
 
 function showOne() {
@@ -167,15 +168,53 @@ function showOne() {
       .filter(([, value]) => value !== null && value !== undefined && value !== '')
       .flatMap(([name, value]) => [element('dt', name), element('dd', value)]),
   );
+  showSteps(one, []);
+}
+
+/** Rows in order of time, below their parents; without rows the ids that the detection names. */
+function showSteps(one, rows) {
+  at('no-steps').hidden = rows.length > 0;
   const ids = [...new Set([one.span_id, ...one.evidence.span_ids])];
+  const parents = new Map(rows.map((step) => [step.span_id, step.parent_id]));
+  const from = Math.min(...rows.map((step) => step.started_ms));
+  const whole = Math.max(1, ...rows.map((step) => step.ended_ms - from));
   at('steps').replaceChildren(
-    ...ids.map((id) => {
+    ...(rows.length > 0 ? rows : ids.map((id) => ({ span_id: id }))).map((step) => {
+      const id = step.span_id;
       const marks = [id === one.span_id ? 'blamed' : '', one.evidence.span_ids.includes(id) ? 'evidence' : ''].filter(Boolean);
       const li = element('li');
-      li.append(element('code', id), ' ', element('span', marks.join(', '), 'mark'));
+      const name = element('span');
+      name.style.paddingLeft = `${depthOf(id, parents)}rem`;
+      name.append(element('code', step.name ?? id), ' ', element('span', marks.join(', '), 'mark'));
+      li.append(name);
+      if (step.name === undefined) return li;
+      const ms = step.ended_ms - step.started_ms;
+      const track = element('span', undefined, 'track');
+      const bar = element('span', undefined, marks.length > 0 ? 'bar marked' : 'bar');
+      bar.style.marginLeft = `${(100 * (step.started_ms - from)) / whole}%`;
+      bar.style.width = `${(100 * ms) / whole}%`;
+      track.append(bar);
+      li.append(element('span', `${step.kind}, ${step.outcome}, ${Math.round(ms)} ms`, 'quiet'), track);
+      li.className = 'step';
       return li;
     }),
   );
+}
+
+/** At most 12: deeper ones stand below each other. Parents may be missing or go round. */
+function depthOf(id, parents) {
+  let depth = 0;
+  for (let up = parents.get(id); parents.has(up) && depth < 12; up = parents.get(up)) depth++;
+  return depth;
+}
+
+async function fetchSteps(key) {
+  const one = detections.get(key);
+  const query = new URLSearchParams({ tenant: one.tenant, trace: one.trace_id });
+  // Of a text that no URL holds there are no steps.
+  const answer = await fetch(`/steps?${query}`).catch(() => undefined);
+  const rows = answer?.ok ? await answer.json() : [];
+  if (key === chosen) showSteps(one, rows);
 }
 
 function sayNews() {
@@ -209,7 +248,6 @@ events.addEventListener('message', ({ data }) => {
   requestAnimationFrame(() => {
     drawn = true;
     showList();
-    showOne();
   });
 });
 // A stream that was cut has missed something.

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { get, type IncomingMessage, request } from 'node:http';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { Component } from '../../src/component/component.ts';
 import { testHost, until } from '../../src/component/testing.ts';
 import { createZpages, factory } from './zpages.ts';
 
@@ -11,8 +12,8 @@ afterEach(async () => {
   for (const one of running.splice(0)) await one.shutdown(AbortSignal.abort());
 });
 
-async function serve(options: object = {}) {
-  const host = testHost();
+async function serve(options: object = {}, extensions: Readonly<Record<string, Component>> = {}) {
+  const host = testHost(undefined, extensions);
   const zpages = createZpages(factory.options.parse({ endpoint: 'localhost:0', ...options }));
   running.push(zpages);
   await zpages.start(host);
@@ -180,5 +181,35 @@ describe('claim 29 (pages): readers', () => {
       again = await open(port);
     }
     expect(again?.statusCode).toBe(200);
+  });
+});
+
+describe('claim 29 (pages): steps', () => {
+  const row = {
+    span_id: 's',
+    parent_id: '',
+    kind: 'tool',
+    name: 'n'.repeat(500),
+    agent: null,
+    tool: 't',
+    outcome: 'ok',
+    started_ms: 1,
+    ended_ms: 2,
+  };
+  const database = (steps: () => Promise<object[]>) =>
+    ({ start: async () => {}, shutdown: async () => {}, records: { of: () => ({ steps }) } }) as unknown as Component;
+
+  test('come from the database, without content and with short names', async () => {
+    const { port } = await serve({ database: 'd' }, { d: database(async () => [{ ...row, input: 'secret' }]) });
+    const { code, body } = await ask(port, '/steps?tenant=default&trace=t');
+    expect(code).toBe(200);
+    expect(JSON.parse(body)).toEqual([{ ...row, name: 'n'.repeat(200) }]);
+  });
+
+  test('without a database there are none; one that fails is said', async () => {
+    expect((await ask((await serve()).port, '/steps?trace=t')).body).toBe('[]');
+    const { port } = await serve({ database: 'd' }, { d: database(() => Promise.reject(new Error('gone'))) });
+    expect((await ask(port, '/steps?trace=t')).code).toBe(503);
+    await expect(serve({ database: 'none' })).rejects.toThrow(/does not run/);
   });
 });

@@ -4,12 +4,14 @@
  *     GET /          the page; everything it needs is in it
  *     GET /status    what it shows, and the detections that are kept
  *     GET /events    detections from now on, as server-sent events
+ *     GET /steps     of `?tenant=&trace=`, without their content, from the database if one is named
  */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { z } from 'zod';
 import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
+import { recordsOf } from '../../src/component/records.ts';
 import { closeServer, endpoint, isLoopback, listen, parseEndpoint } from '../../src/component/transport/endpoint.ts';
 import { Live } from './live.ts';
 
@@ -17,9 +19,18 @@ import { Live } from './live.ts';
 const REQUEST_TIMEOUT_MS = 5_000;
 const MAX_HEADER_BYTES = 8 * 1024;
 
+/** Rows of a waterfall: more than a person looks through. */
+const MOST_STEPS = 500;
+const MOST_NAME = 200;
+
 const options = z
   .strictObject({
     endpoint: endpoint('localhost:55679').describe('Where it listens. The default is that of the Collector.'),
+    database: z
+      .string()
+      .min(1)
+      .optional()
+      .describe('The extension that keeps the steps. Without it a detection shows the ids of its steps only.'),
     insecure: z
       .boolean()
       .default(false)
@@ -58,12 +69,20 @@ export function createZpages(value: Options, id = 'zpages'): Component & { reado
     async start(host) {
       const page = readPage();
       const upSince = new Date(host.clock.now()).toISOString();
+      const { database } = value;
+      const records = database === undefined ? undefined : recordsOf(database, host.extension(database));
+      const steps: Served['steps'] = async (tenant, trace) => {
+        const rows = (await records?.of(tenant).steps(trace, MOST_STEPS)) ?? [];
+        return rows.map(({ span_id, parent_id, kind, name, agent, tool, outcome, started_ms, ended_ms }) => {
+          return { span_id, parent_id, kind, name: name.slice(0, MOST_NAME), agent, tool, outcome, started_ms, ended_ms };
+        });
+      };
       const feed = new Live(host, id);
       const made = createServer(
         { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES },
         (request, response) => {
           const status = () => ({ ...statusOf(host), up_since: upSince, ...feed.read() });
-          respond(request, response, { page, status, live: feed, anyHost: value.insecure });
+          respond(request, response, { page, status, steps, live: feed, anyHost: value.insecure });
         },
       );
       try {
@@ -116,13 +135,14 @@ function readPage(): Page {
 interface Served {
   readonly page: Page;
   readonly status: () => object;
+  readonly steps: (tenant: string, trace: string) => Promise<readonly object[]>;
   readonly live: Live;
   readonly anyHost: boolean;
 }
 
 const OF_THIS_MACHINE = /^(?:https?:\/\/)?(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
 
-function respond(request: IncomingMessage, response: ServerResponse, { page, status, live, anyHost }: Served): void {
+function respond(request: IncomingMessage, response: ServerResponse, { page, status, steps, live, anyHost }: Served): void {
   response.setHeader('cache-control', 'no-store');
   response.setHeader('x-content-type-options', 'nosniff');
   response.setHeader('referrer-policy', 'no-referrer');
@@ -143,7 +163,13 @@ function respond(request: IncomingMessage, response: ServerResponse, { page, sta
     response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page.html);
   } else if (path === '/status') {
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(status()));
+  } else if (path === '/steps') {
+    const asked = new URLSearchParams(request.url?.split('?', 2)[1]);
+    steps(asked.get('tenant') ?? '', asked.get('trace') ?? '').then(
+      (rows) => response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(rows)),
+      () => say(503, 'The database does not answer.'),
+    );
   } else if (path === '/events' && request.method === 'GET') {
     if (!live.serve(response)) say(503, 'Too many readers. Close one.');
-  } else say(404, 'Nothing is here. Try /, /status or /events.');
+  } else say(404, 'Nothing is here. Try /, /status, /events or /steps.');
 }

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import axe from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -34,12 +34,14 @@ describe.runIf(binary)('claim 29 (pages): the live page in Chromium', () => {
     const config = `
 receivers: {otlp: {protocols: {http: {endpoint: "127.0.0.1:${otlp}"}}}}
 processors: {detect: }
-exporters: {nop: }
-extensions: {zpages: {endpoint: "127.0.0.1:${zpages}"}}
+exporters: {store: }
+extensions:
+  database: {directory: "${dirname(file('empty', ''))}"}
+  zpages: {endpoint: "127.0.0.1:${zpages}", database: database}
 service:
-  extensions: [zpages]
+  extensions: [database, zpages]
   telemetry: {metrics: {level: none}}
-  pipelines: {traces: {receivers: [otlp], processors: [detect], exporters: [nop]}}
+  pipelines: {traces: {receivers: [otlp], processors: [detect], exporters: [store]}}
 `;
     misstep = await startMisstep(file('zpages.yaml', config), [otlp, zpages]);
     browser = await chromium.launch({ executablePath: binary as string, args: ['--headless=new', '--no-sandbox'] });
@@ -95,6 +97,8 @@ service:
       };
       expect(await violations()).toEqual([]);
       await page.locator('#list button', { hasText: 'loop' }).first().click();
+      await page.locator('.step .bar.marked').first().waitFor();
+      expect(await page.locator('.step').count()).toBe(21);
       expect(await violations()).toEqual([]);
       await page.evaluate('scrollTo(0, 0)');
       if (images !== undefined) await page.screenshot({ path: join(images, `zpages-${scheme}.png`) });
