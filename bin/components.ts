@@ -19,6 +19,7 @@ import { factory as fileStorage } from '../extensions/file_storage/file_storage.
 import { factory as healthCheck } from '../extensions/health_check/health_check.ts';
 import { factory as judge } from '../extensions/judge/judge.ts';
 import { factory as settings } from '../extensions/settings/settings.ts';
+import { factory as zpages } from '../extensions/zpages/zpages.ts';
 import { factory as batch } from '../processors/batch/batch.ts';
 import { detectFactory } from '../processors/detect/detect.ts';
 import { factory as genaiNormalizer } from '../processors/genai_normalizer/genai_normalizer.ts';
@@ -72,6 +73,7 @@ export const factories: readonly AnyFactory[] = [
   agentEvents,
   detections,
   healthCheck,
+  zpages,
   fileStorage,
   databaseFactory(embeddingFile),
   settings,

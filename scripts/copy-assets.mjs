@@ -25,6 +25,7 @@ function assets() {
     ...list('config', (name) => /^config\/([^/]+\.yaml|[^/]+\.json)$/.test(name)),
     ...list('detectors', (name) => name.endsWith('.fit.json')),
     ...list('src', (name) => /\.(json|bin)$/.test(name) && !name.includes('/testdata/')),
+    ...list('extensions', (name) => /^extensions\/zpages\/page\.(html|css|js)$/.test(name)),
     ...list('bin', (name) => /\.(yaml|json)$/.test(name) && !name.includes('/testdata/')),
   ];
   if (existsSync(join(root, 'examples/demo/recording.json'))) shipped.push('examples/demo/recording.json');

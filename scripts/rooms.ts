@@ -39,6 +39,8 @@ const TEST_PACKAGES = [
   'fast-check',
   'ajv',
   '@modelcontextprotocol/client',
+  'axe-core',
+  'playwright-core',
   '@modelcontextprotocol/sdk',
   '@opentelemetry/api-logs',
   '@opentelemetry/otlp-transformer',
