@@ -4,6 +4,7 @@ import { factory as detections } from '../connectors/detections/detections.ts';
 import { factory as forward } from '../connectors/forward/forward.ts';
 import { factory as debug } from '../exporters/debug/debug.ts';
 import { factory as fileExporter } from '../exporters/file/file.ts';
+import { factory as kafkaExporter } from '../exporters/kafka/kafka.ts';
 import { factory as nop } from '../exporters/nop/nop.ts';
 import { factory as otlpGrpc } from '../exporters/otlp_grpc/otlp_grpc.ts';
 import { factory as otlpHttp } from '../exporters/otlp_http/otlp_http.ts';
@@ -56,6 +57,7 @@ export const factories: readonly AnyFactory[] = [
   debug,
   fileExporter,
   nop,
+  kafkaExporter,
   store,
   forward,
   agentEvents,
