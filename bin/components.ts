@@ -20,6 +20,7 @@ import { factory as batch } from '../processors/batch/batch.ts';
 import { detectFactory } from '../processors/detect/detect.ts';
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
 import { factory as fileReceiver } from '../receivers/file/file.ts';
+import { factory as kafkaReceiver } from '../receivers/kafka/kafka.ts';
 import { managedAgentsFactory } from '../receivers/managed_agents/managed_agents.ts';
 import { n8nFactory } from '../receivers/n8n/n8n.ts';
 import { factory as otlp } from '../receivers/otlp/otlp.ts';
@@ -48,6 +49,7 @@ export const { findings$ } = detect;
 export const factories: readonly AnyFactory[] = [
   otlp,
   fileReceiver,
+  kafkaReceiver,
   webhookFactory(shippedDetectors),
   memoryLimiter,
   detect,
