@@ -5,15 +5,18 @@ import { Consumer, Producer } from '@platformatic/kafka';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { absentKafka, type Broker, hasKafka, startKafka } from './kafka.ts';
 import {
+  absent,
   type Backend,
   demoRun,
   file,
   findingsOf,
   freePorts,
   note,
+  peer,
   post,
   type Running,
   root,
+  start,
   startBackend,
   startMisstep,
   until,
@@ -21,6 +24,8 @@ import {
 
 const there = hasKafka();
 if (!there) note(absentKafka);
+const collector = peer('otelcol-misstep');
+if (there && !collector) note(absent('otelcol-misstep'));
 
 describe.skipIf(!there)('Kafka', () => {
   let broker: Broker;
@@ -103,6 +108,52 @@ service:
     60_000,
   );
 
+  test.skipIf(!collector)(
+    'a Collector writes what misstep reads, and reads what misstep writes',
+    async () => {
+      await broker.createTopic('from_collector', 4);
+      await broker.createTopic('to_collector', 4);
+      const backend = await backendOf();
+      const [port] = (await freePorts(1)) as [number];
+      const config = `
+receivers:
+  otlp: { protocols: { http: { endpoint: 127.0.0.1:${port} } } }
+  kafka: { brokers: [${broker.address}], group_id: collector, initial_offset: earliest, traces: { topics: [to_collector] } }
+exporters:
+  kafka: { brokers: [${broker.address}], traces: { topic: from_collector }, partition_traces_by_id: true }
+  otlp_http: { endpoint: "${backend.url}", compression: none }
+service:
+  telemetry: { metrics: { level: none } }
+  pipelines:
+    traces/in: { receivers: [otlp], exporters: [kafka] }
+    traces/out: { receivers: [kafka], exporters: [otlp_http] }
+`;
+      const running = await start(collector as string, ['--config', file('collector.yaml', config)], [port]);
+      ends.push(() => running.stop());
+      const own = await backendOf();
+      const reader = await startMisstep(readerConfig('from_collector', 'from_collector', own), []);
+      ends.push(() => reader.stop());
+      const [there, back] = [demoRun(3), demoRun(4)];
+      await post(port, there.whole);
+      await post(await sender('to_collector'), back.whole);
+      const cameTo = (to: Backend, traceId: string) =>
+        spansOf(to)
+          .filter((span) => span.traceId === traceId)
+          .map((span) => span.name);
+      await until(
+        'both',
+        () =>
+          cameTo(own, there.traceId).length >= there.names.length && cameTo(backend, back.traceId).length >= back.names.length,
+        30_000,
+      ).catch((error) => {
+        throw new Error(`${error.message}\n${running.output().slice(-3_000)}\n${reader.output()}`);
+      });
+      expect(cameTo(own, there.traceId)).toEqual(there.names);
+      expect(cameTo(backend, back.traceId)).toEqual(back.names);
+    },
+    60_000,
+  );
+
   test('what cannot be read is set aside, what follows is read', async () => {
     await broker.createTopic('damaged', 1);
     await broker.createTopic('damaged_dead', 1);
@@ -131,8 +182,11 @@ service:
     await until('both to have joined', () => [first, second].every((one) => one.output().includes('are assigned')), 30_000);
     const runs = Array.from({ length: 12 }, (_, i) => demoRun(100 + i));
     for (const [i, run] of runs.entries()) {
-      await post(port, run.whole);
-      if (i === 3) await first.kill();
+      // A span a request: the windows of these runs are open when the consumer that has them is killed.
+      for (const [n, request] of run.perSpan.entries()) {
+        await post(port, request);
+        if (i === 3 && n === run.perSpan.length >> 1) await first.kill();
+      }
       if (i === 5) first = consumer(config());
       if (i === 8) await broker.kill();
       if (i === 10) await broker.restart();
