@@ -5,6 +5,7 @@ import { factory as forward } from '../connectors/forward/forward.ts';
 import { factory as datadog } from '../exporters/datadog/datadog.ts';
 import { factory as debug } from '../exporters/debug/debug.ts';
 import { factory as fileExporter } from '../exporters/file/file.ts';
+import { factory as kafkaExporter } from '../exporters/kafka/kafka.ts';
 import { factory as langfuse } from '../exporters/langfuse/langfuse.ts';
 import { factory as nop } from '../exporters/nop/nop.ts';
 import { factory as otlpGrpc } from '../exporters/otlp_grpc/otlp_grpc.ts';
@@ -26,6 +27,7 @@ import { factory as genaiNormalizer } from '../processors/genai_normalizer/genai
 import { factory as memoryLimiter } from '../processors/memory_limiter/memory_limiter.ts';
 import { factory as redact } from '../processors/redact/redact.ts';
 import { factory as fileReceiver } from '../receivers/file/file.ts';
+import { factory as kafkaReceiver } from '../receivers/kafka/kafka.ts';
 import { managedAgentsFactory } from '../receivers/managed_agents/managed_agents.ts';
 import { n8nFactory } from '../receivers/n8n/n8n.ts';
 import { factory as otlp } from '../receivers/otlp/otlp.ts';
@@ -54,6 +56,7 @@ export const { findings$ } = detect;
 export const factories: readonly AnyFactory[] = [
   otlp,
   fileReceiver,
+  kafkaReceiver,
   webhookFactory(shippedDetectors),
   memoryLimiter,
   redact,
@@ -65,6 +68,7 @@ export const factories: readonly AnyFactory[] = [
   debug,
   fileExporter,
   nop,
+  kafkaExporter,
   store,
   datadog,
   langfuse,
