@@ -17,6 +17,7 @@ const LAZY: Readonly<Record<string, () => Promise<{ register(program: Command): 
   demo: () => import('./commands/demo.ts'),
   eval: () => import('./commands/eval.ts'),
   replay: () => import('./commands/replay.ts'),
+  mutate: () => import('./commands/mutate.ts'),
   top: () => import('./commands/top.ts'),
   tail: () => import('./commands/tail.ts'),
   doctor: () => import('./commands/doctor.ts'),

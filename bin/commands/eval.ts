@@ -10,13 +10,21 @@ import { readMast } from '../../eval/layouts/mast.ts';
 import { type PublicRun, writeSet } from '../../eval/layouts/otlp.ts';
 import { readTrail } from '../../eval/layouts/trail.ts';
 import { readWhoWhen } from '../../eval/layouts/whowhen.ts';
+import { type Find, scoreMutations } from '../../eval/mutate/score.ts';
 import { openPack, type Pack } from '../../eval/pack.ts';
 import { play } from '../../eval/play.ts';
 import { Predictions } from '../../eval/predictions.ts';
 import { detectorSetTable, detectorTable, setTables } from '../../eval/report.ts';
 import { scoreAll, scoresJson } from '../../eval/score/score.ts';
 import { asText } from '../../eval/table.ts';
+import { documentToProtobuf } from '../../src/otlp/json.ts';
+import { provideEmbedding } from '../../src/text/embedding.ts';
+import { printable } from '../../src/text/printable.ts';
 import { shippedDetectors } from '../detectors.ts';
+import { playBodies } from '../play.ts';
+import { embeddingTable } from '../shipped.ts';
+import { readDocuments } from './mutate.ts';
+import { configured, reason } from './replay.ts';
 
 interface EvalOptions {
   readonly set?: readonly string[];
@@ -46,6 +54,36 @@ export function register(program: Command): void {
     .action(async (dir: string, options: EvalOptions) => {
       const pack = openPack(dir, options.set);
       await printTables(pack, await predict(pack, options), options);
+    });
+  evaluate
+    .command('mutations')
+    .description(
+      'Recordings of healthy runs with failures put in by `misstep mutate`: recall beside the alarms before. Synthetic.',
+    )
+    .argument('<file...>', 'what replay reads, one run a file')
+    .option('--seed <text>', 'the same seed chooses the same places', '1')
+    .action(async (files: string[], { seed }: { readonly seed: string }) => {
+      const active = configured({}, 'eval');
+      if (!active) {
+        process.exitCode = 2;
+        return;
+      }
+      provideEmbedding(embeddingTable);
+      const runs = [];
+      for (const file of files) {
+        try {
+          runs.push(await readDocuments(file));
+        } catch (error) {
+          process.stderr.write(`misstep eval: ${printable(file)}: ${reason(error)}\n`);
+          process.exitCode = 2;
+          return;
+        }
+      }
+      const find: Find = async (documents) => {
+        const bodies = documents.map((document) => documentToProtobuf('traces', document).body);
+        return (await playBodies(bodies, active)).findings;
+      };
+      process.stdout.write(asText(await scoreMutations(runs, find, seed)));
     });
   for (const [set, { text, read }] of Object.entries(PUBLIC)) {
     evaluate

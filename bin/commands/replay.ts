@@ -199,7 +199,7 @@ export async function play(file: string, detectors: readonly ActiveDetector[], f
   return { ...played, problems, broken: error !== undefined, told: [...told.values()] };
 }
 
-function reason(error: unknown): string {
+export function reason(error: unknown): string {
   const { code, message = String(error) } = error as NodeJS.ErrnoException;
   if (code === 'ENOENT') return 'the file does not exist. Check the path.';
   if (code === 'EISDIR') return 'a folder. Name the files in it, for example with *.json.';
@@ -255,7 +255,7 @@ function parsed(text: string): unknown {
 }
 
 /** One request a document; a `.jsonl` file holds one a line. */
-async function* requests(file: string, format: string, told: Map<string, string>): AsyncGenerator<Uint8Array> {
+export async function* requests(file: string, format: string, told: Map<string, string>): AsyncGenerator<Uint8Array> {
   let bytes: Uint8Array = await readFile(file);
   if (bytes[0] === 0x1f && bytes[1] === 0x8b) bytes = gunzipSync(bytes, { maxOutputLength: MAX_BYTES });
   const text = new TextDecoder('utf-8', { ignoreBOM: false }).decode(bytes);
