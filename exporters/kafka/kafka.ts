@@ -17,7 +17,7 @@ export const factory: ExporterFactory<typeof options> = {
     const sender = createSender(id, value, hints, (host) => connectKafka(kafka, value, host));
     return {
       async start(host) {
-        kafka = await loadKafka(id);
+        kafka = await loadKafka();
         await sender.start(host);
       },
       consume: (batch) => sender.consume(batch),

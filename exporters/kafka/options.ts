@@ -34,7 +34,7 @@ export const options = z
           "Larger requests are cut at span boundaries. Default: the Collector's, a little less than a broker's own limit.",
         ),
         required_acks: z
-          .union([z.literal('all'), z.literal(-1)], { error: 'only all (or -1): less would call lost data sent.' })
+          .union([z.literal('all'), z.literal(-1)], { error: 'only all (or -1): less would call lost data sent' })
           .default('all'),
         allow_auto_topic_creation: z.boolean().default(true),
       })

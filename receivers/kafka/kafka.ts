@@ -34,7 +34,7 @@ class KafkaReceiver implements Component {
       const { topic, encoding } = this.options[signal];
       topics.set(topic, { signal, encoding, consumer });
     }
-    this.membership = new Membership(await loadKafka(this.id), this.id, this.options, host, topics);
+    this.membership = new Membership(await loadKafka(), this.id, this.options, host, topics);
     this.membership.begin();
   }
 

@@ -82,9 +82,8 @@ export class Membership {
         });
       } catch (error) {
         if (this.patience.over) break;
-        const reason = reasonOf(error);
-        this.host.status({ state: 'degraded', reason });
-        this.host.logger.log('warn', 'Kafka cannot be read; it is tried again.', { reason });
+        // Logged when it changes.
+        this.host.status({ state: 'degraded', reason: reasonOf(error) });
         await this.patience.wait(delays());
       }
     }

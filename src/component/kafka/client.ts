@@ -58,9 +58,9 @@ export interface BrokerOptions {
 }
 
 /** The package; throws what to do if it is not there. */
-export async function loadKafka(id: string): Promise<typeof import('@platformatic/kafka')> {
+export async function loadKafka(): Promise<typeof import('@platformatic/kafka')> {
   return import('@platformatic/kafka').catch((cause: unknown) => {
-    throw new Error(`${id}: the package @platformatic/kafka is not installed. Run npm install @platformatic/kafka@~1.35.0.`, {
+    throw new Error('the package @platformatic/kafka is not installed. Run npm install @platformatic/kafka@~1.35.0.', {
       cause,
     });
   });
