@@ -197,7 +197,7 @@ service:
       throw new Error(`${error.message} ${distinct()} came.\n${first.output()}\n${second.output()}`);
     });
     expect(distinct()).toBe(wanted);
-    const ids = (traceId: string) => new Set(idsOf(backend.spans.filter((span) => span.traceId === traceId)));
+    const ids = (traceId: string) => standingOf(backend.spans.filter((span) => span.traceId === traceId));
     const findings = () => ids(runs[0]?.traceId ?? '').size;
     await until('the findings', () => findings() > 0 && runs.every((run) => ids(run.traceId).size === findings()), 60_000).catch(
       () => {},
@@ -214,11 +214,13 @@ service:
     return backend.spans.filter((span) => span.scope !== 'misstep');
   }
 
-  function idsOf(spans: Backend['spans']): string[] {
-    return spans
-      .flatMap((span) => [span.attributes, ...span.events.map((event) => event.attributes)])
-      .map((attributes) => attributes['misstep.detection.id'])
-      .filter((id) => typeof id === 'string');
+  /** Ids of findings that were not taken back: one is, and said anew under another id, when spans come in another order. */
+  function standingOf(spans: Backend['spans']): Set<unknown> {
+    const said = spans.flatMap((span) => [span.attributes, ...span.events.map((event) => event.attributes)]);
+    const ids = (some: typeof said) =>
+      some.map((attributes) => attributes['misstep.detection.id']).filter((id) => id !== undefined);
+    const back = new Set(ids(said.filter((attributes) => attributes['gen_ai.evaluation.score.label'] === 'withdrawn')));
+    return new Set(ids(said).filter((id) => !back.has(id)));
   }
 
   async function messagesOf(topic: string, count: number): Promise<Buffer[]> {
