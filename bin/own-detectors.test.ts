@@ -1,6 +1,6 @@
 // Detectors of the user's own by the built command line and in a worker of `detect`.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,12 +23,11 @@ const file = (name: string, text: string): string => {
   return join(folder, name);
 };
 
-beforeAll(async () => {
+beforeAll(() => {
   // As it is installed: `misstep` is found from the folder.
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(root, join(folder, 'node_modules/misstep'));
   file('package.json', '{"type": "module"}');
-  const { readFileSync } = await import('node:fs');
   file('night_shift.js', readFileSync(join(root, 'examples/own-detector/night_shift.js'), 'utf8'));
   file('night_shift.test.js', readFileSync(join(root, 'examples/own-detector/night_shift.test.js'), 'utf8'));
 });

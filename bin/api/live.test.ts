@@ -8,10 +8,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { isSigned, schemeOf, secretBytes } from '../../receivers/webhook/signature.ts';
 import { until } from '../../src/component/testing.ts';
 import { deliveredByTwo } from '../testing/two-sidecars.ts';
-import { finding, type Platform, startPlatform } from './testing.ts';
+import { announce, finding, type Platform, startPlatform } from './testing.ts';
 
 const hex = (n: number) => n.toString(16).padStart(32, '0');
-const T0 = 1_790_000_000_000;
 const stops: (() => unknown)[] = [];
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
@@ -23,32 +22,7 @@ async function platformOf(options: object = {}): Promise<Platform> {
   return platform;
 }
 
-/** As `detect` announces it, and as it reaches the database with the batch. */
-function announce({ host }: Platform, id: number, more: object = {}): void {
-  host.announce(() => ({
-    kind: 'detection',
-    tenant: 'default',
-    time_unix_ms: T0 + id,
-    id: hex(id),
-    trace_id: hex(1),
-    span_id: '2'.padStart(16, '0'),
-    session_id: null,
-    agent: 'a',
-    detector: 'loop',
-    message: 'repeated',
-    category: 'execution',
-    severity: 'high',
-    tier: 1,
-    confidence: 0.9,
-    explanation: 'Ran again.',
-    revision: 0,
-    version: 1,
-    evidence: { span_ids: [] },
-    data: { tool: 'ls' },
-    taxonomy: {},
-    ...more,
-  }));
-}
+/** As it reaches the database with the batch. */
 const store = (platform: Platform, id: number, more = {}) => platform.ingest([{ span: 2, events: [finding(id, more, id)] }]);
 
 interface Event {

@@ -31,6 +31,33 @@ export interface Platform {
 
 export { finding };
 
+/** As `detect` announces the detection of that number, so many ms after a time in the past. */
+export function announce({ host }: Platform, id: number, more: object = {}): void {
+  host.announce(() => ({
+    kind: 'detection',
+    tenant: 'default',
+    time_unix_ms: 1_790_000_000_000 + id,
+    id: id.toString(16).padStart(32, '0'),
+    trace_id: '1'.padStart(32, '0'),
+    span_id: '2'.padStart(16, '0'),
+    session_id: null,
+    agent: 'a',
+    detector: 'loop',
+    message: 'repeated',
+    category: 'execution',
+    severity: 'high',
+    tier: 1,
+    confidence: 0.9,
+    explanation: 'Ran again.',
+    revision: 0,
+    version: 1,
+    evidence: { span_ids: [] },
+    data: { tool: 'ls' },
+    taxonomy: {},
+    ...more,
+  }));
+}
+
 const signal = new AbortController().signal;
 
 const fromSource = analysisIn(new URL('./analysis-worker.mjs', import.meta.url));

@@ -1,8 +1,8 @@
 /** What a configuration asks of memory, against what the machine or cgroup gives and what V8 allows itself. */
-import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import { MIB } from '../../config/units.ts';
 import { limits } from '../../processors/memory_limiter/memory_limiter.ts';
+import { memoryAllowed } from '../../src/component/memory.ts';
 import type { ServiceSpec } from '../../src/service/spec.ts';
 import type { Check } from './environment.ts';
 
@@ -22,10 +22,9 @@ export interface MemoryAtHand {
 }
 
 export function memoryAtHand(): MemoryAtHand {
-  const constrained = process.constrainedMemory();
-  const cgroup = constrained > 0 && constrained < totalmem();
+  const { bytes, cgroup } = memoryAllowed();
   return {
-    total: cgroup ? constrained : totalmem(),
+    total: bytes,
     cgroup,
     heap: getHeapStatistics().heap_size_limit,
     chosen: OLD_SPACE_FLAG.test(`${process.execArgv.join(' ')} ${process.env['NODE_OPTIONS'] ?? ''}`),

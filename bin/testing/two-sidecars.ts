@@ -3,9 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { finding } from '../../extensions/database/testing/suite.ts';
 import { until } from '../../src/component/testing.ts';
-import { type Platform, startPlatform } from '../api/testing.ts';
-
-const hex = (n: number) => n.toString(16).padStart(32, '0');
+import { announce, type Platform, startPlatform } from '../api/testing.ts';
 
 /** The ids of the detections that a webhook got, in the order in which they came: of `count`, found at one sidecar or the other in turns. */
 export async function deliveredByTwo(shared: Parameters<typeof startPlatform>[3], count: number): Promise<readonly string[]> {
@@ -38,29 +36,4 @@ export async function deliveredByTwo(shared: Parameters<typeof startPlatform>[3]
   for (const one of both) await one.stop();
   await new Promise((resolve) => server.close(resolve));
   return got;
-}
-
-function announce({ host }: Platform, n: number): void {
-  host.announce(() => ({
-    kind: 'detection',
-    tenant: 'default',
-    time_unix_ms: n,
-    id: hex(n),
-    trace_id: hex(1),
-    span_id: '2'.padStart(16, '0'),
-    session_id: null,
-    agent: null,
-    detector: 'loop',
-    message: 'repeated',
-    category: 'execution',
-    severity: 'high',
-    tier: 1,
-    confidence: 0.9,
-    explanation: '',
-    revision: 0,
-    version: 1,
-    evidence: { span_ids: [] },
-    data: {},
-    taxonomy: {},
-  }));
 }

@@ -3,22 +3,12 @@ import { z } from 'zod';
 import { wrong } from '../../config/kind.ts';
 import { retryOnFailure, sendingQueue } from '../../config/queue.ts';
 import { count } from '../../config/units.ts';
-import { brokerOptions, encodings, topicName } from '../../src/component/kafka/client.ts';
-
-const signal = (topic: string) =>
-  z
-    .strictObject({
-      topic: topicName().default(topic),
-      encoding: z.enum(encodings).default('otlp_proto'),
-    })
-    .prefault({});
+import { brokerOptions, topicOptions } from '../../src/component/kafka/client.ts';
 
 export const options = z
   .strictObject({
     ...brokerOptions,
-    traces: signal('otlp_spans'),
-    metrics: signal('otlp_metrics'),
-    logs: signal('otlp_logs'),
+    ...topicOptions,
     partition_by: z
       .enum(['conversation', 'trace', 'none'])
       .optional()

@@ -6,6 +6,7 @@
 import { Readable } from 'node:stream';
 import rateLimit from '@fastify/rate-limit';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import { namesThisMachine } from '../../src/component/transport/endpoint.ts';
 import { credentialOf } from './auth.ts';
 import { dispatch, problemOf } from './dispatch.ts';
 import { docsPage } from './docs.ts';
@@ -206,8 +207,6 @@ async function tenantOf(request: FastifyRequest, { keys }: Services, options: Se
   });
 }
 
-const OF_THIS_MACHINE = /^(?:https?:\/\/)?(?:localhost|127\.\d+\.\d+\.\d+|\[::1\])(?::\d+)?$/i;
-
 /**
  * Who needs no key is known by being on this machine. A page of elsewhere in a browser here is not: it comes under a name of its own
  * (rebinding of DNS), or says where it is from.
@@ -217,7 +216,7 @@ function refuseStrangers({ headers: { host, origin } }: FastifyRequest): void {
     ['name', host],
     ['origin', origin],
   ] as const) {
-    if (value === undefined || OF_THIS_MACHINE.test(value)) continue;
+    if (value === undefined || namesThisMachine(value)) continue;
     const detail = `Without a key only this machine may ask, as localhost or 127.0.0.1; this came by the ${what} ${value.slice(0, 200)}.`;
     throw new Problem(403, 'foreign-origin', detail);
   }

@@ -11,6 +11,7 @@ import type { AddressInfo } from 'node:net';
 import { z } from 'zod';
 import { formatDuration } from '../../config/units.ts';
 import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
+import { isLoopback, listen, namesThisMachine } from '../../src/component/transport/endpoint.ts';
 import { FindingsFeed } from './findings.ts';
 
 /** Probes are small and quick: what takes longer holds a socket and nothing else. */
@@ -56,7 +57,7 @@ export const factory: ExtensionFactory<typeof options> = {
 
 /** `port` is the one it listens on, also when 0 was asked for. */
 export function createHealthCheck(value: Options, id = 'health_check'): Component & { readonly port: number } {
-  const { host: address, port } = split(value.endpoint);
+  const { port } = split(value.endpoint);
   let server: Server | undefined;
   return {
     get port() {
@@ -69,7 +70,7 @@ export function createHealthCheck(value: Options, id = 'health_check'): Componen
         { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS, maxHeaderSize: MAX_HEADER_BYTES },
         (request, response) => respond(request, response, value, upSince, host, feed),
       );
-      await listen(made, address, port, value.endpoint);
+      await listen(made, value.endpoint);
       server = made;
     },
     async shutdown() {
@@ -103,16 +104,11 @@ function respond(
       .end(`${JSON.stringify(body)}\n`);
   };
   // A page in a browser of this machine may have its own name resolve to 127.0.0.1 to read what is found.
-  if ((path === '/status' || path === '/findings') && !insecure && !isLoopback(named(request.headers.host))) {
+  if ((path === '/status' || path === '/findings') && !insecure && !namesThisMachine(request.headers.host ?? '')) {
     end({ code: 403, body: { error: 'The Host header must name this machine: localhost, 127.0.0.1 or [::1].' } });
   } else if (path === '/findings' && request.method === 'GET') {
     if (!feed.serve(response)) end({ code: 503, body: { error: 'Too many readers of findings. Close one.' } });
   } else end(answer(path, plain, upSince, host));
-}
-
-/** The host of a Host header, without its port. */
-function named(header: string | undefined): string {
-  return (header ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
 }
 
 interface Answer {
@@ -148,25 +144,9 @@ function answer(path: string, plain: string, upSince: number, host: Host): Answe
   };
 }
 
-function listen(server: Server, host: string, port: number, endpoint: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const what =
-        error.code === 'EADDRINUSE' ? 'the port is taken. Stop the other process, or set another endpoint.' : error.message;
-      reject(new Error(`cannot listen on ${endpoint}: ${what}`, { cause: error }));
-    });
-    // The name may resolve to ::1 first, where a probe of 127.0.0.1 finds nobody.
-    server.listen(port, host === 'localhost' ? '127.0.0.1' : host, resolve);
-  });
-}
-
 /** An empty host is every interface, as in the Collector. */
 function split(endpoint: string): { readonly host: string; readonly port: number } {
   const at = endpoint.lastIndexOf(':');
   const host = endpoint.slice(0, at).replace(/^\[(.*)\]$/, '$1');
   return { host: host === '' ? '0.0.0.0' : host, port: Number(endpoint.slice(at + 1)) };
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }

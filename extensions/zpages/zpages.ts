@@ -12,7 +12,14 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { z } from 'zod';
 import type { Component, ExtensionFactory, Host } from '../../src/component/component.ts';
 import { recordsOf } from '../../src/component/records.ts';
-import { closeServer, endpoint, isLoopback, listen, parseEndpoint } from '../../src/component/transport/endpoint.ts';
+import {
+  closeServer,
+  endpoint,
+  isLoopback,
+  listen,
+  namesThisMachine,
+  parseEndpoint,
+} from '../../src/component/transport/endpoint.ts';
 import { Live } from './live.ts';
 
 /** Readers are few and near: what takes longer holds a socket and nothing else. */
@@ -140,8 +147,6 @@ interface Served {
   readonly anyHost: boolean;
 }
 
-const OF_THIS_MACHINE = /^(?:https?:\/\/)?(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
-
 function respond(request: IncomingMessage, response: ServerResponse, { page, status, steps, live, anyHost }: Served): void {
   response.setHeader('cache-control', 'no-store');
   response.setHeader('x-content-type-options', 'nosniff');
@@ -156,7 +161,7 @@ function respond(request: IncomingMessage, response: ServerResponse, { page, sta
     response.setHeader('allow', 'GET, HEAD');
     say(405, 'Here are GET and HEAD.');
     // A page in a browser of this machine may have its own name resolve to 127.0.0.1 to read what is found.
-  } else if (!anyHost && !(OF_THIS_MACHINE.test(host) && (origin === undefined || OF_THIS_MACHINE.test(origin)))) {
+  } else if (!anyHost && !(namesThisMachine(host) && (origin === undefined || namesThisMachine(origin)))) {
     say(403, 'Host and Origin must name this machine: localhost, 127.0.0.1 or [::1].');
   } else if (path === '/') {
     response.setHeader('content-security-policy', page.policy);

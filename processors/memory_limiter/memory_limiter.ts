@@ -8,7 +8,6 @@
  * Above the soft limit (limit − spike) everything is refused and garbage is collected, for without work V8 would
  * not do so by itself and the refusal would not end.
  */
-import { totalmem } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { z } from 'zod';
@@ -23,6 +22,7 @@ import {
   Refused,
   type Settings,
 } from '../../src/component/component.ts';
+import { memoryAllowed } from '../../src/component/memory.ts';
 
 /** The Collector's default: a fifth of the limit is kept free for what comes between two samples. */
 const SPIKE_SHARE = 0.2;
@@ -156,11 +156,10 @@ function mib(bytes: number): number {
 }
 
 function processMemory(): Memory {
-  const constrained = process.constrainedMemory();
   let collect: (() => void) | undefined;
   return {
     rss: () => process.memoryUsage.rss(),
-    total: constrained > 0 ? Math.min(constrained, totalmem()) : totalmem(),
+    total: memoryAllowed().bytes,
     collect() {
       if (collect === undefined) {
         setFlagsFromString('--expose-gc');

@@ -2,22 +2,12 @@
 import { z } from 'zod';
 import { wrong } from '../../config/kind.ts';
 import { count, duration, MIB } from '../../config/units.ts';
-import { brokerOptions, encodings, topicName } from '../../src/component/kafka/client.ts';
-
-const signal = (topic: string) =>
-  z
-    .strictObject({
-      topic: topicName().default(topic),
-      encoding: z.enum(encodings).default('otlp_proto'),
-    })
-    .prefault({});
+import { brokerOptions, topicName, topicOptions } from '../../src/component/kafka/client.ts';
 
 export const options = z
   .strictObject({
     ...brokerOptions,
-    traces: signal('otlp_spans'),
-    metrics: signal('otlp_metrics'),
-    logs: signal('otlp_logs'),
+    ...topicOptions,
     group_id: z.string().regex(/^\S+$/, 'must not be empty or have spaces.').default('misstep'),
     initial_offset: z
       .enum(['latest', 'earliest'])

@@ -19,7 +19,6 @@ export function openmetricsFile(): string {
 instances:
   - openmetrics_endpoint: http://localhost:8888/metrics
     namespace: ${NAMESPACE}
-    # One more than the dashboard needs is still far below the check's default bound of 2,000 names.
     metrics:
 ${rows.join('')}`;
 }

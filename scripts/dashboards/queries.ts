@@ -24,9 +24,7 @@ export function queriesOf(id: string): readonly Query[] {
       language: 'traceql',
       query: `{ event:name = "gen_ai.evaluation.result" && event.gen_ai.evaluation.name = "${id}" && event.gen_ai.evaluation.score.label = "fail" }`,
       note:
-        'Events are searched from Tempo 2.6 on; before, spans by `{ span.misstep.detections = "' +
-        id +
-        '" }` and carriers by `{ name = "evaluate ' +
+        'Tempo searches events and lists in blocks of vParquet4, the default from 2.6 on. In older ones only carriers are found, by `{ name = "evaluate ' +
         id +
         '" }`.',
     },

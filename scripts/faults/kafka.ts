@@ -9,7 +9,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { absentKafka, hasKafka, startKafka } from '../peers/kafka.ts';
-import { demoRun, file, freePorts, post, startBackend, until } from '../peers/kit.ts';
+import { demoRun, file, freePorts, post, standingOf, startBackend, until } from '../peers/kit.ts';
 
 const [kills = 10, seed = 1] = process.argv.slice(2).map(Number);
 if (!hasKafka()) throw new Error(absentKafka);
@@ -83,14 +83,7 @@ for (const [i, request] of requests.entries()) {
 }
 const own = () => backend.spans.filter((span) => span.scope !== 'misstep');
 const distinct = () => new Set(own().map((span) => span.traceId + span.spanId)).size;
-const ids = (traceId: string) =>
-  new Set(
-    backend.spans
-      .filter((span) => span.traceId === traceId)
-      .flatMap((span) => [span.attributes, ...span.events.map((event) => event.attributes)])
-      .map((attributes) => attributes['misstep.detection.id'])
-      .filter((id) => id !== undefined),
-  ).size;
+const ids = (traceId: string) => standingOf(backend.spans.filter((span) => span.traceId === traceId)).size;
 const wanted = ids.bind(undefined, runs[0]?.traceId ?? '');
 await until('all spans', () => distinct() === requests.length, 120_000).catch(() => {});
 await until('the same findings', () => wanted() > 0 && runs.every((run) => ids(run.traceId) === wanted()), 60_000).catch(

@@ -16,6 +16,7 @@ import {
   post,
   type Running,
   root,
+  standingOf,
   start,
   startBackend,
   startMisstep,
@@ -212,15 +213,6 @@ service:
   /** Of the pipeline, without misstep's own. */
   function spansOf(backend: Backend) {
     return backend.spans.filter((span) => span.scope !== 'misstep');
-  }
-
-  /** Ids of findings that were not taken back: one is, and said anew under another id, when spans come in another order. */
-  function standingOf(spans: Backend['spans']): Set<unknown> {
-    const said = spans.flatMap((span) => [span.attributes, ...span.events.map((event) => event.attributes)]);
-    const ids = (some: typeof said) =>
-      some.map((attributes) => attributes['misstep.detection.id']).filter((id) => id !== undefined);
-    const back = new Set(ids(said.filter((attributes) => attributes['gen_ai.evaluation.score.label'] === 'withdrawn')));
-    return new Set(ids(said).filter((id) => !back.has(id)));
   }
 
   async function messagesOf(topic: string, count: number): Promise<Buffer[]> {

@@ -260,6 +260,15 @@ export function findingsOf(spans: readonly FlatSpan[], detector: string): { inPl
   };
 }
 
+/** Ids of findings that were not taken back: one is, and said anew under another id, when spans come in another order. */
+export function standingOf(spans: readonly FlatSpan[]): Set<unknown> {
+  const said = spans.flatMap((span) => [span.attributes, ...span.events.map((event) => event.attributes)]);
+  const ids = (some: typeof said) =>
+    some.map((attributes) => attributes['misstep.detection.id']).filter((id) => id !== undefined);
+  const back = new Set(ids(said.filter((attributes) => attributes['gen_ai.evaluation.score.label'] === 'withdrawn')));
+  return new Set(ids(said).filter((id) => !back.has(id)));
+}
+
 /** The demo's run as OTLP/JSON with times that end now and ids of its own, as one request or one request a span. */
 export function demoRun(seed: number): {
   readonly traceId: string;

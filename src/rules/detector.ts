@@ -57,7 +57,7 @@ interface State {
   readonly said: Readonly<Record<string, readonly [at: Ref, times: number]>>;
 }
 
-type Context1 = Context<Options, Messages>;
+type RuleContext = Context<Options, Messages>;
 
 interface Stage {
   readonly matcher: Matcher;
@@ -106,9 +106,9 @@ export function ruleDetector(rule: Rule): AnyDetector {
     },
     init: () => undefined,
     onStep: (state: State | undefined, step, context) =>
-      new Turn(rule, stages, state ?? fresh(step), context as Context1).take(step),
+      new Turn(rule, stages, state ?? fresh(step), context as RuleContext).take(step),
     onEnd: (state, reason, context) => {
-      if (state !== undefined && overBy(reason)) new Turn(rule, stages, state, context as Context1).end();
+      if (state !== undefined && overBy(reason)) new Turn(rule, stages, state, context as RuleContext).end();
     },
     migrate: (_state: Json) => undefined,
   }) as AnyDetector;
@@ -141,10 +141,10 @@ class Turn {
   private readonly rule: Rule;
   private readonly stages: readonly Stage[];
   private readonly state: State;
-  private readonly context: Context1;
+  private readonly context: RuleContext;
   private said: State['said'];
 
-  constructor(rule: Rule, stages: readonly Stage[], state: State, context: Context1) {
+  constructor(rule: Rule, stages: readonly Stage[], state: State, context: RuleContext) {
     this.rule = rule;
     this.stages = stages;
     this.state = state;

@@ -149,7 +149,8 @@ function checkMatcher(spec: MatcherSpec, captured: ReadonlySet<string>, path: Pa
     try {
       compile(text, types, type);
     } catch (error) {
-      wrong(at, `${error instanceof Error ? error.message : String(error)}.`.replace('?.', '?'));
+      const said = error instanceof Error ? error.message : String(error);
+      wrong(at, said.endsWith('?') ? said : `${said}.`);
     }
   };
   if (spec.if !== undefined) tried(spec.if, [...path, 'if'], 'bool');

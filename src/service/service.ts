@@ -9,10 +9,10 @@
  *   could not be sent when `signal` aborts is in the ledger as dropped.
  */
 import { randomUUID } from 'node:crypto';
-import { totalmem } from 'node:os';
 import { resourceAttributes } from '../../config/telemetry.ts';
 import { createBudget } from '../component/budget.ts';
 import type { Clock, Component, Readiness, Status } from '../component/component.ts';
+import { memoryAllowed } from '../component/memory.ts';
 import { createAdmission } from './admission.ts';
 import { systemClock } from './clock.ts';
 import { createFacts } from './facts.ts';
@@ -254,7 +254,5 @@ function resourceLabels(written: ServiceSpec['telemetry']['resource'], version: 
 }
 
 function defaultQueueBytes(): number {
-  const constrained = process.constrainedMemory();
-  const memory = constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
-  return Math.min(QUEUE_MAX_BYTES, Math.floor(memory * QUEUE_SHARE));
+  return Math.min(QUEUE_MAX_BYTES, Math.floor(memoryAllowed().bytes * QUEUE_SHARE));
 }

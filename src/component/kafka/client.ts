@@ -16,7 +16,7 @@ export function topicName() {
   return z.string().regex(TOPIC, 'not a topic: letters, digits, dot, underscore and dash, at most 249 of them.');
 }
 
-export const encodings = ['otlp_proto', 'otlp_json'] as const;
+const encodings = ['otlp_proto', 'otlp_json'] as const;
 export type Encoding = (typeof encodings)[number];
 
 export const brokerOptions = {
@@ -40,6 +40,12 @@ export const brokerOptions = {
     .prefault({}),
   tls: clientTls().prefault({ insecure: true }).describe('Absent: plain text. `tls: {}`: verified with the roots of Node.'),
 };
+
+const topic = (fallback: string) =>
+  z.strictObject({ topic: topicName().default(fallback), encoding: z.enum(encodings).default('otlp_proto') }).prefault({});
+
+/** A topic for each signal; the names are the Collector's. */
+export const topicOptions = { traces: topic('otlp_spans'), metrics: topic('otlp_metrics'), logs: topic('otlp_logs') };
 
 export interface BrokerOptions {
   readonly brokers: readonly string[];

@@ -29,6 +29,15 @@ export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
+const OF_THIS_MACHINE = /^(?:https?:\/\/)?(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i;
+
+/**
+ * Whether a `Host` or `Origin` header names this machine. A page in a browser here that came by a name of its own (rebinding of DNS) does not.
+ */
+export function namesThisMachine(header: string): boolean {
+  return OF_THIS_MACHINE.test(header);
+}
+
 /** Resolves with the bound address as `host:port`; port 0 takes a free one. Rejects with what to do. */
 export function listen(server: Server, text: string): Promise<string> {
   const where = parseEndpoint(text);
