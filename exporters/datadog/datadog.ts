@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { type Secret, secret } from '../../config/secret.ts';
 import { bodyOf } from '../../src/batch/batch.ts';
 import type { ExporterFactory } from '../../src/component/component.ts';
-import { apiEndpoint, type Calls, checkKey, checkLinkLocal, scoreExporter, scoreOptions } from '../../src/component/scores.ts';
+import { apiEndpoint, type Calls, checkEndpoint, checkKey, scoreExporter, scoreOptions } from '../../src/component/scores.ts';
 import { type LoggedFinding, loggedFindings, NO_FINDINGS } from '../../src/detector/logged.ts';
 
 /** A finding is at most some 3 KB here, a request at most 5 MB there. */
@@ -37,7 +37,7 @@ const options = z
     ...scoreOptions(MAX_EVALUATIONS),
   })
   .superRefine(({ endpoint, allow_link_local, api }, ctx) => {
-    if (endpoint !== undefined) checkLinkLocal(endpoint, allow_link_local, ctx);
+    if (endpoint !== undefined) checkEndpoint(endpoint, allow_link_local, ctx);
     checkKey(api.key, ['api', 'key'], ctx);
   });
 type Options = z.output<typeof options>;

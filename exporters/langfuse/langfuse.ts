@@ -10,8 +10,8 @@ import {
   apiEndpoint,
   type Call,
   type Calls,
+  checkEndpoint,
   checkKey,
-  checkLinkLocal,
   scoreExporter,
   scoreOptions,
 } from '../../src/component/scores.ts';
@@ -36,7 +36,7 @@ const options = z
     ...scoreOptions(MAX_SCORES),
   })
   .superRefine(({ endpoint, allow_link_local, public_key, secret_key }, ctx) => {
-    checkLinkLocal(endpoint, allow_link_local, ctx);
+    checkEndpoint(endpoint, allow_link_local, ctx);
     checkKey(public_key, ['public_key'], ctx);
     checkKey(secret_key, ['secret_key'], ctx);
   });

@@ -1,5 +1,4 @@
 /** Options of `otlp_grpc`: the Collector's keys, those that work. */
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import { wrong } from '../../config/kind.ts';
 import { retryOnFailure, sendingQueue } from '../../config/queue.ts';
@@ -7,7 +6,7 @@ import { headers } from '../../config/secret.ts';
 import { clientTls } from '../../config/tls.ts';
 import { duration } from '../../config/units.ts';
 import { authOption } from '../../src/component/auth.ts';
-import { allowLinkLocal, zoneOf } from '../../src/component/transport/guard.ts';
+import { allowLinkLocal, checkLinkLocal } from '../../src/component/transport/guard.ts';
 
 export const options = z
   .strictObject({
@@ -30,11 +29,7 @@ export const options = z
     if (parseEndpoint(value.endpoint) === undefined) {
       wrong(ctx, 'not host:port', 'Write for example 127.0.0.1:4317 or https://otlp.example.org:4317.', ['endpoint']);
     }
-    const hostname = parseEndpoint(value.endpoint)?.hostname ?? '';
-    if (!value.allow_link_local && isIP(hostname) !== 0 && zoneOf(hostname) === 'link-local') {
-      const todo = 'If it is meant, write allow_link_local: true.';
-      wrong(ctx, 'a link-local address, as of a metadata service', todo, ['endpoint']);
-    }
+    checkLinkLocal(parseEndpoint(value.endpoint)?.hostname ?? '', value.allow_link_local, ctx);
   });
 
 export type Options = z.output<typeof options>;

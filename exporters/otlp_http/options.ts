@@ -1,5 +1,4 @@
 /** Options of `otlp_http`: the Collector's keys, those that work. */
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import { unavailable, wrong } from '../../config/kind.ts';
 import { retryOnFailure, sendingQueue } from '../../config/queue.ts';
@@ -7,7 +6,7 @@ import { headers } from '../../config/secret.ts';
 import { clientTls } from '../../config/tls.ts';
 import { count, duration } from '../../config/units.ts';
 import { authOption } from '../../src/component/auth.ts';
-import { allowLinkLocal, zoneOf } from '../../src/component/transport/guard.ts';
+import { allowLinkLocal, checkLinkLocal } from '../../src/component/transport/guard.ts';
 import { zstdCompress } from './compress.ts';
 
 const url = () =>
@@ -16,8 +15,6 @@ const url = () =>
     if (protocol === 'http:' || protocol === 'https:') return;
     wrong(ctx, 'not a URL with http:// or https://', 'Write for example http://127.0.0.1:4318.');
   });
-
-const LINK_LOCAL = ['a link-local address, as of a metadata service', 'If it is meant, write allow_link_local: true.'] as const;
 
 export const options = z
   .strictObject({
@@ -53,8 +50,7 @@ export const options = z
       wrong(ctx, 'required. Add endpoint: http://host:4318.', '', ['endpoint']);
     for (const key of ['endpoint', 'traces_endpoint', 'metrics_endpoint', 'logs_endpoint'] as const) {
       const text = value[key];
-      const hostname = text !== undefined && URL.canParse(text) ? new URL(text).hostname.replace(/^\[|\]$/g, '') : '';
-      if (!value.allow_link_local && isIP(hostname) !== 0 && zoneOf(hostname) === 'link-local') wrong(ctx, ...LINK_LOCAL, [key]);
+      if (text !== undefined && URL.canParse(text)) checkLinkLocal(new URL(text).hostname, value.allow_link_local, ctx, key);
     }
     if (value.compression === 'zstd' && zstdCompress === undefined) {
       wrong(ctx, `not available in Node ${process.versions.node}`, 'Use gzip, or Node 22.15 or later.', ['compression']);

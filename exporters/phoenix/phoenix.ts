@@ -11,8 +11,8 @@ import {
   apiEndpoint,
   type Call,
   type Calls,
+  checkEndpoint,
   checkKey,
-  checkLinkLocal,
   scoreExporter,
   scoreOptions,
 } from '../../src/component/scores.ts';
@@ -33,7 +33,7 @@ const options = z
     ...scoreOptions(MAX_ANNOTATIONS),
   })
   .superRefine(({ endpoint, allow_link_local, api_key }, ctx) => {
-    checkLinkLocal(endpoint, allow_link_local, ctx);
+    checkEndpoint(endpoint, allow_link_local, ctx);
     if (api_key !== undefined) checkKey(api_key, ['api_key'], ctx);
   });
 type Options = z.output<typeof options>;

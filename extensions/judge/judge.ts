@@ -10,6 +10,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Span, Tracer } from '@opentelemetry/api';
 import type { Component, Counter, ExtensionFactory, Host } from '../../src/component/component.ts';
+import { retryAfterMs } from '../../src/component/retry.ts';
 import { Blocked, lookupOutside, requestGuarded, TooLarge } from '../../src/component/transport/guard.ts';
 import type { Finding } from '../../src/detector/finding.ts';
 import type { Judge, Question, Verdict } from '../../src/detector/judge.ts';
@@ -25,7 +26,6 @@ import { type Api, apis, type Said } from './wire.ts';
 
 /** An answer of 1,000 tokens with all that a provider adds is below 20 KB. */
 const MAX_ANSWER_BYTES = 256 * 1024;
-const MAX_RETRY_MS = 3_600_000;
 /** The connection was not made: nothing was sent that could cost. */
 const UNSENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'CERT_HAS_EXPIRED']);
 
@@ -177,8 +177,7 @@ class ModelJudge implements Component, Judge {
         ...(allow_link_local ? {} : { lookup: lookupOutside(['link-local']) }),
       });
       if (status === 200) return { kind: 'answered', said: this.#api.read(parsed(body)) };
-      const after = Number(headers['retry-after']);
-      const retryMs = Number.isFinite(after) && after > 0 ? Math.min(after * 1_000, MAX_RETRY_MS) : 0;
+      const retryMs = retryAfterMs(headers['retry-after'], this.#host?.clock.now() ?? 0);
       return { kind: 'failed', why: `status_${status}`, free: true, retryMs };
     } catch (error) {
       if (error instanceof TooLarge) return { kind: 'failed', why: 'too_large', free: false };

@@ -1,10 +1,9 @@
 /** The options of `judge`. */
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import { wrong } from '../../config/kind.ts';
 import { secret } from '../../config/secret.ts';
 import { count, duration } from '../../config/units.ts';
-import { allowLinkLocal, zoneOf } from '../../src/component/transport/guard.ts';
+import { allowLinkLocal, checkLinkLocal } from '../../src/component/transport/guard.ts';
 import { priceOf } from './prices.ts';
 
 const dollars = () => z.number().min(0).max(1_000_000);
@@ -73,9 +72,7 @@ export const options = z
     }
     if (grey_zone[0] >= grey_zone[1])
       wrong(ctx, 'a range that holds nothing', 'Write the lower confidence first.', ['grey_zone']);
-    const host = endpoint === undefined ? '' : new URL(endpoint).hostname.replace(/^\[|\]$/g, '');
-    if (!allow_link_local && isIP(host) !== 0 && zoneOf(host) === 'link-local')
-      wrong(ctx, 'a link-local address, as of a metadata service', 'If it is meant, write allow_link_local: true.', ['endpoint']);
+    if (endpoint !== undefined) checkLinkLocal(new URL(endpoint).hostname, allow_link_local, ctx);
   })
   .describe('Asks a language model about findings of which the detectors are not sure.');
 

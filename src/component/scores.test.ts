@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { Secret } from '../../config/secret.ts';
 import { createBudget } from './budget.ts';
 import type { Component, Consumer } from './component.ts';
-import { apiEndpoint, type Calls, checkKey, checkLinkLocal, scoreExporter, scoreOptions } from './scores.ts';
+import { apiEndpoint, type Calls, checkEndpoint, checkKey, scoreExporter, scoreOptions } from './scores.ts';
 import { testHost, tracesOf, until } from './testing.ts';
 import { type Asked, type Said, scoreServer } from './testing-scores.ts';
 
@@ -184,7 +184,7 @@ describe('options', () => {
   const schema = z
     .strictObject({ endpoint: apiEndpoint(), key: z.string().transform((text) => new Secret(text)), ...scoreOptions(10) })
     .superRefine(({ endpoint, allow_link_local, key }, ctx) => {
-      checkLinkLocal(endpoint, allow_link_local, ctx);
+      checkEndpoint(endpoint, allow_link_local, ctx);
       checkKey(key, ['key'], ctx);
     });
 

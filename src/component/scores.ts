@@ -2,7 +2,6 @@
  * What exporters to score APIs share: JSON over HTTP, one or several calls for a batch of findings. A call that was answered is not
  * made again when a later one of the batch has to be tried again; should the process end in between it is, so calls must bear repeating.
  */
-import { isIP } from 'node:net';
 import { z } from 'zod';
 import { wrong } from '../../config/kind.ts';
 import { retryOnFailure, sendingQueue } from '../../config/queue.ts';
@@ -15,7 +14,7 @@ import { messageOf, type Transport } from './delivery.ts';
 import { type Attempt, type Outcome, retryAfterMs } from './retry.ts';
 import { createSender, type SenderOptions } from './sender.ts';
 import { sparing, whenFull } from './spare.ts';
-import { allowLinkLocal, type GuardedAnswer, lookupOutside, requestGuarded, zoneOf } from './transport/guard.ts';
+import { allowLinkLocal, checkLinkLocal, type GuardedAnswer, lookupOutside, requestGuarded } from './transport/guard.ts';
 
 /** One request of a score API. */
 export interface Call {
@@ -80,10 +79,8 @@ export function apiEndpoint() {
 }
 
 /** Complains of an endpoint that is a link-local address. */
-export function checkLinkLocal(endpoint: string, allowed: boolean, ctx: z.core.$RefinementCtx): void {
-  const hostname = URL.canParse(endpoint) ? new URL(endpoint).hostname.replace(/^\[|\]$/g, '') : '';
-  if (allowed || isIP(hostname) === 0 || zoneOf(hostname) !== 'link-local') return;
-  wrong(ctx, 'a link-local address, as of a metadata service', 'If it is meant, write allow_link_local: true.', ['endpoint']);
+export function checkEndpoint(endpoint: string, allowed: boolean, ctx: z.core.$RefinementCtx): void {
+  if (URL.canParse(endpoint)) checkLinkLocal(new URL(endpoint).hostname, allowed, ctx);
 }
 
 /** Complains of a key that is empty, as of a variable that is not set, or that no header can hold. */

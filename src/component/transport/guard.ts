@@ -12,6 +12,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { BlockList, isIP, type LookupFunction } from 'node:net';
 import { z } from 'zod';
+import { wrong } from '../../../config/kind.ts';
 
 export type Zone = 'public' | 'private' | 'link-local';
 
@@ -82,6 +83,13 @@ export function allowLinkLocal() {
     .boolean()
     .default(false)
     .describe('Allows an endpoint with a link-local address, where clouds serve the credentials of the machine.');
+}
+
+/** Complains of a host that is a link-local address, unless it is `allowed`. Brackets of IPv6 may stay. */
+export function checkLinkLocal(hostname: string, allowed: boolean, ctx: z.core.$RefinementCtx, option = 'endpoint'): void {
+  const address = hostname.replace(/^\[|\]$/g, '');
+  if (allowed || isIP(address) === 0 || zoneOf(address) !== 'link-local') return;
+  wrong(ctx, 'a link-local address, as of a metadata service', 'If it is meant, write allow_link_local: true.', [option]);
 }
 
 /** Throws if `hostname` is an address in one of `zones`; a name is judged by `lookupOutside`. Brackets of IPv6 may stay. */
